@@ -1,0 +1,88 @@
+/* core/context.h - who runs and waits: one task on its fiber, or one plain thread.  All
+ * of the library above fiber sees callers as contexts and never asks which of the two
+ * it has; what differs is in the context's carrier. */
+#ifndef CORE_CONTEXT_H
+#define CORE_CONTEXT_H
+#include "base/atomic.h"
+#include "base/list.h"
+#include "fiber/fiber.h"
+#include <tutti.h>
+
+struct context;
+struct scope;
+struct task;
+
+/* What carries a context: a plain thread (core/thread.c) or a worker (sched/). */
+struct carrier {
+    /* Stop running c until ready(c) was called for it, which may have happened already.
+     * When `until` passes first, claim c's wait by `ticket` and end it with WAIT_TIME
+     * as outcome.  Called by c itself. */
+    void (*park)(struct context *c, uint64_t ticket, int64_t until);
+    /* Let c run again: exactly once for each claimed wait.  Any thread. */
+    void (*ready)(struct context *c);
+    /* The same from a signal handler. */
+    void (*ready_signal)(struct context *c);
+    /* Let others run first.  Called by c itself. */
+    void (*yield)(struct context *c);
+    /* The descriptors this carrier can wait for; NULL: none, see io/poll.h.  Called by c
+     * itself. */
+    struct poller *(*poller)(struct context *c);
+};
+
+/* Holds: wait_word's ticket only grows; `home` is NULL for plain threads and set while a
+ * task runs; scope is home or a scope this context opened that is still open; member is
+ * true if and only if member_link is in home's list of members. */
+struct context {
+    struct fiber fiber; /* first: fiber and context convert by a cast */
+    const struct carrier *carrier;
+    void *worker;       /* the carrier's */
+
+    /* --- waiting: see core/wait.h --- */
+    _Atomic uint64_t wait_word; /* ticket << 2 | WAIT_OPEN | WAIT_CUTTABLE */
+    _Atomic(struct scope *) wait_shield; /* innermost shield around this wait; an address
+                                            to compare, never followed */
+    const char *wait_what;      /* static words, for views; set while it waits */
+    const void *wait_on;
+    int outcome;                /* written by who claimed the wait, before ready */
+    _Atomic uint32_t woken;     /* plain threads: the futex they sleep on */
+
+    /* --- lifetimes --- */
+    struct scope *scope; /* current: the innermost open one; NULL: none */
+    struct scope *home;  /* the scope the running task was started in */
+    struct scope *enlisted; /* == scope: a cancel from above finds this context */
+    struct list member_link;
+    bool member;
+    _Atomic bool cut;    /* this task alone was cancelled */
+
+    /* --- the running task --- */
+    struct task *task;   /* NULL on plain threads */
+    const char *name;    /* as set by tutti_task_name_set; NULL: the task's own */
+    char *why;           /* tutti_why; owned; NULL: why_static */
+    const char *why_static;
+    struct local_value *locals; /* tutti_per_task */
+    void *recv_view;     /* the last view of a TUTTI_ANY_SIZE channel; owned */
+};
+
+/* The context of the caller.  Never NULL.  Valid until the caller's next wait, and after
+ * it too, since a started task stays on its thread. */
+extern _Thread_local struct context *context_current;
+struct context *context_of_thread(void); /* slow path: makes the plain thread's own */
+static inline struct context *context_self(void)
+{
+    struct context *c = context_current;
+    return likely(c != NULL) ? c : context_of_thread();
+}
+
+/* 0, or why no more waiting is allowed here: -ECANCELED, -ETIMEDOUT, -TUTTI_ELOST.  Every
+ * [wait] call asks it first.  Reads no clock unless a deadline binds. */
+int context_check(struct context *c);
+
+/* Set the caller's tutti_why; returns code.  Falls back to static words when memory is
+ * out. */
+int why_set(int code, const char *format, ...) __attribute__((format(printf, 2, 3)));
+int why_static(int code, const char *words);
+
+/* Report a misuse that would corrupt memory if it went on: one sentence with the task's
+ * name, and abort. */
+_Noreturn void misuse(const char *format, ...) __attribute__((format(printf, 1, 2)));
+#endif
