@@ -12,6 +12,13 @@ struct context;
 struct scope;
 struct task;
 
+/* One that waits for a thread: a context to go on with, or a task to begin.  Its link is
+ * free for whatever queue it is in; it is in one at a time. */
+struct runnable {
+    struct runnable *next;
+    bool is_task; /* a struct task begins with it; else it is context.run */
+};
+
 /* What carries a context: a plain thread (core/thread.c) or a worker (sched/). */
 struct carrier {
     /* Stop running c until ready(c) was called for it, which may have happened already.
@@ -34,6 +41,7 @@ struct carrier {
  * true if and only if member_link is in home's list of members. */
 struct context {
     struct fiber fiber; /* first: fiber and context convert by a cast */
+    struct runnable run;
     const struct carrier *carrier;
     void *worker;       /* the carrier's */
 
@@ -45,6 +53,7 @@ struct context {
     const void *wait_on;
     int outcome;                /* written by who claimed the wait, before ready */
     _Atomic uint32_t woken;     /* plain threads: the futex they sleep on */
+    struct thread_sleep *sleep; /* plain threads: how they sleep; NULL: on that futex */
 
     /* --- lifetimes --- */
     struct scope *scope; /* current: the innermost open one; NULL: none */
@@ -59,6 +68,7 @@ struct context {
     const char *name;    /* as set by tutti_task_name_set; NULL: the task's own */
     char *why;           /* tutti_why; owned; NULL: why_static */
     const char *why_static;
+    int why_code;        /* the code those words go with */
     struct local_value *locals; /* tutti_per_task */
     void *recv_view;     /* the last view of a TUTTI_ANY_SIZE channel; owned */
 };

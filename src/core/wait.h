@@ -34,6 +34,8 @@
 
 enum { WAIT_OPEN = 1, WAIT_CUTTABLE = 2, WAIT_TICKET_SHIFT = 2 };
 enum { WAIT_TIME = INT32_MAX }; /* outcome: `until` has come */
+enum { WAIT_CUT = INT32_MAX - 1 }; /* outcome: a scope was cancelled; wait_park turns it
+                                      into the code */
 
 /* One place where a context waits; a wait for any of several has several. */
 struct wait_node {

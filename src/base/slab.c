@@ -1,0 +1,108 @@
+/* base/slab.c - see slab.h. */
+#include "base/slab.h"
+#include "base/memory.h"
+
+enum { BATCH = 32, CACHE_MOST = 96 };
+
+struct cache {
+    struct slab *slab;
+    void *free;
+    unsigned count;
+};
+static _Thread_local struct cache caches[SLAB_KINDS];
+static struct slab *_Atomic slabs[SLAB_KINDS]; /* known ones, for fork */
+
+static void **link_of(const struct slab *s, void *object)
+{
+    return (void **)(void *)((char *)object + s->link);
+}
+
+static void cache_push(struct cache *c, void *object)
+{
+    *link_of(c->slab, object) = c->free;
+    c->free = object;
+    c->count++;
+}
+
+static void *cache_pop(struct cache *c)
+{
+    void *object = c->free;
+    c->free = *link_of(c->slab, object);
+    c->count--;
+    return object;
+}
+
+/* Fill from the shared list, else with a new chunk. */
+static bool cache_refill(struct cache *c)
+{
+    struct slab *s = c->slab;
+    latch_lock(&s->latch);
+    while (s->free && c->count < BATCH) {
+        void *object = s->free;
+        s->free = *link_of(s, object);
+        cache_push(c, object);
+    }
+    latch_unlock(&s->latch);
+    if (c->count)
+        return true;
+    char *chunk = memory_aligned(64, s->size * BATCH);
+    for (unsigned i = 0; chunk && i < BATCH; i++)
+        cache_push(c, chunk + s->size * i);
+    return chunk != NULL;
+}
+
+static void cache_spill(struct cache *c, unsigned keep)
+{
+    struct slab *s = c->slab;
+    latch_lock(&s->latch);
+    while (c->count > keep) {
+        void *object = cache_pop(c);
+        *link_of(s, object) = s->free;
+        s->free = object;
+    }
+    latch_unlock(&s->latch);
+}
+
+static void cache_bind(struct cache *c, struct slab *s)
+{
+    c->slab = s;
+    store_relaxed(&slabs[s->kind], s); /* read after fork(), by the one thread left */
+}
+
+void *slab_get(struct slab *s)
+{
+    struct cache *c = &caches[s->kind];
+    if (unlikely(!c->slab))
+        cache_bind(c, s);
+    if (unlikely(!c->count) && !cache_refill(c))
+        return NULL;
+    return cache_pop(c);
+}
+
+void slab_put(struct slab *s, void *object)
+{
+    struct cache *c = &caches[s->kind];
+    if (unlikely(!c->slab))
+        cache_bind(c, s);
+    cache_push(c, object);
+    if (unlikely(c->count > CACHE_MOST))
+        cache_spill(c, CACHE_MOST - BATCH);
+}
+
+void slab_thread_end(void)
+{
+    for (unsigned i = 0; i < SLAB_KINDS; i++)
+        if (caches[i].slab)
+            cache_spill(&caches[i], 0);
+}
+
+void slab_after_fork(void)
+{
+    for (unsigned i = 0; i < SLAB_KINDS; i++) {
+        struct slab *s = load_relaxed(&slabs[i]); /* one thread is left */
+        if (s) { /* a thread that is gone may have been in the middle of its list */
+            s->latch = (struct latch){ 0 };
+            s->free = NULL;
+        }
+    }
+}

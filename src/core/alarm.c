@@ -1,0 +1,125 @@
+/* core/alarm.c - deadlines that were brought forward while tasks may be parked under the old
+ * one (tutti_scope_expire).  One thread for the process, started at the first use, sleeping
+ * until the earliest; deadlines set at opening need it not, every wait arms its own timer.
+ * Tests: tests/cut_test.c. */
+#include "base/memory.h"
+#include "core/scope.h"
+#include "core/thread.h"
+#include <pthread.h>
+#include <signal.h>
+
+struct alarm {
+    struct list link;
+    struct scope *scope;
+    int64_t when;
+};
+
+/* Holds: under the latch; every alarm's scope is open, since closing takes its alarm out;
+ * latch comes before any scope's. */
+static struct latch alarm_latch;
+static struct list alarms = { &alarms, &alarms };
+static bool alarm_runs;
+static _Atomic uint32_t alarm_bell; /* futex: bumped when the list has changed */
+
+/* Under the latch: fire what is due; the time of the next. */
+static int64_t alarms_fire(void)
+{
+    int64_t next = CLOCK_NEVER;
+    for (struct list *l = alarms.next, *after; l != &alarms; l = after) {
+        struct alarm *a = list_entry(l, struct alarm, link);
+        after = l->next;
+        if (a->when <= clock_now()) {
+            list_remove(&a->link);
+            scope_stop(a->scope, OVER_EXPIRED);
+            memory_free(a);
+        } else if (a->when < next) {
+            next = a->when;
+        }
+    }
+    return next;
+}
+
+static void *alarm_main(void *unused)
+{
+    (void)unused;
+    for (;;) {
+        uint32_t seen = load_acquire(&alarm_bell); /* pairs with the bump in alarm_set */
+        latch_lock(&alarm_latch);
+        int64_t next = alarms_fire();
+        latch_unlock(&alarm_latch);
+        futex_wait(&alarm_bell, seen, next);
+    }
+    return NULL;
+}
+
+/* Under the latch.  0 or -EAGAIN. */
+static int alarm_start(void)
+{
+    pthread_t thread;
+    sigset_t all, kept;
+    if (alarm_runs)
+        return 0;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &kept); /* the program's signals are not for us */
+    int rc = fault_now() ? EAGAIN : pthread_create(&thread, NULL, alarm_main, NULL);
+    pthread_sigmask(SIG_SETMASK, &kept, NULL);
+    if (rc)
+        return -EAGAIN;
+    pthread_detach(thread);
+    alarm_runs = true;
+    return 0;
+}
+
+static struct alarm *alarm_of(struct scope *s)
+{
+    for (struct list *l = alarms.next; l != &alarms; l = l->next)
+        if (list_entry(l, struct alarm, link)->scope == s)
+            return list_entry(l, struct alarm, link);
+    return NULL;
+}
+
+int alarm_set(struct scope *s, int64_t when)
+{
+    latch_lock(&alarm_latch);
+    int rc = alarm_start();
+    struct alarm *a = rc < 0 ? NULL : alarm_of(s);
+    if (rc == 0 && !a) {
+        a = memory_alloc(sizeof *a);
+        if (a) {
+            a->scope = s;
+            list_push_back(&alarms, &a->link);
+        }
+    }
+    if (a) {
+        a->when = when;
+        store_relaxed(&s->alarmed, true); /* the closer was told of the expire, or raced */
+    }
+    latch_unlock(&alarm_latch);
+    add_release(&alarm_bell, 1); /* pairs with the load in alarm_main */
+    futex_wake(&alarm_bell, 1);
+    return a ? 0 : -ENOMEM;
+}
+
+void alarm_clear(struct scope *s)
+{
+    if (!load_relaxed(&s->alarmed)) /* as in alarm_set */
+        return;
+    latch_lock(&alarm_latch);
+    struct alarm *a = alarm_of(s);
+    if (a)
+        list_remove(&a->link);
+    latch_unlock(&alarm_latch);
+    memory_free(a);
+}
+
+static void alarm_after_fork(void)
+{
+    alarm_latch = (struct latch){ 0 };
+    list_init(&alarms); /* the parent's scopes; their memory is lost to the child */
+    alarm_runs = false;
+}
+
+__attribute__((constructor)) static void alarm_begin(void)
+{
+    fork_watch(alarm_after_fork);
+}

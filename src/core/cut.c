@@ -1,0 +1,217 @@
+/* core/cut.c - the tree of cancellation: who is over, and how those that are parked hear of
+ * it.  The shape follows nsync's notes: a flag with parent and deadline.  See scope.h.
+ * Tests: tests/cut_test.c. */
+#include "core/record.h"
+#include "core/task.h"
+#include "core/thread.h"
+
+/* --- walking up ------------------------------------------------------------ */
+
+static void mark_cut(struct scope *s, struct scope *cause, int code)
+{
+    for (; s && s != cause; s = s->outer)
+        store_relaxed(&s->cut_by, code); /* read after all has ended */
+    if (cause && code == -ETIMEDOUT)
+        store_relaxed(&cause->cut_by, code);
+}
+
+/* Walk from s up; the task `c` itself counts as over when it was cancelled alone. */
+static int over_from(struct scope *s, bool cut_alone, int64_t *deadline,
+                     struct scope **cause)
+{
+    int64_t earliest = CLOCK_NEVER;
+    struct scope *first = NULL;
+    *cause = NULL;
+    for (; s; s = s->outer) {
+        /* seq_cst: pairs with scope_stop; see wait_open_to_cuts */
+        if (unlikely(load_seqcst(&s->over))) {
+            *cause = s;
+            return load_relaxed(&s->over) == OVER_EXPIRED ? -ETIMEDOUT : -ECANCELED;
+        }
+        int64_t own = load_relaxed(&s->deadline); /* expire cuts after it has set it */
+        if (own < earliest) {
+            earliest = own;
+            first = s;
+        }
+        if (s->flags & TUTTI_SHIELD) {
+            cut_alone = false;
+            break;
+        }
+        cut_alone |= load_seqcst(&s->opener->cut); /* as `over` */
+    }
+    *deadline = earliest;
+    if (unlikely(cut_alone))
+        return -ECANCELED;
+    if (earliest != CLOCK_NEVER && clock_now() >= earliest) {
+        *cause = first;
+        return -ETIMEDOUT;
+    }
+    return 0;
+}
+
+int scope_over(struct context *c, int64_t *deadline)
+{
+    struct scope *cause;
+    *deadline = CLOCK_NEVER;
+    int rc = over_from(c->scope, load_seqcst(&c->cut), deadline, &cause);
+    if (unlikely(rc < 0))
+        mark_cut(c->scope, cause, rc);
+    return rc;
+}
+
+int scope_over_start(struct scope *s)
+{
+    struct scope *cause;
+    int64_t deadline;
+    int rc = over_from(s, false, &deadline, &cause);
+    if (unlikely(rc < 0))
+        mark_cut(s, cause, rc);
+    return rc;
+}
+
+int scope_cut_code(struct context *c)
+{
+    int64_t deadline;
+    int rc = scope_over(c, &deadline);
+    /* Woken by the deadline a tick before the clock agrees: it is the deadline all the
+     * same. */
+    return rc < 0 ? rc : -ETIMEDOUT;
+}
+
+int context_check(struct context *c)
+{
+    int64_t deadline;
+    if (unlikely(context_lost(c)))
+        return why_static(-TUTTI_ELOST, "this task's executor is the parent process's");
+    int rc = c->scope ? scope_over(c, &deadline) : 0;
+    return likely(rc == 0) ? 0 : why_static(rc, tutti_strerror(rc));
+}
+
+int tutti_check(void)
+{
+    return context_check(context_self());
+}
+
+/* --- being found from above ------------------------------------------------ */
+
+static void scope_link(struct scope *s)
+{
+    struct scope *outer = s->outer;
+    /* acquire: pairs with the release below: above s all is linked */
+    if (!outer || s->flags & TUTTI_SHIELD || load_acquire(&s->linked))
+        return;
+    scope_link(outer); /* top down: who sees s linked need not look further */
+    scope_lock(outer);
+    if (!load_relaxed(&s->linked)) { /* outer's latch guards it */
+        list_push_back(&outer->children, &s->child_link);
+        store_release(&s->linked, true);
+    }
+    scope_unlock(outer);
+}
+
+void scope_enlist_slow(struct context *c)
+{
+    struct scope *s = c->scope;
+    if (s == c->home && !c->member) {
+        scope_lock(s);
+        list_push_back(&s->members, &c->member_link);
+        c->member = true;
+        scope_unlock(s);
+    }
+    scope_link(s);
+    c->enlisted = s;
+}
+
+void context_unlist(struct context *c)
+{
+    scope_lock(c->home);
+    list_remove(&c->member_link);
+    c->member = false;
+    scope_unlock(c->home);
+}
+
+void scope_unlink(struct scope *s)
+{
+    if (load_relaxed(&s->linked)) { /* nobody is left inside who could link it */
+        scope_lock(s->outer);
+        list_remove(&s->child_link);
+        store_relaxed(&s->linked, false); /* the latch orders it */
+        scope_unlock(s->outer);
+    }
+    /* A cutter from above may have been inside *s: it held outer's latch meanwhile, which
+     * we have had since. One that came through tutti_scope_cancel holds *s's own. */
+    scope_lock(s);
+    scope_unlock(s);
+}
+
+/* --- walking down ---------------------------------------------------------- */
+
+/* End c's wait if it lies below the given shield and may be cut. */
+static void context_end_wait(struct context *c, struct scope *shield)
+{
+    /* seq_cst: pairs with wait_open_to_cuts */
+    uint64_t word = load_seqcst(&c->wait_word);
+    if ((word & (WAIT_OPEN | WAIT_CUTTABLE)) != (WAIT_OPEN | WAIT_CUTTABLE))
+        return;
+    if (load_relaxed(&c->wait_shield) != shield) /* see wait_prepare */
+        return;
+    /* acq_rel: as wait_claim */
+    if (cas_acqrel(&c->wait_word, &word, word & ~(uint64_t)(WAIT_OPEN | WAIT_CUTTABLE)))
+        wait_wake(c, WAIT_CUT);
+}
+
+void scope_cut(struct scope *s)
+{
+    scope_lock(s);
+    context_end_wait(s->opener, s->shield);
+    for (struct list *l = s->members.next; l != &s->members; l = l->next) {
+        struct context *c = list_entry(l, struct context, member_link);
+        context_end_wait(c, s->shield);
+    }
+    for (struct list *l = s->children.next; l != &s->children; l = l->next)
+        scope_cut(list_entry(l, struct scope, child_link));
+    scope_unlock(s);
+}
+
+void scope_stop(struct scope *s, uint32_t why)
+{
+    /* seq_cst: pairs with over_from */
+    if (or_seqcst(&s->over, why) == 0)
+        scope_cut(s);
+}
+
+void context_cut(struct context *c)
+{
+    store_seqcst(&c->cut, true); /* pairs with over_from */
+    struct scope *home = c->home;
+    scope_lock(home);
+    context_end_wait(c, home->shield);
+    for (struct list *l = home->children.next; l != &home->children; l = l->next) {
+        struct scope *child = list_entry(l, struct scope, child_link);
+        if (child->opener == c)
+            scope_cut(child);
+    }
+    scope_unlock(home);
+}
+
+void tutti_scope_cancel(tutti_scope *public)
+{
+    struct scope *s = scope_of(public);
+    if (scope_is_open(s))
+        scope_stop(s, OVER_CANCELLED);
+}
+
+void tutti_scope_expire(tutti_scope *public, tutti_time when)
+{
+    struct scope *s = scope_of(public);
+    if (!scope_is_open(s))
+        return;
+    int64_t now_set = load_relaxed(&s->deadline); /* the CAS decides */
+    do {
+        if (now_set <= when)
+            return;
+        /* relaxed: those parked hear of it from the alarm */
+    } while (!cas_relaxed(&s->deadline, &now_set, when));
+    if (when <= clock_now() || alarm_set(s, when) < 0)
+        scope_stop(s, OVER_EXPIRED);
+}

@@ -1,0 +1,36 @@
+/* core/executor.h - what the task model asks of an executor.  The model knows no kind. */
+#ifndef CORE_EXECUTOR_H
+#define CORE_EXECUTOR_H
+#include "base/atomic.h"
+#include "base/latch.h"
+#include <tutti.h>
+
+struct task;
+struct context;
+
+struct executor_ops {
+    /* Queue t; a worker will call task_run with it, once.  Cannot fail.  Any thread. */
+    void (*start)(struct tutti_executor *ex, struct task *t);
+    /* Is c carried by this executor (so that closing it would wait for itself)? */
+    bool (*carries)(const struct tutti_executor *ex, const struct context *c);
+    void (*stat)(const struct tutti_executor *ex, tutti_executor_stats *out);
+    /* End workers, free all but the struct.  0, or -EPERM and nothing done. */
+    int (*close)(struct tutti_executor *ex);
+};
+
+/* Holds: scopes counts the open scopes that contexts from outside opened on it (those
+ * opened inside nest in one of them). */
+struct tutti_executor {
+    const struct executor_ops *ops;
+    char *url;
+    unsigned workers;
+    uint32_t epoch; /* fork_epoch when opened */
+    _Atomic int64_t scopes;
+    _Atomic uint32_t drained; /* futex: bumped when scopes reaches 0 */
+};
+
+/* The process-wide one, opened at first use: exec/default.c.  NULL and *rc: none. */
+struct tutti_executor *executor_default(int *rc);
+/* Set by exec at load time, since core may not call up. */
+extern struct tutti_executor *(*executor_default_hook)(int *rc);
+#endif

@@ -1,0 +1,85 @@
+/* core/failures.c - what went wrong in a scope: the first failure, which closing returns,
+ * and a list of them.  Tests: tests/scope_test.c. */
+#include "base/memory.h"
+#include "core/owned.h"
+#include "core/record.h"
+
+enum { FAILURES_KEPT = 1000 };
+
+struct failure {
+    struct failure *next;
+    const char *task;
+    char *words; /* owned; NULL: the code's own */
+    uint64_t index;
+    int code;
+};
+
+/* Under the latch.  Takes words. */
+static void failure_keep(struct scope *s, int code, const char *task, uint64_t index,
+                         char *words)
+{
+    struct scope_more *m = scope_more(s);
+    struct failure *f = m && m->kept < FAILURES_KEPT ? memory_zalloc(sizeof *f) : NULL;
+    if (!f) { /* counted, not kept */
+        memory_free(words);
+        return;
+    }
+    *f = (struct failure){ NULL, task, words, index, code };
+    *m->failures_end = f;
+    m->failures_end = &f->next;
+    m->kept++;
+}
+
+void scope_note_failure(struct scope *s, int code, const char *task, uint64_t index,
+                        char *words)
+{
+    int none = 0;
+    scope_lock(s);
+    /* relaxed: the latch orders it; loads elsewhere come after all has ended */
+    bool first = cas_relaxed(&s->failure, &none, code);
+    if (first && scope_more(s) && words)
+        s->more->words = memory_strdup(words);
+    failure_keep(s, code, task, index, words);
+    scope_unlock(s);
+    if (!(s->flags & TUTTI_KEEP_GOING))
+        scope_stop(s, OVER_FAILED);
+}
+
+void scope_fail(tutti_scope *public, int code)
+{
+    struct scope *s = scope_of(public);
+    scope_note_failure(s, code, "start", s->started, memory_strdup(tutti_why()));
+}
+
+void failures_free(struct scope_more *m)
+{
+    while (m->failures) {
+        struct failure *f = m->failures;
+        m->failures = f->next;
+        memory_free(f->words);
+        memory_free(f);
+    }
+    memory_free(m->words);
+}
+
+int tutti_scope_failures(tutti_scope *public,
+                         void (*each)(void *ctx, const tutti_outcome *o), void *ctx)
+{
+    struct scope *s = scope_of(public);
+    if (!scope_is_open(s) || s->opener != context_self())
+        return why_set(-EINVAL, "tutti_scope_failures: the scope is not open, or not the "
+                       "caller's");
+    /* Entries are only ever added at the end and live as long as the scope, so the list
+     * can be walked without the latch up to an end taken under it. */
+    scope_lock(s);
+    struct failure *f = s->more ? s->more->failures : NULL;
+    size_t n = s->more ? s->more->kept : 0;
+    uint64_t failed = load_relaxed(&s->failed); /* a moment old */
+    scope_unlock(s);
+    for (; f && n && each; f = f->next, n--) {
+        tutti_outcome o = { sizeof o, TUTTI_FAILED, f->code, 0, 1, f->task,
+                            f->words ? f->words : tutti_strerror(f->code), f->index };
+        each(ctx, &o);
+    }
+    return failed > INT32_MAX ? INT32_MAX : (int)failed;
+}

@@ -1,0 +1,67 @@
+/* core/local.c - see local.h.  Tests: tests/task_test.c. */
+#include "core/local.h"
+#include "base/memory.h"
+#include "core/thread.h"
+
+struct local_value {
+    struct local_value *next;
+    const tutti_local *of;
+    void *value;
+};
+
+static _Thread_local struct local_value *thread_locals;
+
+static void *local_get(struct local_value **list, const tutti_local *l)
+{
+    for (struct local_value *v = *list; v; v = v->next)
+        if (v->of == l)
+            return v->value;
+    struct local_value *v = memory_alloc(sizeof *v);
+    void *value = v ? l->make() : NULL;
+    if (!value) {
+        memory_free(v);
+        return NULL;
+    }
+    *v = (struct local_value){ *list, l, value };
+    *list = v;
+    return value;
+}
+
+void locals_drop(struct local_value **list)
+{
+    while (*list) {
+        struct local_value *v = *list;
+        *list = v->next;
+        if (v->of->drop)
+            v->of->drop(v->value);
+        memory_free(v);
+    }
+}
+
+static void thread_locals_drop(void *list)
+{
+    locals_drop(list);
+}
+
+/* The thread's list, which the thread drops when it ends. */
+static void *thread_local_get(const tutti_local *l)
+{
+    static _Thread_local bool watched;
+    if (!watched) {
+        if (thread_at_end(thread_locals_drop, &thread_locals) < 0)
+            return NULL;
+        watched = true;
+    }
+    return local_get(&thread_locals, l);
+}
+
+void *tutti_per_worker(tutti_local *l)
+{
+    return thread_local_get(l);
+}
+
+void *tutti_per_task(tutti_local *l)
+{
+    struct context *c = context_self();
+    return c->task ? local_get(&c->locals, l) : thread_local_get(l);
+}

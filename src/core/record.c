@@ -1,0 +1,288 @@
+/* core/record.c - the records behind futures: made, ended, settled, recycled.  What users
+ * call is in future.c.  Tests: tests/future_test.c. */
+#include "core/record.h"
+#include "base/memory.h"
+#include "base/slab.h"
+#include <sched.h>
+
+static struct slab records = SLAB(1, struct record, next);
+
+void out_free(struct tutti_out *o)
+{
+    if (o->owned)
+        memory_free(o->data);
+    *o = (struct tutti_out){ 0 };
+}
+
+struct record *record_open(struct scope *s, uint64_t state, const char *name,
+                           tutti_future *f)
+{
+    struct record *r = slab_get(&records);
+    *f = (tutti_future){ { 0, 0 } };
+    if (!r)
+        return NULL;
+    /* relaxed: nobody has a ticket of this generation yet */
+    uint64_t generation = (load_relaxed(&r->tag) >> RECORD_STATE_BITS) + 1;
+    latch_lock(&r->latch); /* holders of stale tickets look in */
+    r->scope = s;
+    r->runner = NULL;
+    r->name = name;
+    r->words = NULL;
+    r->code = 0;
+    r->end = TUTTI_PENDING;
+    r->looked = r->released = r->cancelled = false;
+    list_init(&r->waiters);
+    store_release(&r->tag, generation << RECORD_STATE_BITS | state); /* for fulfil */
+    scope_lock(s);
+    list_push_back(&s->pending, &r->link);
+    scope_unlock(s);
+    record_unlock(r);
+    f->_[0] = (uint64_t)(uintptr_t)r;
+    f->_[1] = generation;
+    return r;
+}
+
+/* Under the latch; the record has left its scope's lists. */
+static void record_recycle(struct record *r)
+{
+    uint64_t generation = load_relaxed(&r->tag) >> RECORD_STATE_BITS; /* we hold it */
+    memory_free(r->words);
+    r->words = NULL;
+    out_free(&r->out);
+    r->scope = NULL;
+    /* release: pairs with the CAS in tutti_future_fulfil, which fails from now on */
+    store_release(&r->tag, generation << RECORD_STATE_BITS | RECORD_FREE);
+}
+
+static void record_free(struct record *r)
+{
+    slab_put(&records, r);
+}
+
+/* Take the waiters out, claimed, into `woken`. */
+static void record_claim_waiters(struct record *r, struct list *woken)
+{
+    struct list *l;
+    while ((l = list_pop(&r->waiters))) {
+        struct wait_node *n = list_entry(l, struct wait_node, link);
+        if (wait_node_claim(n))
+            list_push_back(woken, &n->link);
+    }
+}
+
+/* Under s's latch: who waits in tutti_scope_next may look again.  NULL: nobody. */
+static struct context *scope_claim_next(struct scope *s)
+{
+    struct wait_node *n = s->more ? s->more->next : NULL;
+    if (!n)
+        return NULL;
+    s->more->next = NULL;
+    return wait_claim(n->who, n->ticket) ? n->who : NULL;
+}
+
+/* Under s's latch. */
+static void record_to_done(struct record *r)
+{
+    list_remove(&r->link);
+    list_push_back(&r->scope->done, &r->link);
+}
+
+bool record_begin(struct record *r, struct context *c)
+{
+    latch_lock(&r->latch);
+    bool go = !r->cancelled;
+    r->runner = go ? c : NULL;
+    record_unlock(r);
+    return go;
+}
+
+void record_end(struct record *r, tutti_end end, int code, char *words)
+{
+    struct list woken;
+    list_init(&woken);
+    latch_lock(&r->latch);
+    struct scope *s = r->scope;
+    r->runner = NULL;
+    r->end = end;
+    r->code = code;
+    r->words = words;
+    bool unwanted = r->released;
+    or_relaxed(&r->tag, RECORD_DONE); /* PENDING | DONE == DONE; the latch orders it */
+    record_claim_waiters(r, &woken);
+    scope_lock(s);
+    if (unwanted)
+        list_remove(&r->link);
+    else
+        record_to_done(r);
+    struct context *next = scope_claim_next(s);
+    scope_unlock(s);
+    if (unwanted)
+        record_recycle(r);
+    record_unlock(r);
+    if (unwanted)
+        record_free(r);
+    struct list *l;
+    while ((l = list_pop(&woken))) {
+        struct wait_node *n = list_entry(l, struct wait_node, link);
+        wait_wake(n->who, n->index);
+    }
+    if (next)
+        wait_wake(next, 0);
+}
+
+/* Under the latch: a promise that has been fulfilled becomes done.  The caller may be a
+ * signal handler. */
+static void record_settle(struct record *r)
+{
+    uint64_t tag = load_acquire(&r->tag); /* pairs with fulfil: the value is seen */
+    if ((tag & ((1 << RECORD_STATE_BITS) - 1)) != RECORD_FILLED)
+        return;
+    struct list woken;
+    list_init(&woken);
+    store_release(&r->tag, tag - RECORD_FILLED + RECORD_DONE); /* for records_settle */
+    record_claim_waiters(r, &woken);
+    struct list *l;
+    while ((l = list_pop(&woken))) {
+        struct wait_node *n = list_entry(l, struct wait_node, link);
+        wait_wake_signal(n->who, n->index);
+    }
+    struct scope *s = r->scope;
+    if (latch_try_or_poke(&s->latch)) {
+        records_settle(s);
+        scope_unlock(s);
+    }
+}
+
+void record_unlock(struct record *r)
+{
+    while (latch_unlock(&r->latch)) {
+        latch_lock(&r->latch);
+        record_settle(r);
+    }
+}
+
+void record_poke(struct record *r)
+{
+    if (latch_try_or_poke(&r->latch)) {
+        record_settle(r);
+        record_unlock(r);
+    }
+}
+
+void records_settle(struct scope *s)
+{
+    bool any = false;
+    for (struct list *l = s->pending.next, *after; l != &s->pending; l = after) {
+        struct record *r = list_entry(l, struct record, link);
+        after = l->next;
+        /* acquire: pairs with record_settle.  A task's record cannot be seen here as
+         * DONE: record_end moves it under this latch. */
+        if ((load_acquire(&r->tag) & ((1 << RECORD_STATE_BITS) - 1)) == RECORD_DONE) {
+            record_to_done(r);
+            any = true;
+        }
+    }
+    struct context *next = any ? scope_claim_next(s) : NULL;
+    if (next)
+        wait_wake_signal(next, 0);
+}
+
+/* Under the latch: is it done, or a promise that nobody can fulfil any more? */
+static bool record_is_over(struct record *r)
+{
+    uint64_t tag = load_acquire(&r->tag); /* pairs with fulfil and record_end */
+    uint64_t state = tag & ((1 << RECORD_STATE_BITS) - 1);
+    /* relaxed: nothing was written that a failing fulfil would read */
+    return state == RECORD_DONE
+           || (state == RECORD_PROMISED
+               && cas_relaxed(&r->tag, &tag, tag - RECORD_PROMISED + RECORD_DONE));
+}
+
+void record_release(struct record *r)
+{
+    bool over = record_is_over(r);
+    struct list woken;
+    list_init(&woken);
+    struct context *next = NULL;
+    r->released = r->looked = true;
+    if (over) {
+        struct scope *s = r->scope;
+        record_claim_waiters(r, &woken);
+        scope_lock(s);
+        list_remove(&r->link);
+        next = list_empty(&s->pending) ? scope_claim_next(s) : NULL;
+        scope_unlock(s);
+        record_recycle(r);
+    }
+    record_unlock(r);
+    if (over)
+        record_free(r);
+    struct list *l;
+    while ((l = list_pop(&woken))) {
+        struct wait_node *n = list_entry(l, struct wait_node, link);
+        wait_wake(n->who, n->index);
+    }
+    if (next)
+        wait_wake(next, 0);
+}
+
+/* Take r, with its latch held, out of a closing scope; notes what nobody looked at. */
+static void record_close(struct scope *s, struct record *r)
+{
+    struct list woken;
+    list_init(&woken);
+    /* One that is being fulfilled on another thread right now will be in a moment. */
+    while (!record_is_over(r)
+           && (load_acquire(&r->tag) & ((1 << RECORD_STATE_BITS) - 1)) != RECORD_FILLED)
+        sched_yield();
+    record_claim_waiters(r, &woken);
+    scope_lock(s);
+    list_remove(&r->link);
+    scope_unlock(s);
+    bool failed = r->end == TUTTI_FAILED && !r->looked;
+    int code = r->code;
+    const char *name = r->name;
+    uint64_t index = r->index;
+    char *words = failed ? r->words : NULL;
+    if (failed)
+        r->words = NULL;
+    record_recycle(r);
+    record_unlock(r);
+    record_free(r);
+    struct list *l;
+    while ((l = list_pop(&woken))) {
+        struct wait_node *n = list_entry(l, struct wait_node, link);
+        wait_wake(n->who, n->index);
+    }
+    if (failed)
+        scope_note_failure(s, code, name, index, words);
+}
+
+static struct record *records_first(struct scope *s, uint64_t *tag)
+{
+    scope_lock(s);
+    struct list *head = !list_empty(&s->done)      ? &s->done
+                        : !list_empty(&s->pending) ? &s->pending
+                                                   : &s->given;
+    struct record *r = list_empty(head) ? NULL
+                                        : list_entry(head->next, struct record, link);
+    if (r)
+        *tag = load_relaxed(&r->tag) >> RECORD_STATE_BITS; /* checked under its latch */
+    scope_unlock(s);
+    return r;
+}
+
+void records_close(struct scope *s)
+{
+    struct record *r;
+    uint64_t generation;
+    /* The latch of a record comes before the scope's, so each is found, let go, and taken
+     * again; meanwhile its holder may have released it, and the next turn finds another. */
+    while ((r = records_first(s, &generation))) {
+        latch_lock(&r->latch);
+        if (load_relaxed(&r->tag) >> RECORD_STATE_BITS == generation && r->scope == s)
+            record_close(s, r);
+        else
+            record_unlock(r);
+    }
+}

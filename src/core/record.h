@@ -1,0 +1,66 @@
+/* core/record.h - what a future's ticket points to: a result to come.  Records are never
+ * given back to the system, only reused with the next generation, so a stale ticket finds
+ * a record of another generation and nothing worse.
+ *
+ * Latches: a record's before a scope's. */
+#ifndef CORE_RECORD_H
+#define CORE_RECORD_H
+#include "core/scope.h"
+
+struct tutti_out {
+    unsigned char *data;
+    size_t size, room;
+    bool owned; /* data is memory of ours, else the buffer given */
+};
+
+enum {
+    RECORD_FREE,
+    RECORD_PENDING,  /* a task will end it */
+    RECORD_PROMISED, /* somebody will fulfil it */
+    RECORD_FILLING,  /* somebody is about to have fulfilled it, without the latch */
+    RECORD_FILLED,   /* fulfilled; the next holder of the latch settles it */
+    RECORD_DONE,
+    RECORD_STATE_BITS = 3
+};
+
+/* Holds: scope and link are set while the generation is current; `runner` is set from the
+ * start of the task to its end; waiters is empty once the state is RECORD_DONE. */
+struct record {
+    struct latch latch;
+    /* generation << RECORD_STATE_BITS | state.  Changed under the latch, but for
+     * PROMISED -> FILLING -> FILLED, by whoever fulfils, which may be a signal handler. */
+    _Atomic uint64_t tag;
+    struct scope *scope;
+    struct list link; /* in scope's pending, done or given; under scope's latch */
+    struct list waiters;
+    struct context *runner;
+    const char *name;
+    char *words; /* owned */
+    uint64_t index;
+    int code;
+    tutti_end end;
+    bool looked, released, cancelled;
+    struct tutti_out out;
+    unsigned char small[TUTTI_PROMISE_MAX];
+    struct record *next; /* in the slab */
+};
+
+/* A record in s's pending futures in that state, and its ticket; NULL: no memory. */
+struct record *record_open(struct scope *s, uint64_t state, const char *name,
+                           tutti_future *f);
+/* Let the latch go, with what signal handlers left to do done. */
+void record_unlock(struct record *r);
+/* After a promise was filled: settle it now, or let the holder of the latch do it. */
+void record_poke(struct record *r);
+/* Under the latch, which is let go: nobody wants the result. */
+void record_release(struct record *r);
+/* The task of r has begun on c.  False: cancelled before. */
+bool record_begin(struct record *r, struct context *c);
+/* ... and ended.  words: owned by r after. */
+void record_end(struct record *r, tutti_end end, int code, char *words);
+/* Scope is closing: note failures nobody looked at, end promises, recycle all. */
+void records_close(struct scope *s);
+/* Promises that signal handlers fulfilled while the scope was latched. */
+void records_settle(struct scope *s);
+void out_free(struct tutti_out *o);
+#endif

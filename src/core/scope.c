@@ -1,0 +1,518 @@
+/* core/scope.c - lifetimes: opening, counting, closing.  The tree of cancellation is in
+ * cut.c, failures in failures.c.  Tests: tests/scope_test.c. */
+#include "core/scope.h"
+#include "base/memory.h"
+#include "core/owned.h"
+#include "core/record.h"
+#include "core/task.h"
+#include "core/thread.h"
+#include "core/waitable.h"
+
+struct tutti_executor *(*executor_default_hook)(int *rc);
+
+static bool scope_lost(const struct scope *s)
+{
+    /* relaxed: changes only in a child that has one thread */
+    return unlikely(s->epoch != load_relaxed(&fork_epoch));
+}
+
+bool scope_is_open(const struct scope *s)
+{
+    return s && s->state == SCOPE_OPEN;
+}
+
+void scope_lock(struct scope *s)
+{
+    latch_lock(&s->latch);
+}
+
+void scope_unlock(struct scope *s)
+{
+    while (latch_unlock(&s->latch)) {
+        latch_lock(&s->latch);
+        records_settle(s);
+    }
+}
+
+struct scope_more *scope_more(struct scope *s)
+{
+    if (!s->more) {
+        s->more = memory_zalloc(sizeof *s->more);
+        if (!s->more)
+            return NULL;
+        s->more->failures_end = &s->more->failures;
+        list_init(&s->more->starters);
+        list_init(&s->more->empties);
+    }
+    return s->more;
+}
+
+/* --- opening --------------------------------------------------------------- */
+
+static struct tutti_executor *scope_choose_executor(struct context *c,
+                                                    struct tutti_executor *ex, int *rc)
+{
+    *rc = 0;
+    if (!ex && c->scope)
+        ex = c->scope->ex;
+    if (!ex && executor_default_hook)
+        ex = executor_default_hook(rc);
+    if (ex && unlikely(ex->epoch != load_relaxed(&fork_epoch))) /* as scope_lost */
+        *rc = why_set(-TUTTI_ELOST, "executor %s belongs to the process before fork(); "
+                      "open one of this process's own", ex->url);
+    if (!ex && !*rc)
+        *rc = -EINVAL;
+    return ex;
+}
+
+static void scope_init(struct scope *s, struct context *c, struct tutti_executor *ex,
+                       tutti_time deadline, unsigned flags)
+{
+    memset(s, 0, sizeof *s);
+    s->flags = flags;
+    s->ex = ex;
+    s->opener = c;
+    s->thread = thread_mark();
+    s->outer = c->scope;
+    s->shield = flags & TUTTI_SHIELD ? s : c->scope ? c->scope->shield : NULL;
+    store_relaxed(&s->deadline, deadline); /* nobody else knows *s yet, here and below */
+    store_relaxed(&s->remote, SCOPE_UNCLOSED);
+    s->epoch = load_relaxed(&fork_epoch);
+    list_init(&s->children);
+    list_init(&s->members);
+    list_init(&s->owned);
+    list_init(&s->pending);
+    list_init(&s->done);
+    list_init(&s->given);
+    s->state = SCOPE_OPEN;
+}
+
+void tutti_scope_open(tutti_scope *public, tutti_executor *ex, tutti_time deadline,
+                      unsigned flags)
+{
+    struct scope *s = scope_of(public);
+    struct context *c = context_self();
+    int rc;
+    if (!s)
+        misuse("tutti_scope_open(NULL) in %s: give it a tutti_scope", task_name(c));
+    ex = scope_choose_executor(c, ex, &rc);
+    scope_init(s, c, ex, deadline, flags);
+    if (ex && !ex->ops->carries(ex, c))
+        add_relaxed(&ex->scopes, 1); /* ordered by whatever tells the closer of ex */
+    c->scope = s;
+    c->enlisted = NULL;
+    if (rc == 0 && flags & ~(unsigned)(TUTTI_KEEP_GOING | TUTTI_SHIELD))
+        rc = why_set(-EINVAL, "tutti_scope_open: unknown flags %#x", flags);
+    if (rc == 0 && flags & TUTTI_SHIELD && deadline == TUTTI_NEVER)
+        rc = why_set(-EINVAL, "tutti_scope_open: a shield needs a deadline");
+    if (rc < 0)
+        scope_fail(public, rc);
+}
+
+tutti_executor *tutti_scope_executor(const tutti_scope *s)
+{
+    return scope_is_open(scope_of_const(s)) ? scope_of_const(s)->ex : NULL;
+}
+
+/* --- counting -------------------------------------------------------------- */
+
+uint64_t scope_start(struct scope *s)
+{
+    if (s->thread == thread_mark()) {
+        if (likely(!s->watched))
+            s->local++;
+        else
+            add_relaxed(&s->remote, 1);
+        /* relaxed: an index for views */
+        return s->started++ + load_relaxed(&s->started_elsewhere);
+    }
+    /* relaxed: the task travels to its worker through a queue that orders it, and the
+     * starter itself keeps the scope open meanwhile. */
+    add_relaxed(&s->remote, 1);
+    return s->started + add_relaxed(&s->started_elsewhere, 1);
+}
+
+int64_t scope_live(const struct scope *s)
+{
+    return (load_relaxed(&s->remote) & SCOPE_COUNT) + s->local; /* a moment old */
+}
+
+static void empties_wake(struct scope *s, struct list *woken)
+{
+    struct list *l;
+    while (s->more && (l = list_pop(&s->more->empties))) {
+        struct wait_node *n = list_entry(l, struct wait_node, link);
+        if (wait_node_claim(n))
+            list_push_back(woken, &n->link);
+    }
+}
+
+static void starters_wake(struct scope *s, int64_t live, struct list *woken)
+{
+    while (s->more && live < (int64_t)s->more->limit) {
+        struct list *l = list_pop(&s->more->starters);
+        if (!l)
+            return;
+        struct wait_node *n = list_entry(l, struct wait_node, link);
+        if (wait_node_claim(n)) {
+            list_push_back(woken, &n->link);
+            live++;
+        }
+    }
+}
+
+/* Wake claimed nodes; no latch is held. */
+static void nodes_wake(struct list *woken)
+{
+    struct list *l;
+    while ((l = list_pop(woken))) {
+        struct wait_node *n = list_entry(l, struct wait_node, link);
+        wait_wake(n->who, n->index);
+    }
+}
+
+static void scope_end_watched(struct scope *s)
+{
+    struct list woken;
+    list_init(&woken);
+    scope_lock(s);
+    /* acq_rel: pairs with the closer's; what the task wrote is seen after close. */
+    int64_t left = sub_acqrel(&s->remote, 1) - 1;
+    int64_t live = left & SCOPE_COUNT;
+    struct context *opener = s->opener;
+    uint64_t closer = s->closer;
+    bool last = !live && !(left & SCOPE_UNCLOSED);
+    if (!live)
+        empties_wake(s, &woken);
+    starters_wake(s, live, &woken);
+    scope_unlock(s); /* nodes in `woken` stay: their owners are claimed */
+    nodes_wake(&woken);
+    if (last && wait_claim(opener, closer))
+        wait_wake(opener, 0);
+}
+
+void scope_end(struct scope *s)
+{
+    if (s->thread == thread_mark() && likely(!s->watched)) {
+        s->local--;
+        return;
+    }
+    int64_t seen = load_relaxed(&s->remote); /* the CAS decides */
+    do {
+        if (unlikely(seen & SCOPE_WATCHED)) {
+            scope_end_watched(s);
+            return;
+        }
+        /* acq_rel: as in scope_end_watched */
+    } while (!cas_acqrel(&s->remote, &seen, seen - 1));
+    if (seen - 1 == 0) { /* closing, and the last: the closer is parked until we wake it */
+        struct context *opener = s->opener;
+        if (wait_claim(opener, s->closer))
+            wait_wake(opener, 0);
+    }
+}
+
+void scope_watch(struct scope *s)
+{
+    if (s->watched)
+        return;
+    s->watched = true;
+    add_acqrel(&s->remote, s->local + SCOPE_WATCHED); /* pairs with scope_end's CAS */
+    s->local = 0;
+}
+
+/* --- the limit ------------------------------------------------------------- */
+
+void tutti_scope_limit(tutti_scope *public, size_t n)
+{
+    struct scope *s = scope_of(public);
+    if (!scope_is_open(s) || s->opener != context_self())
+        return;
+    scope_watch(s);
+    struct list woken;
+    list_init(&woken);
+    scope_lock(s);
+    struct scope_more *m = scope_more(s);
+    if (m) {
+        m->limit = n;
+        starters_wake(s, n ? scope_live(s) : -1, &woken);
+    }
+    scope_unlock(s);
+    nodes_wake(&woken);
+    if (!m)
+        scope_fail(public, why_set(-ENOMEM, "tutti_scope_limit: out of memory"));
+}
+
+static bool context_inside(const struct context *c, const struct scope *s)
+{
+    for (const struct scope *at = c->home; at; at = at->outer)
+        if (at == s)
+            return true;
+    return false;
+}
+
+int scope_wait_limit(struct scope *s, struct context *c)
+{
+    /* relaxed: the owner set it before, or the caller raced with it anyway */
+    if (likely(!(load_relaxed(&s->remote) & SCOPE_WATCHED)) || context_inside(c, s))
+        return 0;
+    int rc = 0;
+    scope_lock(s);
+    while (s->more && s->more->limit && scope_live(s) >= (int64_t)s->more->limit) {
+        struct wait_node n;
+        uint64_t ticket = wait_prepare(c, "place in a limited scope", s);
+        wait_node_init(&n, c, ticket, 0);
+        list_push_back(&s->more->starters, &n.link);
+        scope_unlock(s);
+        rc = wait_park(c, ticket, CLOCK_NEVER, WAIT_CUTTABLE);
+        scope_lock(s);
+        if (list_linked(&n.link))
+            list_remove(&n.link);
+        if (rc < 0)
+            break;
+    }
+    scope_unlock(s);
+    return rc < 0 ? rc : 0;
+}
+
+/* --- owned things ---------------------------------------------------------- */
+
+int scope_own(tutti_scope *public, struct owned *o)
+{
+    struct scope *s = scope_of(public);
+    if (!scope_is_open(s) || scope_lost(s))
+        return why_set(-EINVAL, "the scope is not open");
+    scope_lock(s);
+    list_push_front(&s->owned, &o->link);
+    scope_unlock(s);
+    return 0;
+}
+
+void scope_disown(tutti_scope *public, struct owned *o)
+{
+    struct scope *s = scope_of(public);
+    scope_lock(s);
+    if (list_linked(&o->link))
+        list_remove(&o->link);
+    scope_unlock(s);
+}
+
+static void scope_end_owned(struct scope *s)
+{
+    for (;;) {
+        scope_lock(s);
+        struct list *l = list_pop(&s->owned);
+        scope_unlock(s);
+        if (!l)
+            return;
+        struct owned *o = list_entry(l, struct owned, link);
+        o->end(o);
+    }
+}
+
+/* --- closing --------------------------------------------------------------- */
+
+static int scope_may_close(struct scope *s, struct context *c, const char *call)
+{
+    if (!scope_is_open(s))
+        return why_set(-EINVAL, "%s in %s: the scope is not open (closed twice, or never "
+                       "opened)", call, task_name(c));
+    if (s->opener != c)
+        return why_set(-EPERM, "%s in %s: only %s, which opened the scope, may close it",
+                       call, task_name(c), scope_lost(s) ? "the parent process"
+                       : task_name(s->opener));
+    if (c->scope != s && !scope_lost(s))
+        return why_set(-EPERM, "%s in %s: a scope opened after this one is still open",
+                       call, task_name(c));
+    return 0;
+}
+
+static void scope_wait_empty(struct scope *s, struct context *c)
+{
+    s->closer = wait_prepare(c, "scope to close", s);
+    int64_t fold = s->local - SCOPE_UNCLOSED;
+    s->local = 0;
+    bool watched = s->watched;
+    s->watched = true; /* ends on this thread go to remote now */
+    /* acq_rel: pairs with the ends' CAS: `closer` is seen by who brings it to 0, and what
+     * the tasks wrote is seen by us. */
+    int64_t left = add_acqrel(&s->remote, fold) + fold;
+    if (left & SCOPE_COUNT)
+        wait_park(c, s->closer, CLOCK_NEVER, 0);
+    else
+        wait_abandon(c, s->closer);
+    if (watched) { /* the last end may still be inside its latch */
+        scope_lock(s);
+        scope_unlock(s);
+    }
+}
+
+/* What close returns; the words become the caller's tutti_why. */
+static int scope_result(struct scope *s)
+{
+    int failure = load_relaxed(&s->failure); /* all that could set it has ended */
+    if (failure) {
+        const char *words = s->more ? s->more->words : NULL;
+        return words ? why_set(failure, "%s", words)
+                     : why_static(failure, tutti_strerror(failure));
+    }
+    int cut = load_relaxed(&s->cut_by);
+    return cut ? why_set(cut, "%s", tutti_strerror(cut)) : 0;
+}
+
+static void scope_forget(struct scope *s, struct context *c)
+{
+    c->scope = s->outer;
+    c->enlisted = NULL;
+    s->state = SCOPE_CLOSED;
+    if (s->more)
+        failures_free(s->more);
+    memory_free(s->more);
+    s->more = NULL;
+}
+
+static void executor_release(struct tutti_executor *ex, const struct context *c)
+{
+    if (!ex || ex->ops->carries(ex, c))
+        return;
+    /* acq_rel: pairs with the load in tutti_executor_close */
+    if (sub_acqrel(&ex->scopes, 1) == 1) {
+        add_release(&ex->drained, 1); /* pairs with the closer's load */
+        futex_wake(&ex->drained, 1);
+    }
+}
+
+int tutti_scope_close(tutti_scope *public)
+{
+    struct scope *s = scope_of(public);
+    struct context *c = context_self();
+    int rc = scope_may_close(s, c, "tutti_scope_close");
+    if (rc < 0)
+        return rc;
+    if (scope_lost(s)) {
+        if (c->scope == s)
+            c->scope = s->outer;
+        s->state = SCOPE_CLOSED;
+        return why_set(-TUTTI_ELOST, "the scope was opened before fork(): its tasks run in "
+                       "the parent");
+    }
+    scope_wait_empty(s, c);
+    alarm_clear(s);
+    records_close(s);
+    scope_end_owned(s);
+    scope_unlink(s);
+    rc = scope_result(s);
+    struct tutti_executor *ex = s->ex;
+    scope_forget(s, c);
+    executor_release(ex, c);
+    return rc;
+}
+
+void tutti_scope_leave(tutti_scope *public)
+{
+    struct scope *s = scope_of(public);
+    if (!scope_is_open(s))
+        return;
+    struct context *c = context_self();
+    if (s->opener == c && !scope_lost(s)) {
+        while (c->scope && c->scope != s && c->scope->opener == c)
+            tutti_scope_leave((tutti_scope *)(void *)c->scope); /* a jump left it open */
+        if (scope_live(s))
+            scope_stop(s, OVER_CANCELLED);
+    }
+    /* The failure that made the caller leave is the one to tell of. */
+    char *kept = c->why;
+    const char *kept_static = c->why_static;
+    bool had = kept && !kept_static && kept[0];
+    if (had)
+        c->why = NULL;
+    tutti_scope_close(public);
+    if (had) {
+        memory_free(c->why);
+        c->why = kept;
+        c->why_static = NULL;
+    }
+}
+
+int tutti_scope_stat(const tutti_scope *public, tutti_scope_stats *out)
+{
+    struct scope *s = (struct scope *)(uintptr_t)scope_of_const(public);
+    if (!scope_is_open(s) || !out || !out->size)
+        return why_set(-EINVAL, "tutti_scope_stat: %s", out && out->size
+                       ? "the scope is not open" : "set size first");
+    tutti_scope_stats all = { .size = out->size };
+    scope_lock(s);
+    for (struct list *l = s->members.next; l != &s->members; l = l->next) {
+        struct context *m = list_entry(l, struct context, member_link);
+        all.parked += !!(load_relaxed(&m->wait_word) & WAIT_OPEN); /* a moment old */
+    }
+    all.live = (uint64_t)scope_live(s);
+    all.started = s->started + load_relaxed(&s->started_elsewhere);
+    all.failed = load_relaxed(&s->failed);
+    all.cut = load_relaxed(&s->cut);
+    scope_unlock(s);
+    all.succeeded = all.started - all.live - all.failed - all.cut;
+    all.deadline = TUTTI_NEVER;
+    for (struct scope *at = s; at; at = at->flags & TUTTI_SHIELD ? NULL : at->outer) {
+        int64_t own = load_relaxed(&at->deadline);
+        all.deadline = own < all.deadline ? own : all.deadline;
+    }
+    memcpy(out, &all, out->size < sizeof all ? out->size : sizeof all);
+    return 0;
+}
+
+/* --- tutti_on_empty -------------------------------------------------------- */
+
+static struct latch *empty_latch(tutti_case *c, int *rc)
+{
+    struct scope *s = scope_of(c->on.scope);
+    if (!scope_is_open(s) || s->opener != context_self()) {
+        *rc = -EINVAL;
+        return NULL;
+    }
+    scope_watch(s);
+    return &s->latch;
+}
+
+static bool empty_ready(tutti_case *c)
+{
+    struct scope *s = scope_of(c->on.scope);
+    return scope_live(s) == 0 || !scope_more(s); /* no memory: attempt says so */
+}
+
+static bool empty_attempt(tutti_case *c, struct context **wake, int *outcome)
+{
+    (void)wake;
+    (void)outcome;
+    struct scope *s = scope_of(c->on.scope);
+    c->code = scope_live(s) == 0 ? 0 : -ENOMEM;
+    return scope_live(s) == 0 || !scope_more(s);
+}
+
+static void empty_enlist(tutti_case *c, struct wait_node *n)
+{
+    list_push_back(&scope_of(c->on.scope)->more->empties, &n->link);
+}
+
+static void empty_delist(tutti_case *c, struct wait_node *n)
+{
+    (void)c;
+    if (list_linked(&n->link))
+        list_remove(&n->link);
+}
+
+static void empty_finish(tutti_case *c, struct wait_node *n)
+{
+    (void)n;
+    c->code = 0;
+}
+
+static void empty_unlock(tutti_case *c, struct latch *l)
+{
+    (void)l;
+    scope_unlock(scope_of(c->on.scope));
+}
+
+const struct waitable empty_waitable = { empty_latch,  empty_attempt, empty_ready,
+                                         empty_enlist, empty_delist,  empty_finish,
+                                         empty_unlock };

@@ -1,0 +1,128 @@
+/* core/scope.h - the private face of tutti_scope: a lifetime that counts its tasks, owns
+ * what was opened in it, and is a node in the tree along which cancellation travels.
+ *
+ * Counting.  Starts and ends on the opener's own thread move the plain `local`; all others
+ * move the atomic `remote`, which also holds SCOPE_UNCLOSED while the scope is open, so
+ * that it cannot reach 0 early.  Closing moves local into remote and takes SCOPE_UNCLOSED
+ * away; then remote reaches 0 once, and who brings it there wakes the closer.  As soon as
+ * anybody must hear of single ends (a limit, tutti_scope_next, tutti_on_empty) the owner
+ * sets SCOPE_WATCHED; from then on local stays 0 and ends take the latch.
+ *
+ * The tree.  A running caller learns of a cancel by walking up (scope_over).  A parked one
+ * must be found from above: before it parks, a context is entered, once, into the members
+ * of its home, and each scope on its way up into its parent's children (scope_enlist).
+ * scope_cut walks down.  Latches are taken from parent to child. */
+#ifndef CORE_SCOPE_H
+#define CORE_SCOPE_H
+#include "base/latch.h"
+#include "core/executor.h"
+#include "core/wait.h"
+#include <assert.h>
+
+enum { SCOPE_OPEN = 0x5c09e0, SCOPE_CLOSED = 0x5c09ec };
+enum { OVER_CANCELLED = 1, OVER_FAILED = 2, OVER_EXPIRED = 4 };
+#define SCOPE_UNCLOSED (INT64_C(1) << 40)
+#define SCOPE_WATCHED (INT64_C(1) << 41)
+#define SCOPE_COUNT (SCOPE_UNCLOSED - 1)
+
+/* Holds: state is SCOPE_OPEN from open to close; local == 0 once watched; linked implies
+ * that child_link is in outer's children and that outer is linked or has no outer or is a
+ * shield; every context in members has home == this; records in `pending` have not ended,
+ * those in `done` have and wait for tutti_scope_next, those in `given` it has returned. */
+struct scope {
+    uint32_t state, flags;
+    struct tutti_executor *ex;
+    struct context *opener;
+    const void *thread;      /* the opener's: thread_mark() */
+    struct scope *outer;     /* the opener's current scope before */
+    struct scope *shield;    /* the innermost shield at or above this; NULL: none */
+    _Atomic int64_t deadline; /* its own */
+    int64_t local;
+    uint64_t started;        /* on the opener's thread */
+    _Atomic int64_t remote;
+    _Atomic uint64_t started_elsewhere, failed, cut;
+    uint64_t closer;         /* the closer's ticket */
+    _Atomic uint32_t over;   /* OVER_*: why nothing may wait or start here */
+    _Atomic int cut_by;      /* what close reports for what was cut; 0: nothing */
+    _Atomic int failure;     /* the first */
+    struct latch latch;      /* guards all below */
+    _Atomic bool linked;
+    bool watched;            /* the owner's thread alone reads and writes it */
+    _Atomic bool alarmed;    /* core/alarm.c has an entry for it */
+    uint32_t epoch;          /* fork_epoch when opened */
+    struct list child_link, children, members;
+    struct list owned, pending, done, given;
+    struct scope_more *more; /* made when needed */
+};
+_Static_assert(sizeof(struct scope) <= sizeof(tutti_scope), "grow tutti_scope");
+
+/* What few scopes need. */
+struct scope_more {
+    char *words;                 /* of the first failure */
+    struct failure *failures, **failures_end; /* core/failures.c */
+    size_t kept;
+    struct list starters;        /* wait_nodes: starts held up by the limit */
+    struct list empties;         /* wait_nodes: tutti_on_empty */
+    struct wait_node *next;      /* who waits in tutti_scope_next */
+    size_t limit;
+};
+
+static inline struct scope *scope_of(tutti_scope *s)
+{
+    return (struct scope *)(void *)s;
+}
+static inline const struct scope *scope_of_const(const tutti_scope *s)
+{
+    return (const struct scope *)(const void *)s;
+}
+bool scope_is_open(const struct scope *s);
+struct scope_more *scope_more(struct scope *s); /* under the latch; NULL: no memory */
+void scope_lock(struct scope *s);
+void scope_unlock(struct scope *s); /* does what signal handlers left to do */
+
+/* --- counting: core/scope.c --- */
+/* Count a start by the caller; the number of starts before. */
+uint64_t scope_start(struct scope *s);
+/* Count an end; *s may be gone after. */
+void scope_end(struct scope *s);
+/* From now on ends take the latch.  By the opener's thread. */
+void scope_watch(struct scope *s);
+int64_t scope_live(const struct scope *s);
+/* Wait while *s is at its limit, if the caller is from outside.  0 or as a wait. */
+int scope_wait_limit(struct scope *s, struct context *c);
+
+/* --- the tree: core/cut.c --- */
+/* 0, or why the caller may not wait; *deadline: the earliest that binds it.  Marks what is
+ * cut, so call it only when the answer ends something. */
+int scope_over(struct context *c, int64_t *deadline);
+/* The same for a start into s by c: looks at s and above. */
+int scope_over_start(struct scope *s);
+/* The caller's wait was cut: the code to return. */
+int scope_cut_code(struct context *c);
+/* Make c findable from above before it parks. */
+void scope_enlist_slow(struct context *c);
+static inline void scope_enlist(struct context *c)
+{
+    if (unlikely(c->enlisted != c->scope))
+        scope_enlist_slow(c);
+}
+/* End what waits below s, after s->over was set. */
+void scope_cut(struct scope *s);
+/* Set bits of `over`, then cut. */
+void scope_stop(struct scope *s, uint32_t why);
+/* End the wait of one task and of what it has opened. */
+void context_cut(struct context *c);
+/* A context leaves its home's members; a scope its parent's children. */
+void context_unlist(struct context *c);
+void scope_unlink(struct scope *s);
+
+/* --- failures: core/failures.c --- */
+/* One failure of s: index and task say whose; words (owned, may be NULL) why. */
+void scope_note_failure(struct scope *s, int code, const char *task, uint64_t index,
+                        char *words);
+void failures_free(struct scope_more *m);
+
+/* --- deadlines brought forward: core/alarm.c --- */
+int alarm_set(struct scope *s, int64_t when);
+void alarm_clear(struct scope *s);
+#endif

@@ -1,0 +1,221 @@
+/* core/start.c - starting tasks, and what a caller does about its own turn.
+ * Tests: tests/task_test.c. */
+#include "base/memory.h"
+#include "core/owned.h"
+#include "core/record.h"
+#include "core/task.h"
+#include "core/thread.h"
+
+/* --- may it start? --------------------------------------------------------- */
+
+static int start_check(struct scope *s, const char *call)
+{
+    struct context *c = context_self();
+    if (!scope_is_open(s))
+        return why_set(-EINVAL, "%s in %s: the scope is not open", call, task_name(c));
+    if (unlikely(s->epoch != load_relaxed(&fork_epoch))) /* changes in a lone thread only */
+        return why_set(-TUTTI_ELOST, "%s: the scope was opened before fork()", call);
+    int rc = scope_over_start(s);
+    if (unlikely(rc < 0)) {
+        int failure = s->ex ? 0 : load_relaxed(&s->failure); /* of the open; long set */
+        return failure ? why_static(failure, tutti_strerror(failure))
+                       : why_static(rc, tutti_strerror(rc));
+    }
+    rc = scope_wait_limit(s, c);
+    return rc < 0 ? why_static(rc, tutti_strerror(rc)) : 0;
+}
+
+static int start_out_of_memory(struct scope *s, const char *call)
+{
+    int rc = why_set(-ENOMEM, "%s: out of memory", call);
+    scope_fail((tutti_scope *)(void *)s, rc);
+    return rc;
+}
+
+static void start_now(struct scope *s, struct task *t)
+{
+    t->scope = s;
+    t->index = scope_start(s);
+    if (t->record)
+        t->record->index = t->index;
+    s->ex->ops->start(s->ex, t);
+}
+
+/* --- closures -------------------------------------------------------------- */
+
+int tutti_go(tutti_scope *public, tutti_fn *fn, void *arg)
+{
+    struct scope *s = scope_of(public);
+    int rc = start_check(s, "tutti_go");
+    if (unlikely(rc < 0))
+        return rc;
+    struct task *t = task_alloc();
+    if (unlikely(!t))
+        return start_out_of_memory(s, "tutti_go");
+    t->fn = fn;
+    t->arg = arg;
+    start_now(s, t);
+    return 0;
+}
+
+/* A future that failed with code, so that nothing need be checked before it is awaited. */
+static void future_failed(struct scope *s, tutti_future *f, int code)
+{
+    if (!f)
+        return;
+    *f = (tutti_future){ { 0, 0 } };
+    if (!scope_is_open(s))
+        return;
+    char *words = memory_strdup(tutti_why());
+    struct record *r = record_open(s, RECORD_PENDING, "start", f);
+    bool cut = code == -ECANCELED || code == -ETIMEDOUT;
+    if (r)
+        record_end(r, cut ? TUTTI_CUT : TUTTI_FAILED, code, words);
+    else
+        memory_free(words);
+}
+
+int tutti_spawn(tutti_scope *public, tutti_fn *fn, void *arg, tutti_drop *drop,
+                tutti_future *f)
+{
+    struct scope *s = scope_of(public);
+    int rc = start_check(s, "tutti_spawn");
+    struct task *t = rc < 0 ? NULL : task_alloc();
+    if (t && f && !(t->record = record_open(s, RECORD_PENDING, "closure", f))) {
+        task_free(t);
+        t = NULL;
+    }
+    if (unlikely(!t)) {
+        if (rc == 0)
+            rc = start_out_of_memory(s, "tutti_spawn");
+        if (drop)
+            drop(arg);
+        future_failed(s, f, rc);
+        return rc;
+    }
+    t->fn = fn;
+    t->arg = arg;
+    t->drop = drop;
+    start_now(s, t);
+    return 0;
+}
+
+/* --- typed tasks ----------------------------------------------------------- */
+
+static int submit_check(const tutti_task *t, const char *call)
+{
+    if (!t)
+        return why_set(-EINVAL, "%s: the task is NULL", call);
+    if (!t->run)
+        return why_set(-TUTTI_ENOTASK, "%s: task %s has no code in this program", call,
+                       t->name);
+    return 0;
+}
+
+static bool task_copy_input(struct task *t, tutti_bytes in)
+{
+    unsigned char *to = in.size <= TASK_INLINE ? t->inline_ : memory_alloc(in.size);
+    if (!to)
+        return false;
+    if (in.size)
+        memcpy(to, in.data, in.size);
+    t->in = (tutti_bytes){ to, in.size };
+    return true;
+}
+
+static int start_typed(struct scope *s, const tutti_task *type, tutti_bytes in,
+                       bool is_batch, tutti_future *f, const char *call)
+{
+    struct task *t = task_alloc();
+    if (t && !task_copy_input(t, in)) {
+        task_free(t);
+        t = NULL;
+    }
+    if (t && f && !(t->record = record_open(s, RECORD_PENDING, type->name, f))) {
+        task_free(t);
+        t = NULL;
+    }
+    if (unlikely(!t))
+        return start_out_of_memory(s, call);
+    t->type = type;
+    t->batch = is_batch ? (const tutti_batch *)t->in.data : NULL;
+    start_now(s, t);
+    return 0;
+}
+
+int tutti_submit(tutti_scope *public, const tutti_task *type, tutti_bytes in,
+                 tutti_future *f)
+{
+    struct scope *s = scope_of(public);
+    int rc = start_check(s, "tutti_submit");
+    if (rc == 0 && (rc = submit_check(type, "tutti_submit")) == 0 && type->in_size
+        && in.size != type->in_size)
+        rc = why_set(-EINVAL, "tutti_submit: %s takes %u bytes, not %zu", type->name,
+                     type->in_size, in.size);
+    if (rc == 0)
+        rc = start_typed(s, type, in, false, f, "tutti_submit");
+    if (unlikely(rc < 0))
+        future_failed(s, f, rc);
+    return rc;
+}
+
+int tutti_submit_batch(tutti_scope *public, const tutti_task *type, const tutti_batch *b,
+                       tutti_future *f)
+{
+    struct scope *s = scope_of(public);
+    int rc = start_check(s, "tutti_submit_batch");
+    if (rc == 0 && (rc = submit_check(type, "tutti_submit_batch")) == 0
+        && (!b || !f || !type->in_size || (type->out_size && !b->out)))
+        rc = why_set(-EINVAL, "tutti_submit_batch: %s needs a task of fixed sizes, inputs, "
+                     "outputs and a future", type->name);
+    if (rc == 0)
+        rc = start_typed(s, type, (tutti_bytes){ b, sizeof *b }, true, f,
+                         "tutti_submit_batch");
+    if (unlikely(rc < 0))
+        future_failed(s, f, rc);
+    return rc;
+}
+
+/* --- the caller's own turn ------------------------------------------------- */
+
+void tutti_task_name_set(const char *name)
+{
+    context_self()->name = name;
+}
+
+const char *tutti_task_name(void)
+{
+    return task_name(context_self());
+}
+
+int tutti_yield(void)
+{
+    struct context *c = context_self();
+    int rc = context_check(c);
+    if (unlikely(rc < 0))
+        return rc;
+    c->carrier->yield(c);
+    return context_check(c);
+}
+
+int tutti_sleep_until(tutti_time when)
+{
+    struct context *c = context_self();
+    int rc = context_check(c);
+    if (rc < 0)
+        return rc;
+    uint64_t ticket = wait_prepare(c, "time", NULL);
+    rc = wait_park(c, ticket, when, WAIT_CUTTABLE);
+    return rc == WAIT_TIME ? 0 : why_static(rc, tutti_strerror(rc));
+}
+
+tutti_time tutti_now(void)
+{
+    return clock_now();
+}
+
+tutti_time tutti_after(tutti_time span)
+{
+    int64_t now = clock_now();
+    return span > 0 && now > TUTTI_NEVER - span ? TUTTI_NEVER : now + span;
+}

@@ -1,0 +1,237 @@
+/* core/task.c - one task from its turn to its end: run, sort out how it ended, tell whoever
+ * waits.  How it is started is in start.c.  Tests: tests/task_test.c. */
+#include "core/task.h"
+#include "base/memory.h"
+#include "base/slab.h"
+#include "core/local.h"
+#include "core/record.h"
+#include "core/thread.h"
+#include <stdlib.h>
+
+static struct slab tasks = SLAB(0, struct task, run.next);
+
+struct task *task_alloc(void)
+{
+    struct task *t = slab_get(&tasks);
+    if (t)
+        memset(t, 0, offsetof(struct task, inline_));
+    if (t)
+        t->run.is_task = true;
+    return t;
+}
+
+void task_free(struct task *t)
+{
+    if (t->in.data && t->in.data != t->inline_)
+        memory_free((void *)(uintptr_t)t->in.data);
+    slab_put(&tasks, t);
+}
+
+const char *task_name(const struct context *c)
+{
+    if (c->name)
+        return c->name;
+    if (!c->task)
+        return "thread";
+    return c->task->type ? c->task->type->name : "closure";
+}
+
+/* --- results --------------------------------------------------------------- */
+
+void *tutti_reserve(tutti_out *o, size_t n)
+{
+    size_t at = (o->size + 15) & ~(size_t)15;
+    if (at < o->size || at + n < at)
+        return NULL;
+    if (at + n > o->room) {
+        size_t room = at + n > o->room * 2 ? at + n : o->room * 2;
+        unsigned char *data = memory_realloc(o->owned ? o->data : NULL, room);
+        if (!data)
+            return NULL;
+        if (!o->owned && o->size)
+            memcpy(data, o->data, o->size);
+        o->data = data;
+        o->room = room;
+        o->owned = true;
+    }
+    memset(o->data + o->size, 0, at + n - o->size);
+    o->size = at + n;
+    return o->data + at;
+}
+
+int tutti_put(tutti_out *o, const void *data, size_t n)
+{
+    size_t was = o->size;
+    if (was + n > o->room) { /* grow by the same rule, without its alignment */
+        if (!tutti_reserve(o, n))
+            return -ENOMEM;
+    }
+    o->size = was + n;
+    if (n)
+        memcpy(o->data + was, data, n);
+    return 0;
+}
+
+/* --- bodies ---------------------------------------------------------------- */
+
+static int batch_run(struct task *t)
+{
+    const tutti_task *type = t->type;
+    const tutti_batch *b = t->batch;
+    int failures = 0;
+    for (size_t i = 0; i < b->n; i++) {
+        tutti_bytes in = { (const char *)b->in + i * type->in_size, type->in_size };
+        struct tutti_out o = { .data = b->out ? (unsigned char *)b->out + i * type->out_size
+                                              : NULL,
+                               .room = b->out ? type->out_size : 0 };
+        int rc = tutti_check();
+        if (rc == 0)
+            rc = type->run(in, &o);
+        if (rc >= 0 && o.size != type->out_size)
+            rc = why_set(-EMSGSIZE, "%s gave %zu bytes, not %u", type->name, o.size,
+                         type->out_size);
+        if (o.owned && b->out && rc >= 0)
+            memcpy((char *)b->out + i * type->out_size, o.data, type->out_size);
+        out_free(&o);
+        if (b->codes)
+            b->codes[i] = rc;
+        else if (rc < 0)
+            return rc;
+        failures += rc < 0;
+    }
+    return failures;
+}
+
+struct typed_call {
+    const struct task *task;
+    struct tutti_out *out;
+};
+
+static int typed_call(void *arg)
+{
+    struct typed_call *call = arg;
+    return call->task->type->run(call->task->in, call->out);
+}
+
+static int typed_run(struct task *t)
+{
+    struct tutti_out unwanted = { 0 };
+    struct tutti_out *o = t->record ? &t->record->out : &unwanted;
+    struct typed_call call = { t, o };
+    int rc = t->type->flags & TUTTI_BLOCKS ? tutti_blocking(typed_call, &call, NULL)
+                                           : typed_call(&call);
+    if (rc >= 0 && t->type->out_size && o->size != t->type->out_size)
+        rc = why_set(-EMSGSIZE, "%s gave %zu bytes, not %u", t->type->name, o->size,
+                     t->type->out_size);
+    out_free(&unwanted);
+    return rc;
+}
+
+static int task_body(struct task *t)
+{
+    if (t->fn)
+        return t->fn(t->arg);
+    return t->batch ? batch_run(t) : typed_run(t);
+}
+
+/* --- the end --------------------------------------------------------------- */
+
+/* Tell the future or the scope.  words is taken. */
+static void task_tell(struct task *t, tutti_end end, int code, char *words)
+{
+    struct scope *s = t->scope;
+    if (unlikely(end == TUTTI_CUT))
+        add_relaxed(&s->cut, 1); /* counts are for views */
+    if (unlikely(end == TUTTI_FAILED))
+        add_relaxed(&s->failed, 1);
+    if (t->record)
+        record_end(t->record, end, code, words);
+    else if (end == TUTTI_FAILED)
+        scope_note_failure(s, code, t->type ? t->type->name : "closure", t->index, words);
+    else
+        memory_free(words);
+}
+
+void task_refuse(struct task *t, int code, const char *words)
+{
+    struct scope *s = t->scope;
+    bool cut = code == -ECANCELED || code == -ETIMEDOUT;
+    if (t->drop)
+        t->drop(t->arg);
+    if (t->batch && t->batch->codes)
+        for (size_t i = 0; i < t->batch->n; i++)
+            t->batch->codes[i] = code;
+    task_tell(t, cut ? TUTTI_CUT : TUTTI_FAILED, code, words ? memory_strdup(words) : NULL);
+    task_free(t);
+    scope_end(s);
+}
+
+static void context_begin(struct context *c, struct task *t)
+{
+    c->task = t;
+    c->home = c->scope = t->scope;
+    c->enlisted = NULL;
+    c->name = NULL;
+    c->why_static = NULL;
+    c->why_code = 0;
+    if (c->why)
+        c->why[0] = 0;
+    if (unlikely(load_relaxed(&c->cut))) /* the last task's; nobody can reach us yet */
+        store_relaxed(&c->cut, false);
+}
+
+static tutti_end task_classify(struct context *c, int rc)
+{
+    if (likely(rc >= 0))
+        return TUTTI_OK;
+    int64_t deadline;
+    bool cut = (rc == -ECANCELED || rc == -ETIMEDOUT) && scope_over(c, &deadline) < 0;
+    return cut ? TUTTI_CUT : TUTTI_FAILED;
+}
+
+static char *context_take_words(struct context *c, int rc)
+{
+    if (rc >= 0 || c->why_code != rc || c->why_static || !c->why)
+        return NULL;
+    char *words = c->why;
+    c->why = NULL;
+    return words;
+}
+
+static void context_finish(struct context *c, struct task *t)
+{
+    if (unlikely(c->locals != NULL))
+        locals_drop(&c->locals);
+    if (unlikely(c->scope != t->scope))
+        misuse("task %s returned with a scope open; use TUTTI_SCOPE, which closes itself",
+               task_name(c));
+    if (unlikely(c->recv_view != NULL)) {
+        memory_free(c->recv_view);
+        c->recv_view = NULL;
+    }
+}
+
+void task_run(struct context *c, struct task *t)
+{
+    struct scope *s = t->scope;
+    int rc = scope_over_start(s);
+    if (rc == 0 && t->record && !record_begin(t->record, c))
+        rc = -ECANCELED;
+    if (unlikely(rc < 0)) {
+        task_refuse(t, rc, NULL);
+        return;
+    }
+    context_begin(c, t);
+    rc = task_body(t);
+    if (unlikely(context_lost(c)))
+        exit(0); /* the child of a fork() made in this task: as when a thread ends there */
+    context_finish(c, t);
+    tutti_end end = task_classify(c, rc);
+    if (unlikely(c->member))
+        context_unlist(c);
+    task_tell(t, end, rc, context_take_words(c, rc));
+    c->task = NULL;
+    c->home = c->scope = NULL;
+    task_free(t);
+    scope_end(s);
+}

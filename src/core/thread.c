@@ -1,0 +1,109 @@
+/* core/thread.c - what belongs to a thread or to the process as such: the context of a plain
+ * thread, what runs when a thread ends, and what happens at fork().
+ * Tests: tests/fork_test.c. */
+#include "core/thread.h"
+#include "core/scope.h"
+#include "base/fence.h"
+#include "base/memory.h"
+#include "base/slab.h"
+#include "fiber/fiber.h"
+#include <pthread.h>
+
+_Thread_local struct context *context_current;
+_Atomic uint32_t fork_epoch;
+
+struct at_end {
+    struct at_end *next;
+    void (*fn)(void *arg);
+    void *arg;
+};
+static _Thread_local struct context thread_context;
+static _Thread_local struct at_end *thread_ends;
+static pthread_key_t thread_key;
+static bool thread_key_made;
+
+/* --- the end of a thread --------------------------------------------------- */
+
+static void thread_ended(void *unused)
+{
+    (void)unused;
+    while (thread_ends) {
+        struct at_end *e = thread_ends;
+        thread_ends = e->next;
+        e->fn(e->arg);
+        memory_free(e);
+    }
+    struct context *c = &thread_context;
+    memory_free(c->why);
+    memory_free(c->recv_view);
+    c->why = NULL;
+    c->recv_view = NULL;
+    slab_thread_end();
+}
+
+int thread_at_end(void (*fn)(void *arg), void *arg)
+{
+    struct at_end *e = memory_alloc(sizeof *e);
+    if (!e)
+        return -ENOMEM;
+    *e = (struct at_end){ thread_ends, fn, arg };
+    thread_ends = e;
+    if (thread_key_made)
+        pthread_setspecific(thread_key, &thread_context); /* not NULL: call us */
+    return 0;
+}
+
+struct context *context_of_thread(void)
+{
+    struct context *c = &thread_context;
+    c->carrier = &thread_carrier;
+    context_current = c;
+    if (thread_key_made)
+        pthread_setspecific(thread_key, c);
+    return c;
+}
+
+/* --- fork() ---------------------------------------------------------------- */
+
+enum { FORK_WATCHERS = 16 };
+static void (*fork_watchers[FORK_WATCHERS])(void);
+static unsigned fork_watcher_count; /* grows while the program loads, by one thread */
+
+void fork_watch(void (*fn)(void))
+{
+    if (fork_watcher_count == FORK_WATCHERS)
+        misuse("too many parts of the library watch fork()");
+    fork_watchers[fork_watcher_count++] = fn;
+}
+
+bool context_lost(const struct context *c)
+{
+    /* relaxed: changes only in a child that has one thread */
+    return c->home && unlikely(c->home->epoch != load_relaxed(&fork_epoch));
+}
+
+/* In the child: one thread is left, and this is it.  Its scopes are the parent's. */
+static void fork_child(void)
+{
+    add_relaxed(&fork_epoch, 1); /* one thread */
+    struct context *c = context_current;
+    if (c) {
+        c->carrier = &thread_carrier;
+        c->worker = NULL;
+        c->scope = NULL;
+        c->enlisted = NULL;
+        c->sleep = NULL;
+    }
+    fence_begin();
+    slab_after_fork();
+    fiber_after_fork();
+    for (unsigned i = 0; i < fork_watcher_count; i++)
+        fork_watchers[i]();
+}
+
+__attribute__((constructor)) static void thread_begin(void)
+{
+    thread_key_made = pthread_key_create(&thread_key, thread_ended) == 0;
+    pthread_atfork(NULL, NULL, fork_child);
+    fence_begin();
+}

@@ -1,0 +1,141 @@
+/* core/wait.c - the four verbs, and the context of a plain thread, which waits on a futex.
+ * See wait.h for the protocol.  Tests: tests/wait_core_test.c, and every primitive's. */
+#include "core/wait.h"
+#include "base/latch.h"
+#include "core/scope.h"
+#include "core/thread.h"
+#include <sched.h>
+
+static _Atomic uint32_t *futex_of(struct context *c)
+{
+    return &c->woken;
+}
+
+/* --- the verbs ----------------------------------------------------------- */
+
+uint64_t wait_prepare(struct context *c, const char *what, const void *on)
+{
+    /* relaxed: only c itself raises the ticket */
+    uint64_t ticket = (load_relaxed(&c->wait_word) >> WAIT_TICKET_SHIFT) + 1;
+    c->wait_what = what;
+    c->wait_on = on;
+    /* relaxed: read by a canceller between its load and its CAS of wait_word, which
+     * fails if this wait began after the load. */
+    store_relaxed(&c->wait_shield, c->scope ? c->scope->shield : NULL);
+    store_relaxed(&c->woken, 0); /* nobody sets it before a claim of the new ticket */
+    /* release: pairs with the acquire in wait_claim and cut_context. */
+    store_release(&c->wait_word, ticket << WAIT_TICKET_SHIFT | WAIT_OPEN);
+    return ticket;
+}
+
+bool wait_claim(struct context *c, uint64_t ticket)
+{
+    /* acquire: pairs with wait_prepare; what c prepared is seen. */
+    uint64_t word = load_acquire(&c->wait_word);
+    while (word >> WAIT_TICKET_SHIFT == ticket && word & WAIT_OPEN)
+        if (cas_acqrel(&c->wait_word, &word, ticket << WAIT_TICKET_SHIFT))
+            return true;
+    return false;
+}
+
+bool wait_abandon(struct context *c, uint64_t ticket)
+{
+    return wait_claim(c, ticket);
+}
+
+void wait_wake(struct context *c, int outcome)
+{
+    c->outcome = outcome; /* seen by c: the carrier's ready releases */
+    c->carrier->ready(c);
+}
+
+void wait_wake_signal(struct context *c, int outcome)
+{
+    c->outcome = outcome;
+    c->carrier->ready_signal(c);
+}
+
+/* Open the wait to cancels and find out whether one came before.  0: go on and park;
+ * negative: c has ended its own wait; 1: somebody else has, so park to take the wake. */
+static int wait_open_to_cuts(struct context *c, uint64_t ticket, int64_t *until)
+{
+    scope_enlist(c);
+    uint64_t word = ticket << WAIT_TICKET_SHIFT | WAIT_OPEN;
+    /* seq_cst: pairs with scope_cut, which sets `over` and then looks at wait_word, while
+     * we set wait_word and then look at `over` (in scope_over): one of us sees the other. */
+    if (!cas_seqcst(&c->wait_word, &word, word | WAIT_CUTTABLE))
+        return 1;
+    int64_t deadline;
+    int rc = scope_over(c, &deadline);
+    if (rc < 0)
+        return wait_abandon(c, ticket) ? rc : 1;
+    if (deadline < *until)
+        *until = deadline;
+    return 0;
+}
+
+int wait_park(struct context *c, uint64_t ticket, int64_t until, unsigned flags)
+{
+    int64_t limit = until;
+    if (unlikely(context_lost(c)))
+        return wait_abandon(c, ticket) ? -TUTTI_ELOST : c->outcome;
+    if (flags & WAIT_CUTTABLE) {
+        int rc = wait_open_to_cuts(c, ticket, &limit);
+        if (rc < 0)
+            return rc;
+    }
+    c->carrier->park(c, ticket, limit);
+    c->wait_what = NULL;
+    int outcome = c->outcome;
+    if (unlikely(outcome == WAIT_CUT || (outcome == WAIT_TIME && limit < until)))
+        return scope_cut_code(c);
+    return outcome;
+}
+
+/* --- plain threads --------------------------------------------------------- */
+
+static void thread_park(struct context *c, uint64_t ticket, int64_t until)
+{
+    if (c->sleep) {
+        c->sleep->park(c->sleep, c, ticket, until);
+        return;
+    }
+    /* acquire: pairs with the release in thread_ready; the outcome is seen. */
+    while (!load_acquire(futex_of(c))) {
+        int rc = futex_wait(futex_of(c), 0, until);
+        if (rc == -ETIMEDOUT) {
+            if (wait_claim(c, ticket)) {
+                c->outcome = WAIT_TIME;
+                return;
+            }
+            until = CLOCK_NEVER; /* the claim's winner is about to wake us */
+        }
+    }
+}
+
+static void thread_ready(struct context *c)
+{
+    struct thread_sleep *sleep = c->sleep;
+    _Atomic uint32_t *word = futex_of(c);
+    if (sleep) { /* it sleeps elsewhere, with descriptors: see core/thread.h */
+        sleep->interrupt(sleep, c);
+        return;
+    }
+    store_release(word, 1); /* pairs with thread_park; c may be gone from here on */
+    futex_wake(word, 1);    /* harmless on a thread that has ended */
+}
+
+static void thread_yield(struct context *c)
+{
+    (void)c;
+    sched_yield();
+}
+
+static struct poller *thread_poller(struct context *c)
+{
+    (void)c;
+    return NULL;
+}
+
+const struct carrier thread_carrier = { thread_park, thread_ready, thread_ready,
+                                        thread_yield, thread_poller };
