@@ -1,0 +1,60 @@
+# The few commands a user needs; `make help` lists them.  Meson does the building: here
+# are only the parts that a bare machine lacks (installing what is missing) and the two
+# build folders.
+#
+#   build/       what `make tour` runs and `make install` installs: -O2, asserts off,
+#                since a tour that measures must not time the asserts
+#   build-test/  what `make test` runs: -O2, asserts on, since a test without the
+#                structures' own checks would miss half
+#
+# Variables: V=1 shows the commands; PREFIX, LIBDIR, DESTDIR say where to install; ARGS
+# goes to the tour (make tour ARGS=--json) or to `meson test` (make test ARGS=latch);
+# J=2 compiles at most two files at once.
+
+PREFIX = /usr/local
+LIBDIR = lib
+ARGS =
+J =
+V = 0
+
+Q := $(if $(filter 0,$(V)),@)
+export V J
+BUILD = $(Q)scripts/build.sh
+OPTIONS = --prefix=$(PREFIX) --libdir=$(LIBDIR) -Dbuildtype=debugoptimized
+
+.PHONY: all setup tour test test-all install clean help
+
+all: setup
+	$(BUILD) build $(OPTIONS) -Db_ndebug=true
+
+setup:
+	$(Q)scripts/setup.sh build
+
+tour: all
+	$(Q)build/cli/tutti tour $(ARGS)
+
+test: setup
+	$(BUILD) build-test $(OPTIONS) -Db_ndebug=false
+	$(Q)scripts/run-tests.py build-test $(ARGS)
+
+test-all:
+	$(Q)scripts/setup.sh all
+	$(Q)scripts/test-all.sh
+
+install: all
+	$(Q)scripts/install.sh build
+
+clean:
+	$(Q)rm -rf build build-*
+
+help:
+	@echo 'make tour      build tutti, run its programs on every executor, compare them'
+	@echo 'make test      build with asserts on, run all tests'
+	@echo 'make           build alone'
+	@echo 'make test-all  also under the thread and address sanitizers, with gcc and'
+	@echo '               clang, and for aarch64 under qemu'
+	@echo 'make install   install below PREFIX (now $(PREFIX)); honours DESTDIR'
+	@echo 'make setup     install the Debian packages that a build needs; the targets'
+	@echo '               above do it by themselves'
+	@echo 'make clean     remove the build folders'
+	@echo 'V=1 shows the commands; ARGS=... goes to the tour or to `meson test`'

@@ -1,0 +1,58 @@
+#!/bin/sh
+# headers_test.sh - each public header compiles alone, without a warning: as C11, C++11
+# and C++17; tutti.hpp as C++17.  A header with a flaw is planted and must be found.
+#
+#   headers_test.sh INCLUDE_FOLDER [C_COMPILER [CXX_COMPILER]]
+set -u
+include=$1
+cc=${2:-${CC:-cc}}
+cxx=${3:-${CXX:-c++}}
+count=0
+failed=0
+scratch=$(mktemp -d) || exit 1
+trap 'rm -rf "$scratch"' EXIT
+
+# compile STANDARD FOLDER HEADER: a file of nothing else, twice for the guard.
+compile()
+{
+    case $1 in
+    c++*) set -- "$cxx" c++ "$@" ;;
+    *) set -- "$cc" c "$@" ;;
+    esac
+    printf '#include <%s>\n#include <%s>\n' "$5" "$5" |
+        $1 -x "$2" -std="$3" -pedantic -Wall -Wextra -Werror -fsyntax-only -I "$4" \
+            -I "$include" - 2>"$scratch/said"
+}
+case_is()
+{
+    count=$((count + 1))
+    if [ "$1" = 0 ]; then
+        echo "ok $count - $2"
+    else
+        failed=1
+        echo "not ok $count - $2"
+        sed 's/^/# /' "$scratch/said"
+    fi
+}
+
+for header in $(cd "$include" && find . -name '*.h' | sed 's,^\./,,' | sort); do
+    for standard in c11 c++11 c++17; do
+        compile $standard "$include" "$header"
+        case_is $? "$header alone as $standard"
+    done
+done
+for header in $(cd "$include" && find . -name '*.hpp' | sed 's,^\./,,' | sort); do
+    compile c++17 "$include" "$header"
+    case_is $? "$header alone as c++17"
+done
+
+echo 'static inline size_t planted(void) { return 0; }' >"$scratch/planted.h"
+for standard in c11 c++11; do
+    ! compile $standard "$scratch" planted.h
+    case_is $? "a header that needs another is found as $standard"
+done
+echo 'static inline int planted_(int x) { return 0; }' >"$scratch/planted.h"
+! compile c11 "$scratch" planted.h
+case_is $? "a header with a warning is found"
+echo "1..$count"
+exit $failed
