@@ -44,6 +44,7 @@ struct context {
     struct runnable run;
     const struct carrier *carrier;
     void *worker;       /* the carrier's */
+    struct fiber_pool *stacks; /* where its stack came from; NULL: the thread's own */
 
     /* --- waiting: see core/wait.h --- */
     _Atomic uint64_t wait_word; /* ticket << 2 | WAIT_OPEN | WAIT_CUTTABLE */

@@ -18,6 +18,8 @@ struct executor_ops {
     int (*close)(struct tutti_executor *ex);
 };
 
+struct wait_node;
+
 /* Holds: scopes counts the open scopes that contexts from outside opened on it (those
  * opened inside nest in one of them). */
 struct tutti_executor {
@@ -26,8 +28,12 @@ struct tutti_executor {
     unsigned workers;
     uint32_t epoch; /* fork_epoch when opened */
     _Atomic int64_t scopes;
-    _Atomic uint32_t drained; /* futex: bumped when scopes reaches 0 */
+    struct latch latch;       /* guards closer */
+    struct wait_node *closer; /* who waits for scopes to reach 0 */
 };
+
+/* Wait until no scope from outside is open on ex.  core/scope.c. */
+void executor_wait_scopes(struct tutti_executor *ex);
 
 /* The process-wide one, opened at first use: exec/default.c.  NULL and *rc: none. */
 struct tutti_executor *executor_default(int *rc);

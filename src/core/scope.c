@@ -371,15 +371,37 @@ static void scope_forget(struct scope *s, struct context *c)
     s->more = NULL;
 }
 
+/* The latch makes sure that whoever frees ex after waiting finds us gone. */
 static void executor_release(struct tutti_executor *ex, const struct context *c)
 {
     if (!ex || ex->ops->carries(ex, c))
         return;
-    /* acq_rel: pairs with the load in tutti_executor_close */
-    if (sub_acqrel(&ex->scopes, 1) == 1) {
-        add_release(&ex->drained, 1); /* pairs with the closer's load */
-        futex_wake(&ex->drained, 1);
+    latch_lock(&ex->latch);
+    struct wait_node *n = NULL;
+    if (sub_acqrel(&ex->scopes, 1) == 1) { /* pairs with executor_wait_scopes' load */
+        n = ex->closer;
+        ex->closer = NULL;
     }
+    struct context *woken = n && wait_node_claim(n) ? n->who : NULL;
+    latch_unlock(&ex->latch); /* no handler pokes this one */
+    if (woken)
+        wait_wake(woken, 0);
+}
+
+void executor_wait_scopes(struct tutti_executor *ex)
+{
+    struct context *c = context_self();
+    latch_lock(&ex->latch);
+    while (load_acquire(&ex->scopes) > 0) { /* pairs with executor_release */
+        struct wait_node n;
+        uint64_t ticket = wait_prepare(c, "scopes of an executor to close", ex);
+        wait_node_init(&n, c, ticket, 0);
+        ex->closer = &n;
+        latch_unlock(&ex->latch);
+        wait_park(c, ticket, CLOCK_NEVER, 0);
+        latch_lock(&ex->latch);
+    }
+    latch_unlock(&ex->latch);
 }
 
 int tutti_scope_close(tutti_scope *public)

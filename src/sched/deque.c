@@ -1,0 +1,71 @@
+/* sched/deque.c - see deque.h. */
+#include "sched/deque.h"
+#include "core/task.h"
+
+bool deque_push(struct deque *d, struct task *t)
+{
+    uint32_t tail = load_relaxed(&d->tail); /* the owner's own */
+    /* acquire: pairs with the CAS of thieves: they have read the slot before we refill it */
+    if (tail - load_acquire(&d->head) >= DEQUE_SLOTS)
+        return false;
+    store_relaxed(&d->slot[tail % DEQUE_SLOTS], t); /* published by tail */
+    store_release(&d->tail, tail + 1); /* pairs with the load of tail in deque_steal */
+    return true;
+}
+
+struct task *deque_pop(struct deque *d)
+{
+    uint32_t head = load_relaxed(&d->head); /* the CAS decides */
+    for (;;) {
+        if (head == load_relaxed(&d->tail)) /* the owner's own */
+            return NULL;
+        struct task *t = load_relaxed(&d->slot[head % DEQUE_SLOTS]);
+        /* relaxed: the owner wrote the slot itself; thieves only ever advance head */
+        if (cas_relaxed(&d->head, &head, head + 1))
+            return t;
+    }
+}
+
+struct task *deque_steal(struct deque *from, struct deque *own)
+{
+    for (;;) {
+        uint32_t head = load_acquire(&from->head); /* pairs with other thieves' CAS */
+        uint32_t tail = load_acquire(&from->tail); /* pairs with deque_push */
+        uint32_t n = tail - head;
+        n -= n / 2;
+        if (n == 0)
+            return NULL;
+        if (n > DEQUE_SLOTS / 2) /* head and tail were read too far apart */
+            continue;
+        uint32_t to = load_relaxed(&own->tail); /* ours */
+        struct task *first = load_relaxed(&from->slot[head % DEQUE_SLOTS]);
+        for (uint32_t i = 1; i < n; i++) {
+            struct task *t = load_relaxed(&from->slot[(head + i) % DEQUE_SLOTS]);
+            store_relaxed(&own->slot[(to + i - 1) % DEQUE_SLOTS], t);
+        }
+        /* acq_rel: release pairs with the owner's load of head in deque_push */
+        if (cas_acqrel(&from->head, &head, head + n)) {
+            store_release(&own->tail, to + n - 1); /* as in deque_push */
+            return first;
+        }
+    }
+}
+
+struct task *deque_spill(struct deque *d, struct task **last, uint32_t *count)
+{
+    uint32_t head = load_relaxed(&d->head); /* the CAS decides */
+    uint32_t n = DEQUE_SLOTS / 2;
+    if (load_relaxed(&d->tail) - head < DEQUE_SLOTS)
+        return NULL;
+    struct task *t[DEQUE_SLOTS / 2];
+    for (uint32_t i = 0; i < n; i++)
+        t[i] = load_relaxed(&d->slot[(head + i) % DEQUE_SLOTS]);
+    if (!cas_relaxed(&d->head, &head, head + n)) /* as in deque_pop */
+        return NULL;
+    for (uint32_t i = 0; i + 1 < n; i++)
+        t[i]->run.next = &t[i + 1]->run;
+    t[n - 1]->run.next = NULL;
+    *last = t[n - 1];
+    *count = n;
+    return t[0];
+}

@@ -1,0 +1,38 @@
+/* sched/deque.h - the tasks that a worker has started and nobody has begun: a bounded ring,
+ * filled by its owner at the tail, emptied by owner and thieves at the head, so tasks begin
+ * in the order they were started.  The shape is that of Go's and Tokio's run queues: a thief
+ * takes half at once.  Tests: tests/deque_test.c. */
+#ifndef SCHED_DEQUE_H
+#define SCHED_DEQUE_H
+#include "base/atomic.h"
+
+struct task;
+
+enum { DEQUE_SLOTS = 256 };
+
+/* Holds: 0 <= tail - head <= DEQUE_SLOTS; slots [head, tail) are full; only the owner moves
+ * tail; head only grows, by CAS, so a CAS that succeeds proves that the slots it passes were
+ * read while they were full. */
+struct deque {
+    _Alignas(64) _Atomic uint32_t head;
+    _Alignas(64) _Atomic uint32_t tail;
+    _Atomic(struct task *) slot[DEQUE_SLOTS];
+};
+
+/* False: full.  Owner. */
+bool deque_push(struct deque *d, struct task *t);
+/* The oldest, or NULL.  Owner. */
+struct task *deque_pop(struct deque *d);
+/* Take the older half of `from`, one to return, the others into `own`, which is empty and
+ * the caller's.  NULL: nothing there. */
+struct task *deque_steal(struct deque *from, struct deque *own);
+/* Take the older half of the caller's own full ring, linked by run.next; *last is the end
+ * of the chain.  NULL: thieves were faster, there is room now. */
+struct task *deque_spill(struct deque *d, struct task **last, uint32_t *count);
+/* A moment old. */
+static inline bool deque_seems_empty(const struct deque *d)
+{
+    /* relaxed: the sleeper that trusts it has passed fence_heavy, see sched/idle.c */
+    return load_relaxed(&d->head) == load_relaxed(&d->tail);
+}
+#endif

@@ -1,0 +1,166 @@
+/* sched/idle.c - a worker with nothing to do: it searches a little, then sleeps.
+ *
+ * Sleeping is announce, re-check, sleep.  Who queues work looks for sleepers after it has
+ * queued; who goes to sleep looks for work after it has said so; a fence on each side makes
+ * one of them see the other.  At most one worker searches, and nobody is woken while one
+ * does: it will find the work, and wakes the next when it leaves the search with a task.
+ * Tests: tests/pool_test.c. */
+#include "base/fence.h"
+#include "sched/gil.h"
+#include "sched/worker.h"
+
+enum { SEARCH_ROUNDS = 200 };
+
+static uint32_t worker_random(struct worker *w)
+{
+    w->seed ^= w->seed << 13;
+    w->seed ^= w->seed >> 17;
+    w->seed ^= w->seed << 5;
+    return w->seed;
+}
+
+/* --- searching --------------------------------------------------------------- */
+
+static struct task *worker_steal(struct worker *w)
+{
+    struct pool *p = w->pool;
+    uint32_t start = worker_random(w);
+    struct task *t = pool_injected(p);
+    for (unsigned i = 0; i < p->count && !t; i++) {
+        struct worker *victim = p->worker[(start + i) % p->count];
+        if (victim == w || deque_seems_empty(&victim->deque))
+            continue;
+        t = deque_steal(&victim->deque, &w->deque);
+        if (t)
+            stat_add(&w->stats.stolen);
+    }
+    return t;
+}
+
+static bool search_begin(struct pool *p)
+{
+    uint32_t none = 0;
+    /* seq_cst: with pool_notify's look at it; see search_end */
+    return p->count > 1 && load_relaxed(&p->searching) == 0
+           && cas_seqcst(&p->searching, &none, 1);
+}
+
+static struct runnable *search(struct worker *w)
+{
+    for (int i = 0; i < SEARCH_ROUNDS; i++) {
+        struct task *t = worker_steal(w);
+        if (t) {
+            store_seqcst(&w->pool->searching, 0);
+            if (!deque_seems_empty(&w->deque) || load_relaxed(&w->pool->injections))
+                pool_notify(w->pool); /* there is more: let another come */
+            return &t->run;
+        }
+        if (load_relaxed(&w->inbox) || load_relaxed(&w->quit)) /* hints, looked at again */
+            break;
+        for (int k = 0; k < 8; k++)
+            spin_pause();
+    }
+    return NULL;
+}
+
+/* --- sleeping ------------------------------------------------------------------ */
+
+static void asleep_enter(struct worker *w)
+{
+    struct pool *p = w->pool;
+    latch_lock(&p->latch);
+    w->token = false;
+    list_push_front(&p->asleep, &w->asleep_link);
+    add_seqcst(&p->sleepers, 1); /* pairs with pool_notify, through the fence below */
+    latch_unlock(&p->latch);
+}
+
+/* True: this worker was woken to search. */
+static bool asleep_leave(struct worker *w)
+{
+    struct pool *p = w->pool;
+    latch_lock(&p->latch);
+    if (list_linked(&w->asleep_link)) {
+        list_remove(&w->asleep_link);
+        sub_relaxed(&p->sleepers, 1); /* the latch orders it */
+    }
+    bool token = w->token;
+    w->token = false;
+    latch_unlock(&p->latch);
+    return token;
+}
+
+/* Is there anything to stay awake for?  After the announcement. */
+static bool anything_to_do(struct worker *w)
+{
+    struct pool *p = w->pool;
+    if (load_seqcst(&w->inbox) || load_seqcst(&w->quit)) /* pairs with inbox_push */
+        return true;
+    if (load_relaxed(&p->injections)) /* the fence before orders it, here and below */
+        return true;
+    for (unsigned i = 0; i < p->count; i++)
+        if (p->worker[i] && !deque_seems_empty(&p->worker[i]->deque))
+            return true;
+    return false;
+}
+
+/* Sleep until woken or a timer is due.  searching: give the search up once announced.
+ * True: woken to search. */
+static bool worker_sleep(struct worker *w, bool searching)
+{
+    bool polls = w->poller && poller_busy(w->poller);
+    store_seqcst(&w->sleeping, polls ? ASLEEP_POLLER : ASLEEP_FUTEX); /* see inbox_push */
+    asleep_enter(w);
+    if (searching)
+        store_seqcst(&w->pool->searching, 0);
+    if (w->pool->count > 1)
+        fence_heavy(); /* pairs with fence_light in pool_notify */
+    if (!anything_to_do(w)) {
+        int64_t until = wheel_next(&w->wheel);
+        stat_add(&w->stats.sleeps);
+        if (polls)
+            poller_run(w->poller, until);
+        else if (until > clock_now())
+            futex_wait(&w->sleeping, ASLEEP_FUTEX, until);
+    }
+    store_relaxed(&w->sleeping, AWAKE); /* a wake too many is harmless */
+    bool token = asleep_leave(w);
+    worker_fire(w);
+    return token;
+}
+
+struct runnable *worker_idle(struct worker *w)
+{
+    struct pool *p = w->pool;
+    struct runnable *r = NULL;
+    bool token = false;
+    if (p->gil)
+        gil_release(p->gil);
+    while (!r) {
+        if (w->poller && poller_busy(w->poller))
+            poller_run(w->poller, 0);
+        bool searching = token || search_begin(p);
+        token = false;
+        if (searching && (r = search(w)))
+            break; /* search has ended itself */
+        r = worker_take(w);
+        if (r && searching)
+            store_seqcst(&p->searching, 0);
+        if (r && searching)
+            pool_notify(p); /* whoever relied on our search gets another */
+        if (!r && load_acquire(&w->quit)) { /* pairs with pool_close */
+            r = &w->root->run;
+            if (searching)
+                store_seqcst(&p->searching, 0);
+        }
+        if (!r)
+            token = worker_sleep(w, searching);
+    }
+    if (token) { /* woken to search, and found work at once */
+        store_seqcst(&p->searching, 0);
+        pool_notify(p);
+    }
+    if (p->gil)
+        gil_acquire(p->gil);
+    return r;
+}

@@ -1,0 +1,384 @@
+/* sched/pool.c - threads://: workers with threads of their own that share their tasks.
+ * Tests: tests/pool_test.c. */
+#include "sched/pool.h"
+#include "base/fence.h"
+#include "base/memory.h"
+#include "sched/gil.h"
+#include "sched/worker.h"
+#include <pthread.h>
+#include <signal.h>
+
+/* --- what workers share -------------------------------------------------------- */
+
+int pool_init(struct pool *p, unsigned count, size_t stack)
+{
+    memset(p, 0, sizeof *p);
+    p->count = count;
+    p->injected_end = &p->injected;
+    list_init(&p->asleep);
+    p->worker = memory_zalloc(count * sizeof(struct worker *));
+    p->stacks = fiber_pool_open(stack, sizeof(struct context), fiber_main_task);
+    if (p->worker && p->stacks)
+        return 0;
+    pool_fini(p);
+    return why_set(-ENOMEM, "out of memory");
+}
+
+void pool_fini(struct pool *p)
+{
+    fiber_pool_close(p->stacks);
+    memory_free(p->worker);
+}
+
+void pool_inject(struct pool *p, struct task *first, struct task *last, uint32_t count)
+{
+    latch_lock(&p->latch);
+    *p->injected_end = &first->run;
+    p->injected_end = &last->run.next;
+    last->run.next = NULL;
+    add_relaxed(&p->injections, count); /* the latch orders the list; sleepers see it
+                                           through the fences in pool_notify and idle.c */
+    latch_unlock(&p->latch);
+}
+
+struct task *pool_injected(struct pool *p)
+{
+    if (!load_relaxed(&p->injections)) /* a hint; idle.c looks again before it sleeps */
+        return NULL;
+    latch_lock(&p->latch);
+    struct runnable *r = p->injected;
+    if (r) {
+        p->injected = r->next;
+        if (!p->injected)
+            p->injected_end = &p->injected;
+        sub_relaxed(&p->injections, 1);
+    }
+    latch_unlock(&p->latch);
+    return (struct task *)(void *)r;
+}
+
+void pool_notify(struct pool *p)
+{
+    fence_light(); /* pairs with fence_heavy in worker_sleep: what we queued is seen by who
+                      falls asleep, or its announcement by us */
+    if (likely(!load_relaxed(&p->sleepers)) || load_relaxed(&p->searching))
+        return;
+    uint32_t none = 0;
+    if (cas_seqcst(&p->searching, &none, 1)) /* at most one searches */
+        pool_wake_searcher(p);
+}
+
+void pool_wake_searcher(struct pool *p)
+{
+    latch_lock(&p->latch);
+    struct list *l = list_pop(&p->asleep);
+    struct worker *w = l ? list_entry(l, struct worker, asleep_link) : NULL;
+    if (w) {
+        sub_relaxed(&p->sleepers, 1); /* the latch orders it */
+        w->token = true;
+    }
+    latch_unlock(&p->latch);
+    if (w)
+        worker_rouse(w); /* worker memory stays: see struct worker */
+    else
+        store_seqcst(&p->searching, 0);
+}
+
+/* --- the executor ---------------------------------------------------------------- */
+
+/* Holds: pool.worker[i] is set by thread i before it counts itself in `ready`. */
+struct threads {
+    struct tutti_executor ex; /* first */
+    struct pool pool;
+    pthread_t *thread;
+    unsigned started;
+    _Atomic uint32_t ready;   /* futex: threads that are workers, or have failed */
+    _Atomic bool failed;
+};
+
+struct start {
+    struct threads *threads;
+    unsigned index;
+};
+
+static struct threads *threads_of(const struct tutti_executor *ex)
+{
+    return (struct threads *)(uintptr_t)ex;
+}
+
+static void threads_start(struct tutti_executor *ex, struct task *t)
+{
+    struct pool *p = &threads_of(ex)->pool;
+    struct worker *w = worker_current;
+    if (w && w->pool == p) {
+        while (unlikely(!deque_push(&w->deque, t))) {
+            struct task *last;
+            uint32_t count;
+            struct task *first = deque_spill(&w->deque, &last, &count);
+            if (first)
+                pool_inject(p, first, last, count);
+        }
+    } else {
+        pool_inject(p, t, t, 1);
+    }
+    pool_notify(p);
+}
+
+static bool threads_carries(const struct tutti_executor *ex, const struct context *c)
+{
+    const struct worker *w = c->carrier == &worker_carrier ? c->worker : NULL;
+    return w && w->pool == &threads_of(ex)->pool && c != w->root;
+}
+
+static void pool_stat(const struct pool *p, tutti_executor_stats *out)
+{
+    for (unsigned i = 0; i < p->count; i++) {
+        const struct worker_stats *s = p->worker[i] ? &p->worker[i]->stats : NULL;
+        if (!s)
+            continue;
+        out->started += load_relaxed(&s->started); /* counters; a moment old */
+        out->switches += load_relaxed(&s->switches);
+        out->parked += load_relaxed(&s->parked);
+        out->stolen += load_relaxed(&s->stolen);
+        out->sleeps += load_relaxed(&s->sleeps);
+        out->wakes += load_relaxed(&s->wakes);
+    }
+    out->handed = p->gil ? gil_handed(p->gil) : 0;
+    out->stacks = fiber_pool_count(p->stacks);
+}
+
+static void threads_stat(const struct tutti_executor *ex, tutti_executor_stats *out)
+{
+    pool_stat(&threads_of(ex)->pool, out);
+}
+
+static void *thread_main(void *arg)
+{
+    struct start *start = arg;
+    struct threads *t = start->threads;
+    struct worker *w = worker_attach(&t->pool, start->index);
+    memory_free(start);
+    if (w)
+        t->pool.worker[w->index] = w;
+    else
+        store_relaxed(&t->failed, true); /* `ready` orders it */
+    add_release(&t->ready, 1); /* pairs with threads_wait_ready */
+    futex_wake(&t->ready, 1);
+    if (!w)
+        return NULL;
+    /* Nobody runs tasks, and so looks at its fellows, before all are there. */
+    while (load_acquire(&t->ready) < t->pool.count && !load_acquire(&w->quit))
+        futex_wait(&t->ready, load_relaxed(&t->ready), clock_now() + TUTTI_MS);
+    if (t->pool.gil)
+        gil_acquire(t->pool.gil);
+    struct context *root = w->root;
+    uint64_t ticket = wait_prepare(root, "the end of its executor", t);
+    root->carrier->park(root, ticket, CLOCK_NEVER); /* until quit */
+    wait_abandon(root, ticket);
+    if (t->pool.gil)
+        gil_release(t->pool.gil);
+    worker_detach(w);
+    return NULL;
+}
+
+static int thread_spawn(struct threads *t, unsigned index)
+{
+    struct start *start = memory_alloc(sizeof *start);
+    sigset_t all, kept;
+    if (!start)
+        return -ENOMEM;
+    *start = (struct start){ t, index };
+    sigfillset(&all); /* the program's signals go to the program's threads */
+    sigdelset(&all, SIGURG);
+    sigdelset(&all, SIGSEGV);
+    sigdelset(&all, SIGBUS);
+    sigdelset(&all, SIGFPE);
+    sigdelset(&all, SIGILL);
+    sigdelset(&all, SIGPROF);
+    pthread_sigmask(SIG_SETMASK, &all, &kept);
+    int rc = fault_now() ? EAGAIN
+                         : pthread_create(&t->thread[index], NULL, thread_main, start);
+    pthread_sigmask(SIG_SETMASK, &kept, NULL);
+    if (rc)
+        memory_free(start);
+    return rc ? -EAGAIN : 0;
+}
+
+static void threads_quit(struct threads *t)
+{
+    for (unsigned i = 0; i < t->started; i++)
+        if (t->pool.worker[i]) {
+            store_release(&t->pool.worker[i]->quit, true); /* pairs with worker_idle */
+            worker_rouse(t->pool.worker[i]);
+        }
+    for (unsigned i = 0; i < t->started; i++)
+        pthread_join(t->thread[i], NULL);
+}
+
+static void threads_free(struct threads *t)
+{
+    if (t->pool.gil)
+        gil_close(t->pool.gil);
+    pool_fini(&t->pool);
+    memory_free(t->thread);
+}
+
+static int threads_close(struct tutti_executor *ex)
+{
+    struct threads *t = threads_of(ex);
+    threads_quit(t);
+    threads_free(t);
+    return 0;
+}
+
+static const struct executor_ops threads_ops = { threads_start, threads_carries,
+                                                 threads_stat, threads_close };
+
+/* All threads have counted themselves.  0, or what went wrong. */
+static int threads_wait_ready(struct threads *t)
+{
+    uint32_t seen;
+    while ((seen = load_acquire(&t->ready)) < t->started) /* pairs with thread_main */
+        futex_wait(&t->ready, seen, CLOCK_NEVER);
+    return load_relaxed(&t->failed) ? -ENOMEM : 0; /* `ready` ordered it */
+}
+
+static int threads_begin(struct threads *t, bool lock)
+{
+    unsigned n = t->pool.count;
+    t->thread = memory_zalloc(n * sizeof *t->thread);
+    if (!t->thread || (lock && !(t->pool.gil = gil_open())))
+        return -ENOMEM;
+    int rc = 0;
+    while (t->started < n && (rc = thread_spawn(t, t->started)) == 0)
+        t->started++;
+    int failed = threads_wait_ready(t);
+    rc = rc ? rc : failed;
+    if (rc) {
+        threads_quit(t);
+        why_set(rc, "%s: thread %u of %u could not be started", tutti_strerror(rc),
+                t->started + 1, n);
+    }
+    return rc;
+}
+
+struct tutti_executor *threads_open(unsigned workers, size_t stack, bool lock, int *rc)
+{
+    struct threads *t = memory_aligned(64, sizeof *t);
+    *rc = t ? 0 : why_set(-ENOMEM, "out of memory");
+    if (t)
+        *rc = pool_init(&t->pool, workers, stack);
+    if (*rc) {
+        memory_free(t);
+        return NULL;
+    }
+    t->ex.ops = &threads_ops;
+    t->ex.workers = workers;
+    *rc = threads_begin(t, lock);
+    if (*rc) {
+        threads_free(t);
+        memory_free(t);
+        return NULL;
+    }
+    return &t->ex;
+}
+
+/* --- loop:// --------------------------------------------------------------------- */
+
+/* Tasks bound to one worker: the opener's thread, made a worker if it is none yet.  Several
+ * loops of one thread share its worker and take turns. */
+struct loop {
+    struct tutti_executor ex; /* first */
+    struct worker *worker;
+    struct pool *own;         /* the pool made for that worker; NULL: it was one before */
+    struct fiber_pool *stacks;
+};
+
+static struct loop *loop_of(const struct tutti_executor *ex)
+{
+    return (struct loop *)(uintptr_t)ex;
+}
+
+static void loop_start(struct tutti_executor *ex, struct task *t)
+{
+    worker_push(loop_of(ex)->worker, &t->run);
+}
+
+static bool loop_carries(const struct tutti_executor *ex, const struct context *c)
+{
+    return c->task && c->home->ex == ex;
+}
+
+static void loop_stat(const struct tutti_executor *ex, tutti_executor_stats *out)
+{
+    const struct loop *l = loop_of(ex);
+    struct worker *w = l->worker;
+    struct pool one = { .count = 1, .worker = &w, .stacks = l->stacks };
+    pool_stat(&one, out);
+}
+
+static int loop_close(struct tutti_executor *ex)
+{
+    struct loop *l = loop_of(ex);
+    if (worker_current != l->worker)
+        return why_set(-EPERM, "%s: only the thread that opened a loop may close it",
+                       ex->url);
+    struct worker *w = l->worker;
+    if (--w->users == 0) {
+        struct pool *p = w->pool;
+        worker_detach(w);
+        pool_fini(p);
+        memory_free(p);
+    } 
+    fiber_pool_close(l->stacks);
+    return 0;
+}
+
+static const struct executor_ops loop_ops = { loop_start, loop_carries, loop_stat,
+                                              loop_close };
+
+struct fiber_pool *executor_stacks(const struct tutti_executor *ex)
+{
+    return ex->ops == &loop_ops ? loop_of(ex)->stacks : NULL;
+}
+
+/* Make the calling thread a worker. */
+static int loop_attach(struct loop *l, size_t stack)
+{
+    struct pool *p = memory_zalloc(sizeof *p);
+    int rc = p ? pool_init(p, 1, stack) : why_set(-ENOMEM, "out of memory");
+    if (rc == 0 && !(p->worker[0] = worker_attach(p, 0))) {
+        pool_fini(p);
+        rc = why_set(-ENOMEM, "out of memory");
+    }
+    if (rc) {
+        memory_free(p);
+        return rc;
+    }
+    l->own = p;
+    l->worker = p->worker[0];
+    return 0;
+}
+
+struct tutti_executor *loop_open(size_t stack, int *rc)
+{
+    struct loop *l = memory_aligned(64, sizeof *l);
+    *rc = l ? 0 : why_set(-ENOMEM, "out of memory");
+    if (!l)
+        return NULL;
+    l->stacks = fiber_pool_open(stack, sizeof(struct context), fiber_main_task);
+    if (!l->stacks)
+        *rc = why_set(-ENOMEM, "out of memory");
+    else if (worker_current)
+        (l->worker = worker_current)->users++;
+    else
+        *rc = loop_attach(l, stack);
+    if (*rc) {
+        fiber_pool_close(l->stacks);
+        memory_free(l);
+        return NULL;
+    }
+    l->ex.ops = &loop_ops;
+    l->ex.workers = 1;
+    return &l->ex;
+}

@@ -1,0 +1,355 @@
+/* sched/worker.c - the worker's own side: choosing what is next, switching, parking.  See
+ * worker.h.  How it sleeps is in idle.c.  Tests: tests/pool_test.c, tests/loop_test.c. */
+#include "sched/worker.h"
+#include "base/memory.h"
+#include <assert.h>
+
+enum {
+    FAIR_EVERY = 16, /* so often tasks not begun go before contexts that are ready */
+    POLL_EVERY = 64  /* so often descriptors are looked at though there is work */
+};
+
+_Thread_local struct worker *worker_current;
+
+static struct context *context_of(struct runnable *r)
+{
+    return list_entry(r, struct context, run);
+}
+
+/* --- wakes ----------------------------------------------------------------- */
+
+static void inbox_push(struct worker *w, struct runnable *r)
+{
+    struct runnable *head = load_relaxed(&w->inbox); /* the CAS decides */
+    do {
+        r->next = head;
+        /* seq_cst: pairs with worker_sleep, which sets `sleeping` and then looks at the
+         * inbox, while we set the inbox and then look at `sleeping`. */
+    } while (!cas_seqcst(&w->inbox, &head, r));
+    worker_rouse(w);
+}
+
+void worker_rouse(struct worker *w)
+{
+    if (load_seqcst(&w->sleeping) == AWAKE) /* see inbox_push */
+        return;
+    uint32_t how = swap_acqrel(&w->sleeping, AWAKE); /* one of several wakers gets it */
+    if (how == ASLEEP_POLLER)
+        poller_interrupt(w->poller);
+    else if (how == ASLEEP_FUTEX)
+        futex_wake(&w->sleeping, 1);
+    if (how != AWAKE && worker_current)
+        stat_add(&worker_current->stats.wakes);
+}
+
+void worker_push(struct worker *w, struct runnable *r)
+{
+    if (worker_current == w)
+        fifo_push(&w->ready, r);
+    else
+        inbox_push(w, r);
+}
+
+static void worker_drain(struct worker *w)
+{
+    if (likely(!load_relaxed(&w->inbox))) /* a hint; worker_sleep looks again */
+        return;
+    /* acquire: pairs with inbox_push; what the waker wrote is seen */
+    struct runnable *r = swap_acquire(&w->inbox, NULL), *oldest = NULL;
+    while (r) { /* it is last in, first out: turn it round */
+        struct runnable *next = r->next;
+        r->next = oldest;
+        oldest = r;
+        r = next;
+    }
+    while (oldest) {
+        struct runnable *next = oldest->next;
+        fifo_push(&w->ready, oldest);
+        oldest = next;
+    }
+}
+
+/* --- timers and descriptors -------------------------------------------------- */
+
+/* One timed park; lives on the parked stack. */
+struct park_timer {
+    struct wheel_timer timer;
+    struct context *c;
+    uint64_t ticket;
+};
+
+void worker_fire(struct worker *w)
+{
+    if (w->wheel.count) {
+        int64_t now = clock_now();
+        struct wheel_timer *t;
+        while ((t = wheel_pop(&w->wheel, now))) {
+            struct park_timer *p = list_entry(t, struct park_timer, timer);
+            if (wait_claim(p->c, p->ticket))
+                wait_wake(p->c, WAIT_TIME);
+        }
+    }
+    if (w->poller && poller_busy(w->poller) && w->tick % POLL_EVERY == 0)
+        poller_run(w->poller, 0);
+}
+
+/* --- what is next ------------------------------------------------------------ */
+
+struct runnable *worker_take(struct worker *w)
+{
+    struct task *t = NULL;
+    w->tick++;
+    worker_drain(w);
+    worker_fire(w);
+    if (unlikely(w->tick % FAIR_EVERY == 0)) {
+        t = pool_injected(w->pool);
+        if (!t)
+            t = deque_pop(&w->deque);
+        if (t)
+            return &t->run;
+    }
+    struct runnable *r = fifo_pop(&w->ready);
+    if (r)
+        return r;
+    t = deque_pop(&w->deque);
+    if (!t)
+        t = pool_injected(w->pool);
+    return t ? &t->run : NULL;
+}
+
+static struct fiber_pool *stacks_of(struct worker *w, const struct task *t)
+{
+    struct fiber_pool *own = executor_stacks(t->scope->ex);
+    return own ? own : w->pool->stacks;
+}
+
+/* A fiber that will run t; NULL: t has been refused for want of a stack. */
+static struct context *context_for(struct worker *w, struct task *t)
+{
+    struct fiber_pool *stacks = stacks_of(w, t);
+    struct fiber *f = w->spare;
+    if (stacks == w->pool->stacks && f) {
+        w->spare = f->next;
+        w->spares--;
+    } else {
+        f = fiber_get(stacks);
+    }
+    if (unlikely(!f)) {
+        task_refuse(t, -ENOMEM, fiber_why());
+        return NULL;
+    }
+    struct context *c = (struct context *)(void *)f;
+    c->carrier = &worker_carrier;
+    c->worker = w;
+    c->stacks = stacks;
+    c->task = t;
+    stat_add(&w->stats.started);
+    return c;
+}
+
+/* The context to switch to, begun for a task if need be.  It may be the caller itself. */
+static struct context *worker_next(struct worker *w)
+{
+    for (;;) {
+        struct runnable *r = worker_take(w);
+        if (!r)
+            r = worker_idle(w);
+        if (!r->is_task)
+            return context_of(r);
+        struct context *c = context_for(w, (struct task *)(void *)r);
+        if (c)
+            return c;
+    }
+}
+
+/* --- switching ----------------------------------------------------------------- */
+
+static void worker_settle(struct worker *w)
+{
+    struct context *c = w->leaving;
+    if (unlikely(c != NULL)) {
+        w->leaving = NULL;
+        fiber_put(c->stacks, &c->fiber);
+    }
+}
+
+static void switch_to(struct worker *w, struct context *from, struct context *to)
+{
+    if (from == to)
+        return;
+    context_current = to;
+    stat_add(&w->stats.switches);
+    fiber_switch(&from->fiber, &to->fiber);
+    worker_settle(w); /* the same thread, so the same worker */
+}
+
+static void worker_park(struct context *c, uint64_t ticket, int64_t until)
+{
+    struct worker *w = c->worker;
+    struct park_timer timer;
+    timer.timer.link.next = NULL;
+    if (until != CLOCK_NEVER) {
+        timer.c = c;
+        timer.ticket = ticket;
+        wheel_arm(&w->wheel, &timer.timer, until);
+    }
+    stat_add(&w->stats.parked);
+    switch_to(w, c, worker_next(w));
+    if (until != CLOCK_NEVER)
+        wheel_cancel(&w->wheel, &timer.timer);
+}
+
+static void worker_yield(struct context *c)
+{
+    struct worker *w = c->worker;
+    fifo_push(&w->ready, &c->run);
+    switch_to(w, c, worker_next(w));
+}
+
+/* An ended fiber keeps its stack for the next task; beyond some, it goes to the pool, but
+ * only after it has been left, lest another thread takes it while it still runs. */
+static void worker_retire(struct worker *w, struct context *c)
+{
+    if (c->stacks == w->pool->stacks && w->spares < WORKER_SPARES) {
+        c->fiber.next = w->spare;
+        w->spare = &c->fiber;
+        w->spares++;
+    } else {
+        w->leaving = c;
+    }
+}
+
+/* Life of a fiber: tasks one after the other, each a plain call. */
+void fiber_main_task(struct fiber *self)
+{
+    struct context *c = (struct context *)(void *)self;
+    worker_settle(c->worker);
+    for (;;) {
+        struct worker *w = c->worker;
+        task_run(c, c->task);
+        struct runnable *r = worker_take(w);
+        if (!r)
+            r = worker_idle(w);
+        struct context *next = NULL;
+        if (!r->is_task) {
+            next = context_of(r);
+        } else {
+            struct task *t = (struct task *)(void *)r;
+            if (likely(stacks_of(w, t) == c->stacks)) {
+                c->task = t;
+                stat_add(&w->stats.started);
+                continue;
+            }
+            next = context_for(w, t);
+            if (!next)
+                next = worker_next(w);
+        }
+        worker_retire(w, c);
+        switch_to(w, c, next); /* back when the next task is c->task */
+    }
+}
+
+/* --- the carrier ----------------------------------------------------------------- */
+
+static void worker_ready(struct context *c)
+{
+    worker_push(c->worker, &c->run);
+}
+
+static void worker_ready_signal(struct context *c)
+{
+    /* Never the ready queue: the code that the handler interrupted may be inside it. */
+    inbox_push(c->worker, &c->run);
+}
+
+static struct poller *worker_poller(struct context *c)
+{
+    struct worker *w = c->worker;
+    if (!w->poller)
+        w->poller = poller_open();
+    return w->poller;
+}
+
+const struct carrier worker_carrier = { worker_park, worker_ready, worker_ready_signal,
+                                        worker_yield, worker_poller };
+
+/* --- beginning and end ------------------------------------------------------------- */
+
+static struct latch free_latch;
+static struct worker *free_workers; /* under the latch; see struct worker */
+
+static struct worker *worker_alloc(void)
+{
+    latch_lock(&free_latch);
+    struct worker *w = free_workers;
+    if (w)
+        free_workers = w->next_free;
+    latch_unlock(&free_latch);
+    return w ? w : memory_aligned(64, sizeof *w);
+}
+
+struct worker *worker_attach(struct pool *p, unsigned index)
+{
+    struct worker *w = worker_alloc();
+    if (!w || fiber_thread_begin() < 0) {
+        if (w)
+            worker_free(w);
+        return NULL;
+    }
+    struct context *root = context_self();
+    w->pool = p;
+    w->root = root;
+    fifo_init(&w->ready);
+    w->spare = NULL;
+    w->spares = w->tick = 0;
+    w->leaving = NULL;
+    w->index = index;
+    w->users = 1;
+    w->seed = index * 2654435761u + 1;
+    wheel_init(&w->wheel, clock_now());
+    memset(&w->stats, 0, sizeof w->stats);
+    store_relaxed(&w->quit, false); /* the thread that sets it learns of w after this */
+    worker_current = w;
+    fiber_adopt(&root->fiber);
+    root->carrier = &worker_carrier;
+    root->worker = w;
+    root->stacks = NULL;
+    return w;
+}
+
+void worker_detach(struct worker *w)
+{
+    struct context *root = w->root;
+    while (w->spare) {
+        struct fiber *f = w->spare;
+        w->spare = f->next;
+        fiber_put(w->pool->stacks, f);
+    }
+    assert(w->wheel.count == 0);
+    root->carrier = &thread_carrier;
+    root->worker = NULL;
+    fiber_adopt_end(&root->fiber);
+    fiber_thread_end();
+    worker_current = NULL;
+    worker_free(w);
+}
+
+void worker_free(struct worker *w)
+{
+    latch_lock(&free_latch);
+    w->next_free = free_workers;
+    free_workers = w;
+    latch_unlock(&free_latch);
+}
+
+static void worker_after_fork(void)
+{
+    free_latch = (struct latch){ 0 };
+    free_workers = NULL;
+    worker_current = NULL;
+}
+
+__attribute__((constructor)) static void worker_begin(void)
+{
+    fork_watch(worker_after_fork);
+}

@@ -1,0 +1,115 @@
+/* sched/worker.h - a thread that carries contexts: it runs what is ready, begins tasks, fires
+ * timers, and sleeps when there is nothing.
+ *
+ * There is no scheduler stack.  Whoever stops running - a task that parks, one that has
+ * ended, the thread's own root - looks for what is next on its own stack and switches
+ * straight to it; when there is nothing, the thread sleeps there.
+ *
+ * A started context stays with its worker, so only this thread switches to it, and nobody
+ * can resume it before it has been left: a wake from elsewhere goes through the inbox, which
+ * this thread empties between contexts. */
+#ifndef SCHED_WORKER_H
+#define SCHED_WORKER_H
+#include "base/list.h"
+#include "base/wheel.h"
+#include "core/executor.h"
+#include "core/task.h"
+#include "core/thread.h"
+#include "core/wait.h"
+#include "io/poll.h"
+#include "sched/deque.h"
+#include "sched/fifo.h"
+
+struct gil;
+struct worker;
+
+/* Counters of one worker: it alone adds, anybody reads. */
+struct worker_stats {
+    _Atomic uint64_t started, switches, parked, stolen, sleeps, wakes;
+};
+
+/* Workers that share tasks.  A loop is a pool of one, whose thread is the opener's.
+ * Holds: worker[0..count) are set while it is open; sleepers == length of asleep;
+ * searching <= 1. */
+struct pool {
+    unsigned count;
+    struct worker **worker;
+    struct fiber_pool *stacks;
+    struct gil *gil; /* NULL: none */
+    /* --- tasks from outside, and those that found a worker's deque full --- */
+    struct latch latch; /* guards injected and asleep */
+    struct runnable *injected, **injected_end;
+    _Atomic uint32_t injections; /* how many are in it */
+    /* --- sleeping --- */
+    struct list asleep; /* workers, the last to fall asleep first */
+    _Atomic uint32_t sleepers;
+    _Atomic uint32_t searching; /* 1: a worker looks for tasks to steal, or was woken to */
+};
+
+enum { AWAKE, ASLEEP_FUTEX, ASLEEP_POLLER };
+enum { WORKER_SPARES = 64 };
+
+/* Never unmapped, only reused: whoever wakes a worker may look at it after its executor was
+ * closed.  Holds: spare holds spares fibers of pool->stacks; everything above `inbox` is
+ * touched by the worker's thread alone. */
+struct worker {
+    struct pool *pool;
+    struct context *root;    /* the thread's own stack */
+    struct fifo ready;       /* contexts to go on with, and tasks bound to this worker */
+    struct fiber *spare;     /* ended fibers, last in first out */
+    unsigned spares;
+    struct context *leaving; /* ended, of another pool: given back after the switch */
+    unsigned tick;
+    unsigned index;          /* in the pool */
+    unsigned users;          /* executors that use it, and its pool */
+    uint32_t seed;
+    struct wheel wheel;
+    struct poller *poller;
+    struct worker *next_free;
+    /* --- shared --- */
+    _Alignas(64) _Atomic(struct runnable *) inbox;
+    _Atomic uint32_t sleeping; /* AWAKE or how it sleeps; the futex it sleeps on */
+    _Atomic bool quit;
+    bool token;                /* woken to search; under pool->latch */
+    struct list asleep_link;   /* under pool->latch */
+    struct worker_stats stats;
+    struct deque deque;
+};
+
+extern _Thread_local struct worker *worker_current;
+extern const struct carrier worker_carrier;
+
+/* A worker for the calling thread, whose context becomes its root.  NULL: no memory. */
+struct worker *worker_attach(struct pool *p, unsigned index);
+/* The thread stops being one; its stacks go back. */
+void worker_detach(struct worker *w);
+/* Back to those that can be reused. */
+void worker_free(struct worker *w);
+/* The stacks tasks of ex run on, when they are not its workers' own; NULL: they are. */
+struct fiber_pool *executor_stacks(const struct tutti_executor *ex);
+/* Let w run r: on its own thread in the order of calls, else through the inbox. */
+void worker_push(struct worker *w, struct runnable *r);
+void worker_rouse(struct worker *w);
+/* What to run next, without waiting; NULL: nothing. */
+struct runnable *worker_take(struct worker *w);
+/* The same, waiting for it: sched/idle.c.  The root, once the worker is to quit. */
+struct runnable *worker_idle(struct worker *w);
+/* Fire timers and descriptors that are due. */
+void worker_fire(struct worker *w);
+void fiber_main_task(struct fiber *self);
+
+int pool_init(struct pool *p, unsigned count, size_t stack);
+void pool_fini(struct pool *p);
+/* Tasks in the chain first..last, count of them. */
+void pool_inject(struct pool *p, struct task *first, struct task *last, uint32_t count);
+struct task *pool_injected(struct pool *p);
+/* A task was queued: wake a sleeper unless somebody is searching already. */
+void pool_notify(struct pool *p);
+/* Wake one if any sleeps; the caller has made `searching` 1. */
+void pool_wake_searcher(struct pool *p);
+
+static inline void stat_add(_Atomic uint64_t *n)
+{
+    store_relaxed(n, load_relaxed(n) + 1); /* one writer; readers take what they find */
+}
+#endif
