@@ -90,7 +90,8 @@ TUTTI_API const char *tutti_strerror(int code);
  * calls only, so success in between leaves it; the text stays until the next
  * failure here.  Never NULL; "" before the first.  [any] */
 TUTTI_API const char *tutti_why(void);
-TUTTI_API tutti_time tutti_now(void);              /* [any] [signal] */
+/* The time now.  [any] [signal] */
+TUTTI_API tutti_time tutti_now(void);
 /* Now plus span; saturates at TUTTI_NEVER.  [any] [signal] */
 TUTTI_API tutti_time tutti_after(tutti_time span);
 
@@ -442,6 +443,7 @@ static inline tutti_case tutti_on_none(void)
 {
     return tutti_case_(TUTTI_ON_NONE);
 }
+/* Ready when an item, or the end, can be received. */
 static inline tutti_case tutti_on_recv(tutti_chan *ch, void *item)
 {
     tutti_case c = tutti_case_(TUTTI_ON_RECV);
@@ -449,6 +451,7 @@ static inline tutti_case tutti_on_recv(tutti_chan *ch, void *item)
     c.item = item;
     return c;
 }
+/* Ready when *item can be sent, or the channel has ended. */
 static inline tutti_case tutti_on_send(tutti_chan *ch, const void *item)
 {
     tutti_case c = tutti_case_(TUTTI_ON_SEND);
@@ -456,12 +459,14 @@ static inline tutti_case tutti_on_send(tutti_chan *ch, const void *item)
     c.item = (void *)(uintptr_t)item; /* only read */
     return c;
 }
+/* Ready when f has its outcome. */
 static inline tutti_case tutti_on_done(tutti_future f)
 {
     tutti_case c = tutti_case_(TUTTI_ON_DONE);
     c.on.future = f;
     return c;
 }
+/* Ready while *e is set. */
 static inline tutti_case tutti_on_event(tutti_event *e)
 {
     tutti_case c = tutti_case_(TUTTI_ON_EVENT);
@@ -477,6 +482,7 @@ static inline tutti_case tutti_on_fd(int fd, short poll_events)
     c.events = poll_events;
     return c;
 }
+/* Ready from `when` on. */
 static inline tutti_case tutti_on_time(tutti_time when)
 {
     tutti_case c = tutti_case_(TUTTI_ON_TIME);

@@ -205,7 +205,7 @@ def main():
         nonlocal count, failed
         count, failed = count + 1, failed + (not good)
         print(f'{"ok" if good else "not ok"} {count} - {name}')
-        for line in why:
+        for line in () if good else why:
             print('# ' + line)
 
     for rule in RULES:

@@ -57,7 +57,9 @@ TUTTI_API int tutti_cond_wait(tutti_cond *c, tutti_mutex *m);
 TUTTI_API void tutti_cond_signal(tutti_cond *c);    /* the longest waiting one */
 TUTTI_API void tutti_cond_broadcast(tutti_cond *c); /* [any] */
 
+/* Set the count, before anybody uses it; a zeroed one stands at 0.  [any] */
 TUTTI_API void tutti_sem_init(tutti_sem *s, unsigned n);
+/* Take one, waiting while there is none. */
 TUTTI_API int tutti_sem_down(tutti_sem *s);    /* first come, first served.  [any] [wait] */
 TUTTI_API int tutti_sem_trydown(tutti_sem *s); /* 0 or -EBUSY.  [any] */
 TUTTI_API void tutti_sem_up(tutti_sem *s);     /* never blocks, no allocation.
@@ -73,6 +75,7 @@ TUTTI_API int tutti_event_wait(tutti_event *e);    /* [any] [wait] */
  * -EBUSY (that signal has an event already), -ENOMEM.  [any] */
 TUTTI_API int tutti_event_on_signal(tutti_scope *s, tutti_event *e, int signum);
 
+/* Say for how many, before anybody waits.  [any] */
 TUTTI_API void tutti_barrier_init(tutti_barrier *b, unsigned n);
 /* Wait until n have come; usable again at once.  1 for one of them, 0 for the
  * others; -ECANCELED for all of that round if one was cut.  [any] [wait] */
@@ -88,8 +91,10 @@ TUTTI_API int tutti_group_wait(tutti_group *g); /* until it is zero.  [any] [wai
  * [any] [wait] */
 TUTTI_API int tutti_once_do(tutti_once *o, tutti_fn *fn, void *arg);
 
-TUTTI_API int64_t tutti_counter_add(tutti_counter *c, int64_t n); /* the new value; [any] [signal] */
-TUTTI_API int64_t tutti_counter_get(const tutti_counter *c);      /* [any] [signal] */
+/* Add n, which may be negative; the new value.  [any] [signal] */
+TUTTI_API int64_t tutti_counter_add(tutti_counter *c, int64_t n);
+/* The value now.  [any] [signal] */
+TUTTI_API int64_t tutti_counter_get(const tutti_counter *c);
 
 #ifdef __cplusplus
 }

@@ -71,7 +71,8 @@ struct context {
     const char *why_static;
     int why_code;        /* the code those words go with */
     struct local_value *locals; /* tutti_per_task */
-    void *recv_view;     /* the last view of a TUTTI_ANY_SIZE channel; owned */
+    void *recv_view;     /* owned: the last view from each TUTTI_ANY_SIZE channel, each a
+                            block whose first word is the next one */
 };
 
 /* The context of the caller.  Never NULL.  Valid until the caller's next wait, and after

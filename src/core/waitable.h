@@ -24,6 +24,11 @@ struct waitable {
     void (*finish)(tutti_case *c, struct wait_node *n);
     /* Let the latch go, with what pokes ask for done. */
     void (*unlock)(tutti_case *c, struct latch *l);
+    /* The two ends of a wait, without latches; NULL: nothing to do.  begin: make what
+     * attempt will need; 0 or the error that ends the wait.  end: after begin gave 0, once;
+     * done: c is the case that was done. */
+    int (*begin)(tutti_case *c);
+    void (*end)(tutti_case *c, struct context *self, bool done);
 };
 
 extern const struct waitable future_waitable; /* core/future.c: TUTTI_ON_DONE */

@@ -1,0 +1,465 @@
+/* sync/chan.c - channels: a ring of items under a latch, and two queues of those who wait.
+ *
+ * Design: an item is handed over once.  Who sends gives it to the longest waiting receiver,
+ * straight to where that one wants it; else puts it into the ring; else waits, and is
+ * served, in order, as soon as a receiver has made room.  So nobody is woken to find
+ * nothing, and nobody overtakes.  With capacity 0 the ring is left out and the rest stays.
+ * A channel that has ended wakes all that wait, with node.item set to NULL.
+ * Items of TUTTI_ANY_SIZE are copied once, by the sender, into a struct view; what is queued
+ * and handed over is its address, and the receiver's context owns it then.
+ * Tests: tests/chan_test.c. */
+#include "base/memory.h"
+#include "core/owned.h"
+#include "core/waitable.h"
+#include "sync/waiters.h"
+#include <assert.h>
+
+/* A received one is in the chain of its context, context.recv_view, which keeps the last
+ * one from each channel.  core frees what is left there when the context ends. */
+struct view {
+    struct view *next; /* first: core knows this much */
+    const struct tutti_chan *from; /* compared, never followed: it may be gone */
+    size_t size;
+    _Alignas(16) unsigned char data[];
+};
+
+/* Holds, with the latch free: count <= capacity; the slots [first, first + count) modulo
+ * capacity are full; count == 0 or no receiver waits; count == capacity or no sender waits
+ * (who was cut may still be queued); ended if and only if writers == 0, and then nobody
+ * waits.  node.item: where a receiver wants it, or a sender has it. */
+struct tutti_chan {
+    struct owned owned;
+    struct latch latch; /* guards all below; count may be read without it */
+    bool any_size;      /* an item is a struct view * */
+    bool ended;
+    size_t item;        /* bytes in a slot */
+    size_t capacity, first;
+    _Atomic size_t count;
+    uint64_t writers;
+    tutti_drop *drop;
+    struct list receivers, senders;
+    _Alignas(16) unsigned char slots[];
+};
+
+enum { CHAN_WAIT, CHAN_DONE, CHAN_ENDED };
+
+/* Whom to wake, with what, after the latch was let go. */
+struct wake {
+    struct context *who;
+    int outcome;
+};
+
+static size_t chan_count(const struct tutti_chan *c)
+{
+    return load_relaxed(&c->count); /* changed under the latch; else a moment old */
+}
+
+static void chan_unlock(struct tutti_chan *c)
+{
+    assert(chan_count(c) <= c->capacity);
+    assert(chan_count(c) == 0 || waiters_none(&c->receivers));
+    assert(c->ended == (c->writers == 0));
+    assert(!c->ended || (waiters_none(&c->receivers) && waiters_none(&c->senders)));
+    latch_unlock(&c->latch);
+}
+
+/* --- moving items, under the latch ----------------------------------------- */
+
+static void *chan_slot(struct tutti_chan *c, size_t i)
+{
+    size_t at = c->first + i; /* both below capacity, so no overflow in practice */
+    return c->slots + (at < c->capacity ? at : at - c->capacity) * c->item;
+}
+
+static void chan_put(struct tutti_chan *c, const void *item)
+{
+    memcpy(chan_slot(c, chan_count(c)), item, c->item);
+    store_relaxed(&c->count, chan_count(c) + 1); /* the latch orders it */
+}
+
+static void chan_take(struct tutti_chan *c, void *item)
+{
+    memcpy(item, chan_slot(c, 0), c->item);
+    c->first = c->first + 1 < c->capacity ? c->first + 1 : 0;
+    store_relaxed(&c->count, chan_count(c) - 1); /* the latch orders it */
+}
+
+static int chan_send_now(struct tutti_chan *c, const void *item, struct wake *wake)
+{
+    struct wait_node *n;
+    if (c->ended)
+        return CHAN_ENDED;
+    if ((n = waiters_claim(&c->receivers))) {
+        memcpy(n->item, item, c->item);
+        *wake = (struct wake){ n->who, n->index };
+        return CHAN_DONE;
+    }
+    if (chan_count(c) == c->capacity)
+        return CHAN_WAIT;
+    chan_put(c, item);
+    return CHAN_DONE;
+}
+
+static int chan_recv_now(struct tutti_chan *c, void *item, struct wake *wake)
+{
+    struct wait_node *n;
+    bool some = chan_count(c) > 0;
+    if (some)
+        chan_take(c, item);
+    if ((n = waiters_claim(&c->senders))) { /* there is room for it now */
+        if (some)
+            chan_put(c, n->item);
+        else
+            memcpy(item, n->item, c->item);
+        *wake = (struct wake){ n->who, n->index };
+    }
+    return some || n ? CHAN_DONE : c->ended ? CHAN_ENDED : CHAN_WAIT;
+}
+
+static void wake_up(const struct wake *wake)
+{
+    if (wake->who)
+        wait_wake(wake->who, wake->outcome);
+}
+
+/* --- views ----------------------------------------------------------------- */
+
+/* NULL and *rc: malformed, or no memory. */
+static struct view *view_make(const tutti_bytes *b, int *rc)
+{
+    struct view *v = NULL;
+    if (!b->data && b->size) {
+        *rc = why_static(-EINVAL, "tutti_bytes without data but with a size");
+        return NULL;
+    }
+    if (b->size <= SIZE_MAX - sizeof *v)
+        v = memory_alloc(sizeof *v + b->size);
+    if (!v) {
+        *rc = why_static(-ENOMEM, "no memory for a copy of an item");
+        return NULL;
+    }
+    v->next = NULL;
+    v->size = b->size;
+    if (b->size)
+        memcpy(v->data, b->data, b->size);
+    return v;
+}
+
+/* c has received v: show it to the caller, and drop the one before from that channel. */
+static void view_keep(struct context *c, const struct tutti_chan *from, struct view *v,
+                      tutti_bytes *out)
+{
+    struct view *chain = c->recv_view, **at = &chain;
+    while (*at && (*at)->from != from)
+        at = &(*at)->next;
+    if (*at) {
+        struct view *old = *at;
+        *at = old->next;
+        memory_free(old);
+    }
+    v->from = from;
+    v->next = chain;
+    c->recv_view = v;
+    *out = (tutti_bytes){ v->data, v->size };
+}
+
+/* --- sending and receiving -------------------------------------------------- */
+
+/* Under the latch, which is let go.  1: handed over; 0: ended; negative: as a wait. */
+static int chan_park(struct tutti_chan *c, struct context *self, struct list *queue,
+                     void *item, const char *what)
+{
+    struct wait_node n;
+    uint64_t ticket = wait_prepare(self, what, c);
+    wait_node_init(&n, self, ticket, 0);
+    n.item = item;
+    waiters_add(queue, &n);
+    chan_unlock(c);
+    int rc = wait_park(self, ticket, CLOCK_NEVER, WAIT_CUTTABLE);
+    if (likely(rc >= 0))
+        return n.item != NULL;
+    latch_lock(&c->latch);
+    waiters_remove(&n);
+    chan_unlock(c);
+    return wait_failed(rc);
+}
+
+static int chan_epipe(void)
+{
+    return why_static(-EPIPE, "the channel has ended: its last writer closed it");
+}
+
+static int chan_send(struct tutti_chan *c, struct context *self, void *item)
+{
+    struct wake wake = { NULL, 0 };
+    latch_lock(&c->latch);
+    int rc = chan_send_now(c, item, &wake);
+    if (rc == CHAN_WAIT) {
+        rc = chan_park(c, self, &c->senders, item, "channel to send");
+        return rc < 0 ? rc : rc ? 0 : chan_epipe();
+    }
+    chan_unlock(c);
+    wake_up(&wake);
+    return rc == CHAN_ENDED ? chan_epipe() : 0;
+}
+
+static int chan_recv(struct tutti_chan *c, struct context *self, void *item)
+{
+    struct wake wake = { NULL, 0 };
+    latch_lock(&c->latch);
+    int rc = chan_recv_now(c, item, &wake);
+    if (rc == CHAN_WAIT)
+        return chan_park(c, self, &c->receivers, item, "channel to receive");
+    chan_unlock(c);
+    wake_up(&wake);
+    return rc == CHAN_DONE;
+}
+
+static int chan_begin(tutti_chan *c, const void *item, struct context *self)
+{
+    if (unlikely(!c || !item))
+        return why_static(-EINVAL, c ? "no item" : "no channel");
+    return context_check(self);
+}
+
+int tutti_chan_send(tutti_chan *c, const void *item)
+{
+    struct context *self = context_self();
+    int rc = chan_begin(c, item, self);
+    if (unlikely(rc < 0))
+        return rc;
+    if (!c->any_size)
+        return chan_send(c, self, (void *)(uintptr_t)item); /* only read */
+    struct view *v = view_make(item, &rc);
+    if (!v)
+        return rc;
+    rc = chan_send(c, self, &v);
+    if (rc < 0)
+        memory_free(v);
+    return rc;
+}
+
+int tutti_chan_recv(tutti_chan *c, void *item)
+{
+    struct context *self = context_self();
+    struct view *v;
+    int rc = chan_begin(c, item, self);
+    if (unlikely(rc < 0))
+        return rc;
+    if (!c->any_size)
+        return chan_recv(c, self, item);
+    rc = chan_recv(c, self, &v);
+    if (rc == 1)
+        view_keep(self, c, v, item);
+    return rc;
+}
+
+/* --- opening and ending ---------------------------------------------------- */
+
+static void chan_drop_rest(struct tutti_chan *c)
+{
+    for (size_t i = 0; i < chan_count(c); i++) {
+        struct view *v;
+        if (!c->any_size) {
+            if (c->drop)
+                c->drop(chan_slot(c, i));
+            continue;
+        }
+        memcpy(&v, chan_slot(c, i), sizeof v);
+        tutti_bytes b = { v->data, v->size };
+        if (c->drop)
+            c->drop(&b);
+        memory_free(v);
+    }
+}
+
+static void chan_free(struct owned *o)
+{
+    struct tutti_chan *c = list_entry(o, struct tutti_chan, owned);
+    chan_drop_rest(c);
+    memory_free(c);
+}
+
+int tutti_chan_open(tutti_chan **out, tutti_scope *s, size_t item, size_t capacity,
+                    tutti_drop *drop)
+{
+    size_t slot = item == TUTTI_ANY_SIZE ? sizeof(struct view *) : item, bytes;
+    if (!out)
+        return why_static(-EINVAL, "tutti_chan_open: nowhere to put the channel");
+    *out = NULL;
+    struct tutti_chan *c = NULL;
+    if (!__builtin_mul_overflow(slot, capacity, &bytes)
+        && !__builtin_add_overflow(bytes, sizeof *c, &bytes))
+        c = memory_alloc(bytes); /* untouched pages of a large ring cost nothing */
+    if (!c)
+        return why_static(-ENOMEM, "no memory for a channel");
+    memset(c, 0, sizeof *c);
+    c->owned.end = chan_free;
+    c->any_size = item == TUTTI_ANY_SIZE;
+    c->item = slot;
+    c->capacity = capacity;
+    c->writers = 1;
+    c->drop = drop;
+    list_init(&c->receivers);
+    list_init(&c->senders);
+    int rc = scope_own(s, &c->owned);
+    if (rc < 0)
+        memory_free(c);
+    else
+        *out = c;
+    return rc;
+}
+
+void tutti_chan_writers(tutti_chan *c, unsigned n)
+{
+    latch_lock(&c->latch);
+    if (!c->ended) /* what has ended stays so: their sends and closes give -EPIPE */
+        c->writers += n;
+    chan_unlock(c);
+}
+
+int tutti_chan_close(tutti_chan *c)
+{
+    struct list woken, *l;
+    if (!c)
+        return why_static(-EINVAL, "no channel");
+    list_init(&woken);
+    latch_lock(&c->latch);
+    if (c->ended) {
+        chan_unlock(c);
+        return why_static(-EPIPE, "the channel was closed once too often");
+    }
+    if (--c->writers == 0) {
+        c->ended = true;
+        waiters_claim_all(&c->receivers, &woken);
+        waiters_claim_all(&c->senders, &woken);
+        for (l = woken.next; l != &woken; l = l->next)
+            list_entry(l, struct wait_node, link)->item = NULL;
+    }
+    chan_unlock(c);
+    waiters_wake(&woken);
+    return 0;
+}
+
+size_t tutti_chan_length(const tutti_chan *c)
+{
+    return c ? chan_count(c) : 0;
+}
+
+/* --- waiting for any -------------------------------------------------------
+ * For TUTTI_ANY_SIZE the second word of case.on holds the view while the wait lasts. */
+
+static void *case_item(tutti_case *k)
+{
+    return k->on.chan->any_size ? (void *)&k->on._[1] : k->item;
+}
+static struct view *case_view(tutti_case *k)
+{
+    struct view *v;
+    memcpy(&v, &k->on._[1], sizeof v);
+    return v;
+}
+
+static struct latch *case_latch(tutti_case *k, int *rc)
+{
+    *rc = -EINVAL;
+    return k->on.chan && k->item ? &k->on.chan->latch : NULL;
+}
+static int case_begin_send(tutti_case *k)
+{
+    int rc = 0;
+    if (k->on.chan->any_size) {
+        struct view *v = view_make(k->item, &rc);
+        memcpy(&k->on._[1], &v, sizeof v);
+    }
+    return rc;
+}
+static void case_end_send(tutti_case *k, struct context *self, bool done)
+{
+    (void)self;
+    if (k->on.chan->any_size && !(done && k->code == 0))
+        memory_free(case_view(k));
+    k->on._[1] = 0;
+}
+static void case_end_recv(tutti_case *k, struct context *self, bool done)
+{
+    if (k->on.chan->any_size && done && k->code == 1)
+        view_keep(self, k->on.chan, case_view(k), k->item);
+    k->on._[1] = 0;
+}
+
+static bool case_send(tutti_case *k, struct context **who, int *outcome)
+{
+    struct wake wake = { NULL, 0 };
+    int rc = chan_send_now(k->on.chan, case_item(k), &wake);
+    k->code = rc == CHAN_ENDED ? -EPIPE : 0;
+    *who = wake.who;
+    *outcome = wake.outcome;
+    return rc != CHAN_WAIT;
+}
+static bool case_recv(tutti_case *k, struct context **who, int *outcome)
+{
+    struct wake wake = { NULL, 0 };
+    int rc = chan_recv_now(k->on.chan, case_item(k), &wake);
+    k->code = rc == CHAN_DONE;
+    *who = wake.who;
+    *outcome = wake.outcome;
+    return rc != CHAN_WAIT;
+}
+
+/* Does anybody but observers wait? */
+static bool queue_serves(const struct list *queue)
+{
+    for (struct list *l = queue->next; l != queue; l = l->next)
+        if (!list_entry(l, struct wait_node, link)->notify)
+            return true;
+    return false;
+}
+static bool case_can_send(tutti_case *k)
+{
+    struct tutti_chan *c = k->on.chan;
+    return c->ended || chan_count(c) < c->capacity || queue_serves(&c->receivers);
+}
+static bool case_can_recv(tutti_case *k)
+{
+    struct tutti_chan *c = k->on.chan;
+    return c->ended || chan_count(c) || queue_serves(&c->senders);
+}
+
+static void case_enlist_send(tutti_case *k, struct wait_node *n)
+{
+    n->item = case_item(k);
+    waiters_add(&k->on.chan->senders, n);
+}
+static void case_enlist_recv(tutti_case *k, struct wait_node *n)
+{
+    n->item = case_item(k);
+    waiters_add(&k->on.chan->receivers, n);
+}
+static void case_delist(tutti_case *k, struct wait_node *n)
+{
+    (void)k;
+    waiters_remove(n);
+}
+static void case_sent(tutti_case *k, struct wait_node *n)
+{
+    k->code = n->item ? 0 : -EPIPE;
+}
+static void case_received(tutti_case *k, struct wait_node *n)
+{
+    k->code = n->item != NULL;
+}
+static void case_unlock(tutti_case *k, struct latch *l)
+{
+    (void)l;
+    chan_unlock(k->on.chan);
+}
+
+const struct waitable chan_send_waitable = {
+    case_latch,       case_send,   case_can_send, case_enlist_send, case_delist,
+    case_sent,        case_unlock, case_begin_send, case_end_send,
+};
+const struct waitable chan_recv_waitable = {
+    case_latch,       case_recv,   case_can_recv, case_enlist_recv, case_delist,
+    case_received,    case_unlock, NULL,          case_end_recv,
+};

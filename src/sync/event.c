@@ -1,0 +1,166 @@
+/* sync/event.c - a flag to wait for.  Setting it is safe in signal handlers.
+ *
+ * Design: set puts EVENT_SET into the word and is done unless EVENT_WAITED was there; then
+ * somebody must settle: under the latch, wake all who wait.  Who may not wait for the latch
+ * (a handler, whose own thread may hold it) leaves a poke, and whoever lets the latch go
+ * settles.  Clearing settles first, so a set that is cleared at once still ends the waits
+ * that had begun.  Signals: sync/event_signal.c.
+ * Tests: tests/sync_test.c, tests/wait_test.c. */
+#include "core/waitable.h"
+#include "sync/waiters.h"
+#include <tutti/sync.h>
+
+/* EVENT_WAITED: somebody waits or is about to.  May be set with none waiting (a set takes
+ * the latch for nothing); must never be clear with one waiting.  Both change under the
+ * latch, but for setting EVENT_SET. */
+enum { EVENT_SET = 1, EVENT_WAITED = 2 };
+
+/* Holds: with the latch free and no set under way, not EVENT_SET or nobody waits. */
+struct event {
+    _Atomic uint32_t word;
+    struct latch latch; /* guards waiters */
+    struct list waiters;
+};
+_Static_assert(sizeof(struct event) <= sizeof(tutti_event), "grow tutti_event");
+
+static struct event *event_of(tutti_event *e)
+{
+    return (struct event *)(void *)e;
+}
+
+static bool event_on(struct event *e)
+{
+    return load_acquire(&e->word) & EVENT_SET; /* pairs with tutti_event_set */
+}
+
+static void event_settle(struct event *e, struct list *woken)
+{
+    if (event_on(e))
+        waiters_claim_all(&e->waiters, woken);
+    if (waiters_none(&e->waiters)) /* relaxed: set again under the latch only */
+        atomic_fetch_and_explicit(&e->word, ~(uint32_t)EVENT_WAITED, memory_order_relaxed);
+}
+
+static void event_unlock(struct event *e, struct list *woken)
+{
+    event_settle(e, woken);
+    while (latch_unlock(&e->latch)) {
+        latch_lock(&e->latch);
+        event_settle(e, woken);
+    }
+}
+
+static void event_add(struct event *e, struct wait_node *n)
+{
+    waiters_add(&e->waiters, n);
+    /* relaxed: a set before it in the word's order is seen by the settling when the latch
+     * is let go; one after it sees the bit, and settles or pokes */
+    or_relaxed(&e->word, EVENT_WAITED);
+}
+
+void tutti_event_set(tutti_event *public)
+{
+    struct event *e = event_of(public);
+    struct list woken;
+    /* release: pairs with event_on */
+    uint32_t was = atomic_fetch_or_explicit(&e->word, EVENT_SET, memory_order_release);
+    if (was != EVENT_WAITED)
+        return; /* nobody waits, or who set it before sees to them; *e may be gone */
+    list_init(&woken);
+    if (latch_try_or_poke(&e->latch)) {
+        event_unlock(e, &woken);
+        waiters_wake_signal(&woken);
+    }
+}
+
+void tutti_event_clear(tutti_event *public)
+{
+    struct event *e = event_of(public);
+    struct list woken;
+    list_init(&woken);
+    latch_lock(&e->latch);
+    event_settle(e, &woken);
+    /* relaxed: the latch orders it for who waits next */
+    atomic_fetch_and_explicit(&e->word, ~(uint32_t)EVENT_SET, memory_order_relaxed);
+    event_unlock(e, &woken);
+    waiters_wake(&woken);
+}
+
+int tutti_event_is_set(tutti_event *e)
+{
+    return event_on(event_of(e));
+}
+
+static int event_park(struct event *e, struct context *c)
+{
+    struct wait_node n;
+    struct list woken;
+    list_init(&woken);
+    latch_lock(&e->latch);
+    uint64_t ticket = wait_prepare(c, "event", e);
+    wait_node_init(&n, c, ticket, 0);
+    event_add(e, &n);
+    event_unlock(e, &woken);
+    waiters_wake(&woken); /* the caller itself, perhaps */
+    int rc = wait_park(c, ticket, CLOCK_NEVER, WAIT_CUTTABLE);
+    if (likely(rc >= 0))
+        return 0;
+    latch_lock(&e->latch);
+    waiters_remove(&n);
+    event_unlock(e, &woken);
+    waiters_wake(&woken);
+    return wait_failed(rc);
+}
+
+int tutti_event_wait(tutti_event *public)
+{
+    struct context *c = context_self();
+    int rc = context_check(c);
+    if (unlikely(rc < 0) || event_on(event_of(public)))
+        return rc;
+    return event_park(event_of(public), c);
+}
+
+/* --- waiting for any ------------------------------------------------------- */
+
+static struct latch *case_latch(tutti_case *c, int *rc)
+{
+    *rc = -EINVAL;
+    return c->on.event ? &event_of(c->on.event)->latch : NULL;
+}
+static bool case_attempt(tutti_case *c, struct context **wake, int *outcome)
+{
+    (void)wake;
+    (void)outcome;
+    c->code = 0;
+    return event_on(event_of(c->on.event));
+}
+static bool case_ready(tutti_case *c)
+{
+    return event_on(event_of(c->on.event));
+}
+static void case_enlist(tutti_case *c, struct wait_node *n)
+{
+    event_add(event_of(c->on.event), n);
+}
+static void case_delist(tutti_case *c, struct wait_node *n)
+{
+    (void)c;
+    waiters_remove(n);
+}
+static void case_finish(tutti_case *c, struct wait_node *n)
+{
+    (void)n;
+    c->code = 0;
+}
+static void case_unlock(tutti_case *c, struct latch *l)
+{
+    struct list woken;
+    (void)l;
+    list_init(&woken);
+    event_unlock(event_of(c->on.event), &woken);
+    waiters_wake(&woken);
+}
+
+const struct waitable event_waitable = { case_latch,  case_attempt, case_ready, case_enlist,
+                                         case_delist, case_finish,  case_unlock };

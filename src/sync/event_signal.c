@@ -1,0 +1,95 @@
+/* sync/event_signal.c - signals that set events: for each signal the event, and the action
+ * to bring back when the scope closes.  Tests: tests/sync_test.c. */
+#include "base/atomic.h"
+#include "base/memory.h"
+#include "core/context.h"
+#include "core/owned.h"
+#include <sched.h>
+#include <signal.h>
+#include <string.h>
+#include <tutti/sync.h>
+
+enum { SIGNALS = 65 };
+
+/* Holds: entry n is NULL, or the event of an open scope's hook, whose handler is installed
+ * or about to be. */
+static _Atomic(tutti_event *) hooked[SIGNALS];
+/* Handlers under way, for each signal: an event may go away only when none is. */
+static _Atomic uint32_t handling[SIGNALS];
+
+struct signal_hook {
+    struct owned owned;
+    int signum;
+    struct sigaction before;
+};
+
+static void on_signal(int signum)
+{
+    int kept = errno;
+    /* seq_cst, both: pair with signal_hook_end, which empties the entry and then waits for
+     * the count: one of the two sees the other. */
+    add_seqcst(&handling[signum], 1);
+    tutti_event *e = load_seqcst(&hooked[signum]);
+    if (e)
+        tutti_event_set(e);
+    /* release: pairs with the load in signal_hook_end; we are done with *e */
+    atomic_fetch_sub_explicit(&handling[signum], 1, memory_order_release);
+    errno = kept;
+}
+
+static void signal_hook_end(struct owned *o)
+{
+    struct signal_hook *h = list_entry(o, struct signal_hook, owned);
+    sigaction(h->signum, &h->before, NULL);
+    store_seqcst(&hooked[h->signum], NULL); /* pairs with on_signal */
+    /* A handler runs to its end unless its thread is put off the CPU: let it have it. */
+    while (load_seqcst(&handling[h->signum])) /* as above; acquire of the release there */
+        sched_yield();
+    memory_free(h);
+}
+
+/* A handler that returns from these goes back to the instruction that faulted. */
+static bool signal_is_fault(int signum)
+{
+    return signum == SIGSEGV || signum == SIGBUS || signum == SIGFPE || signum == SIGILL;
+}
+
+static int signal_hook_install(struct signal_hook *h, tutti_event *e)
+{
+    struct sigaction act = { .sa_handler = on_signal, .sa_flags = SA_RESTART | SA_ONSTACK };
+    tutti_event *none = NULL;
+    sigfillset(&act.sa_mask); /* handlers do not nest, so `handling` is soon 0 again */
+    /* seq_cst: as signal_hook_end; the hook is there before the handler is */
+    if (!cas_seqcst(&hooked[h->signum], &none, e))
+        return why_set(-EBUSY, "signal %d (%s) sets another event already", h->signum,
+                       sigabbrev_np(h->signum) ? sigabbrev_np(h->signum) : "?");
+    int kept = errno;
+    if (sigaction(h->signum, &act, &h->before) < 0) {
+        int rc = -errno;
+        errno = kept;
+        store_seqcst(&hooked[h->signum], NULL); /* as signal_hook_end */
+        return why_set(rc, "signal %d cannot be handled", h->signum);
+    }
+    return 0;
+}
+
+int tutti_event_on_signal(tutti_scope *s, tutti_event *e, int signum)
+{
+    if (!e || signum <= 0 || signum >= SIGNALS || signal_is_fault(signum))
+        return why_set(-EINVAL, "tutti_event_on_signal: %s", e ? "no handler can return "
+                       "from this signal, or there is no such signal" : "no event");
+    struct signal_hook *h = memory_zalloc(sizeof *h);
+    if (!h)
+        return why_static(-ENOMEM, "no memory for a signal's hook");
+    h->signum = signum;
+    h->owned.end = signal_hook_end;
+    int rc = signal_hook_install(h, e);
+    if (rc < 0) {
+        memory_free(h);
+        return rc;
+    }
+    rc = scope_own(s, &h->owned);
+    if (rc < 0)
+        signal_hook_end(&h->owned);
+    return rc;
+}

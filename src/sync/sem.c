@@ -1,0 +1,130 @@
+/* sync/sem.c - a counting semaphore, whose up is safe in signal handlers.
+ *
+ * Design: up adds one to the word and is done unless SEM_WAITED was set; then somebody must
+ * settle: under the latch, hand units to waiters in order.  Who may not wait for the latch
+ * (a handler, whose own thread may hold it) leaves a poke, and whoever lets the latch go
+ * settles.  So every unlock of the latch settles first.
+ * Tests: tests/sync_test.c. */
+#include "sync/waiters.h"
+#include <tutti/sync.h>
+
+/* SEM_WAITED: somebody waits or is about to.  May be set with none waiting (an up takes the
+ * latch for nothing); must never be clear with one waiting (it would sleep for ever).
+ * While it is set units go to waiters alone, in order; nobody takes one past them. */
+enum { SEM_WAITED = 1, SEM_ONE = 2 };
+
+/* Holds: word = units * SEM_ONE | SEM_WAITED or not; with the latch free and no up under
+ * way, units == 0 or nobody waits. */
+struct sem {
+    _Atomic uint64_t word;
+    struct latch latch; /* guards waiters */
+    uint32_t unused;
+    struct list waiters;
+};
+_Static_assert(sizeof(struct sem) <= sizeof(tutti_sem), "grow tutti_sem");
+
+static struct sem *sem_of(tutti_sem *s)
+{
+    return (struct sem *)(void *)s;
+}
+
+void tutti_sem_init(tutti_sem *public, unsigned n)
+{
+    struct sem *s = sem_of(public);
+    *public = (tutti_sem){ { 0 } };
+    store_relaxed(&s->word, (uint64_t)n * SEM_ONE); /* nobody else knows it yet */
+}
+
+/* Under the latch: give units to those who wait. */
+static void sem_settle(struct sem *s, struct list *woken)
+{
+    struct wait_node *n;
+    /* acquire: pairs with the release in tutti_sem_up; the woken see what the upper did */
+    while (load_acquire(&s->word) >= SEM_ONE && (n = waiters_claim(&s->waiters))) {
+        sub_relaxed(&s->word, SEM_ONE); /* no order beyond that of the load above */
+        list_push_back(woken, &n->link);
+    }
+    if (waiters_none(&s->waiters)) /* relaxed: set again under the latch only */
+        atomic_fetch_and_explicit(&s->word, ~(uint64_t)SEM_WAITED, memory_order_relaxed);
+}
+
+static void sem_unlock(struct sem *s, struct list *woken)
+{
+    sem_settle(s, woken);
+    while (latch_unlock(&s->latch)) {
+        latch_lock(&s->latch);
+        sem_settle(s, woken);
+    }
+}
+
+/* Without waiting and without passing anybody. */
+static bool sem_take(struct sem *s)
+{
+    uint64_t word = load_relaxed(&s->word); /* the CAS decides */
+    while (word >= SEM_ONE && !(word & SEM_WAITED))
+        if (cas_acquire(&s->word, &word, word - SEM_ONE)) /* pairs with tutti_sem_up */
+            return true;
+    return false;
+}
+
+static int sem_down_slow(struct sem *s, struct context *c)
+{
+    struct wait_node n;
+    struct list woken;
+    list_init(&woken);
+    latch_lock(&s->latch);
+    uint64_t ticket = wait_prepare(c, "semaphore", s);
+    wait_node_init(&n, c, ticket, 0);
+    waiters_add(&s->waiters, &n);
+    /* relaxed: an up before it in the word's order is seen by the settling in sem_unlock,
+     * one after it sees the bit and settles or pokes */
+    or_relaxed(&s->word, SEM_WAITED);
+    sem_unlock(s, &woken);
+    waiters_wake(&woken); /* the caller itself, perhaps */
+    int rc = wait_park(c, ticket, CLOCK_NEVER, WAIT_CUTTABLE);
+    if (likely(rc >= 0))
+        return 0;
+    latch_lock(&s->latch);
+    waiters_remove(&n);
+    sem_unlock(s, &woken);
+    waiters_wake(&woken);
+    return wait_failed(rc);
+}
+
+int tutti_sem_down(tutti_sem *public)
+{
+    struct context *c = context_self();
+    int rc = context_check(c);
+    if (unlikely(rc < 0))
+        return rc;
+    return sem_take(sem_of(public)) ? 0 : sem_down_slow(sem_of(public), c);
+}
+
+int tutti_sem_trydown(tutti_sem *public)
+{
+    struct sem *s = sem_of(public);
+    struct list woken;
+    if (sem_take(s))
+        return 0;
+    if (load_relaxed(&s->word) < SEM_ONE) /* as if asked a moment earlier */
+        return -EBUSY;
+    list_init(&woken);
+    latch_lock(&s->latch); /* there are units for those who wait; is one left over? */
+    sem_unlock(s, &woken);
+    waiters_wake(&woken);
+    return sem_take(s) ? 0 : -EBUSY;
+}
+
+void tutti_sem_up(tutti_sem *public)
+{
+    struct sem *s = sem_of(public);
+    struct list woken;
+    /* release: pairs with sem_take and sem_settle */
+    if (likely(!(add_release(&s->word, SEM_ONE) & SEM_WAITED)))
+        return; /* *s may be gone: whoever took the unit may own it */
+    list_init(&woken);
+    if (latch_try_or_poke(&s->latch)) {
+        sem_unlock(s, &woken);
+        waiters_wake_signal(&woken);
+    }
+}

@@ -1,0 +1,129 @@
+#!/usr/bin/env python3
+"""man_test.py - every public call has a man page that says something about it, and the
+pages have no error that a lint knows (with mandoc; without it, that case is skipped).
+A call without words, and a page with a mistake, are planted and must be found.
+
+    man_test.py SOURCE_ROOT
+"""
+import glob
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+
+ROOT = sys.argv[1]
+sys.path.insert(0, os.path.join(ROOT, 'scripts'))
+import api  # noqa: E402
+count = failed = 0
+
+
+def case(good, name, why=()):
+    global count, failed
+    count, failed = count + 1, failed + (not good)
+    print(f'{"ok" if good else "not ok"} {count} - {name}')
+    for line in () if good else why:
+        print('# ' + line)
+
+
+def declared(include):
+    """The exported calls by another way than api.py's, to check that one."""
+    names = set()
+    for path in glob.glob(os.path.join(include, '**', '*.h'), recursive=True):
+        with open(path, encoding='utf-8') as file:
+            text = re.sub(r'/\*.*?\*/', '', file.read(), flags=re.S)
+        names |= set(re.findall(r'TUTTI_API[^;{}]*?\b(tutti_\w+)\s*\(', text))
+    return names
+
+
+def make_pages(include, folder):
+    subprocess.run([sys.executable, os.path.join(ROOT, 'docs/man.py'), include, folder,
+                    'November 21, 2026'], check=True)
+
+
+def page_of(folder, name):
+    """The text of the page for a call, through the link if it is one; '' if none."""
+    text = f'.so man3/{name}.3'
+    while text.startswith('.so '):
+        path = os.path.join(folder, text.split()[1])
+        if not os.path.exists(path):
+            return ''
+        with open(path, encoding='utf-8') as file:
+            text = file.read()
+    return text
+
+
+def words_for(text, name):
+    """How many words a page says about a call, the words in brackets aside."""
+    part = re.search(r'^\.Ss [^\n]*\b' + name + r'\b[^\n]*\n(.*?)(?=^\.S[sh])', text,
+                     re.M | re.S)
+    return len(re.sub(r'\[[^]]*\]', '', part.group(1)).split()) if part else 0
+
+
+def silent(include, folder):
+    """Calls whose page says nothing, does not name them or is not there."""
+    calls = [call.name for header in api.headers(include) for section in header.sections
+             for call in section.calls]
+    return [name for name in sorted(set(calls) | declared(include))
+            if words_for(page_of(folder, name), name) < 2
+            or f'.Nm {name}' not in page_of(folder, name)
+            or f'.Fo {name}\n' not in page_of(folder, name)]
+
+
+def lint(pages):
+    run = subprocess.run(['mandoc', '-T', 'lint', '-W', 'warning'] + pages,
+                         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+                         check=False)
+    return [line for line in run.stdout.splitlines() if 'referenced manual' not in line]
+
+
+def check_lint(folder):
+    pages = [path for path in sorted(glob.glob(os.path.join(folder, 'man*', '*')))
+             if not open(path, encoding='utf-8').read().startswith('.so ')]
+    bad = lint(pages)
+    case(not bad, f'mandoc finds nothing in {len(pages)} pages', bad)
+    planted = os.path.join(folder, 'planted.3')
+    with open(planted, 'w', encoding='utf-8') as file:
+        file.write(open(pages[0], encoding='utf-8').read() + '.Xyz\n')
+    case(bool(lint([planted])), 'mandoc finds a planted mistake')
+
+
+def check_planted():
+    with tempfile.TemporaryDirectory() as root:
+        include, folder = os.path.join(root, 'include'), os.path.join(root, 'man')
+        shutil.copytree(os.path.join(ROOT, 'include'), include)
+        with open(os.path.join(include, 'tutti.h'), 'a', encoding='utf-8') as file:
+            file.write('\n/* ---- planted ---- */\n'
+                       '\nTUTTI_API int tutti_planted(void);\n'
+                       '\n/* Says what it does. */\nTUTTI_API int tutti_said(void);\n')
+        make_pages(include, folder)
+        case(silent(include, folder) == ['tutti_planted'],
+             'a call without a word is found', silent(include, folder))
+        os.remove(os.path.join(folder, 'man3', 'tutti_go.3'))
+        case('tutti_go' in silent(include, folder), 'a call without a page is found')
+
+
+def main():
+    include = os.path.join(ROOT, 'include')
+    differ = declared(include) ^ set(api.exported(include))
+    case(not differ, 'two readings of the headers find the same calls', sorted(differ))
+    with tempfile.TemporaryDirectory() as folder:
+        make_pages(include, folder)
+        missing = silent(include, folder)
+        case(not missing, 'each call has a page with words about it', missing)
+        overview = open(os.path.join(folder, 'man7/tutti.7'), encoding='utf-8').read()
+        lost = [name for name in declared(include) if f'.Xr {name} 3' not in overview]
+        case(not lost, 'tutti(7) lists every call', lost)
+        case(os.path.exists(os.path.join(folder, 'man1/tutti.1')), 'tutti(1) is there')
+        if shutil.which('mandoc'):
+            check_lint(folder)
+        else:
+            case(True, 'mandoc finds nothing # SKIP no mandoc here')
+    check_planted()
+    print(f'1..{count}')
+    return failed > 0
+
+
+if __name__ == '__main__':
+    sys.exit(main())
