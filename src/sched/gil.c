@@ -53,13 +53,13 @@ static void gil_let_go(struct gil *g)
         futex_wake(&g->holder, 1);
 }
 
-/* Ask the holder to hand over, unless it has been asked. */
+/* Ask the holder to hand over.  Each waiter asks again every interval: a signal that comes
+ * while the holder changes finds nobody at home, and a holder that never hears of it could
+ * wait for ever for a latch that a stopped thread holds. */
 static void gil_ask(struct gil *g, uint32_t holder)
 {
-    uint32_t none = 0;
-    /* relaxed: the signal carries it */
-    if (cas_relaxed(&g->drop, &none, holder))
-        syscall(SYS_tgkill, getpid(), holder, SIGURG);
+    store_relaxed(&g->drop, holder); /* the signal carries it */
+    syscall(SYS_tgkill, getpid(), holder, SIGURG);
 }
 
 static void gil_take(struct gil *g)
@@ -103,10 +103,10 @@ static void gil_on_signal(int signum, siginfo_t *info, void *context)
 
 void gil_acquire(struct gil *g)
 {
+    gil_mine = g;
+    fence_signal(); /* from the first moment that we hold it, the handler can tell */
     if (!gil_try(g))
         gil_take(g);
-    fence_signal(); /* the handler sees gil_mine only while we hold it */
-    gil_mine = g;
 }
 
 void gil_release(struct gil *g)

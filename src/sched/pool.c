@@ -92,9 +92,12 @@ struct threads {
     struct pool pool;
     pthread_t *thread;
     unsigned started;
-    _Atomic uint32_t ready;   /* futex: threads that are workers, or have failed */
+    _Atomic uint32_t ready;   /* futex of the opener: threads that are workers, or failed */
     _Atomic bool failed;
+    _Atomic uint32_t go;      /* futex of the threads: GO_* */
 };
+
+enum { GO_WAIT, GO_RUN, GO_HOME };
 
 struct start {
     struct threads *threads;
@@ -162,13 +165,17 @@ static void *thread_main(void *arg)
         t->pool.worker[w->index] = w;
     else
         store_relaxed(&t->failed, true); /* `ready` orders it */
-    add_release(&t->ready, 1); /* pairs with threads_wait_ready */
+    add_release(&t->ready, 1); /* pairs with threads_wait_ready; t stays until we end */
     futex_wake(&t->ready, 1);
+    /* Nobody runs tasks, and so looks at its fellows, before all are there. */
+    while (load_acquire(&t->go) == GO_WAIT) /* pairs with threads_let_go */
+        futex_wait(&t->go, GO_WAIT, CLOCK_NEVER);
     if (!w)
         return NULL;
-    /* Nobody runs tasks, and so looks at its fellows, before all are there. */
-    while (load_acquire(&t->ready) < t->pool.count && !load_acquire(&w->quit))
-        futex_wait(&t->ready, load_relaxed(&t->ready), clock_now() + TUTTI_MS);
+    if (load_acquire(&t->go) == GO_HOME) {
+        worker_detach(w);
+        return NULL;
+    }
     if (t->pool.gil)
         gil_acquire(t->pool.gil);
     struct context *root = w->root;
@@ -204,13 +211,14 @@ static int thread_spawn(struct threads *t, unsigned index)
     return rc ? -EAGAIN : 0;
 }
 
-static void threads_quit(struct threads *t)
+static void threads_let_go(struct threads *t, uint32_t where)
 {
-    for (unsigned i = 0; i < t->started; i++)
-        if (t->pool.worker[i]) {
-            store_release(&t->pool.worker[i]->quit, true); /* pairs with worker_idle */
-            worker_rouse(t->pool.worker[i]);
-        }
+    store_release(&t->go, where); /* pairs with thread_main: it sees all workers */
+    futex_wake(&t->go, INT32_MAX);
+}
+
+static void threads_join(struct threads *t)
+{
     for (unsigned i = 0; i < t->started; i++)
         pthread_join(t->thread[i], NULL);
 }
@@ -226,7 +234,11 @@ static void threads_free(struct threads *t)
 static int threads_close(struct tutti_executor *ex)
 {
     struct threads *t = threads_of(ex);
-    threads_quit(t);
+    for (unsigned i = 0; i < t->started; i++) {
+        store_release(&t->pool.worker[i]->quit, true); /* pairs with worker_idle */
+        worker_rouse(t->pool.worker[i]);
+    }
+    threads_join(t);
     threads_free(t);
     return 0;
 }
@@ -254,8 +266,9 @@ static int threads_begin(struct threads *t, bool lock)
         t->started++;
     int failed = threads_wait_ready(t);
     rc = rc ? rc : failed;
+    threads_let_go(t, rc ? GO_HOME : GO_RUN);
     if (rc) {
-        threads_quit(t);
+        threads_join(t);
         why_set(rc, "%s: thread %u of %u could not be started", tutti_strerror(rc),
                 t->started + 1, n);
     }
