@@ -1,0 +1,74 @@
+/* fiber/fiber.c - switching, and the first frame of a fiber.  In ordinary builds
+ * fiber_switch is the architecture's fiber_swap and nothing else.
+ * Tests: tests/fiber_test.c. */
+#include "fiber/inside.h"
+#include <stdlib.h>
+#include <string.h>
+
+#if FIBER_ASAN
+void __sanitizer_start_switch_fiber(void **save, const void *bottom, size_t size);
+void __sanitizer_finish_switch_fiber(void *save, const void **bottom, size_t *size);
+#endif
+#if FIBER_TSAN
+void __tsan_switch_to_fiber(void *fiber, unsigned flags);
+enum { TSAN_NO_SYNC = 1 };
+#endif
+
+void fiber_begin(struct fiber *self, fiber_main *main)
+{
+#if FIBER_ASAN
+    __sanitizer_finish_switch_fiber(NULL, NULL, NULL);
+#endif
+    main(self);
+    abort(); /* a fiber's main must never return: there is nothing to return to */
+}
+
+__attribute__((no_sanitize_thread)) void fiber_switch(struct fiber *from,
+                                                      struct fiber *to)
+{
+#if FIBER_ASAN
+    __sanitizer_start_switch_fiber(&from->asan, to->low, (size_t)(to->high - to->low));
+#endif
+#if FIBER_TSAN
+    /* No edge from `from` to `to`: with one, every two fibers that share a thread would
+     * look ordered, and races between them would stay hidden. */
+    __tsan_switch_to_fiber(to->tsan, TSAN_NO_SYNC);
+#endif
+    fiber_swap(from, to);
+#if FIBER_ASAN
+    __sanitizer_finish_switch_fiber(from->asan, NULL, NULL);
+#endif
+}
+
+void fiber_adopt(struct fiber *f)
+{
+    memset(f, 0, sizeof *f);
+    told_adopt(f);
+}
+
+void fiber_adopt_end(struct fiber *f)
+{
+    memset(f, 0, sizeof *f);
+}
+
+#if !defined(FIBER_UCONTEXT)
+void fiber_start(void); /* in the architecture's file; not called from C */
+
+/* The words that fiber_swap pops, from sp upwards. */
+#if defined(__x86_64__)
+enum { WORDS = 7, SELF = 4, MAIN = 3, PC = 6 }; /* r15 r14 r13 r12 rbx rbp rip */
+#elif defined(__aarch64__)
+enum { WORDS = 20, SELF = 0, MAIN = 1, PC = 11 }; /* x19 .. x28 x29 x30 d8 .. d15 */
+#endif
+
+void fiber_frame(struct fiber *f, fiber_main *main)
+{
+    /* The stack pointer that fiber_start finds must be a multiple of 16. */
+    uintptr_t *frame = (uintptr_t *)((uintptr_t)f->high & ~(uintptr_t)15) - WORDS;
+    memset(frame, 0, WORDS * sizeof *frame);
+    frame[SELF] = (uintptr_t)f;
+    frame[MAIN] = (uintptr_t)main;
+    frame[PC] = (uintptr_t)fiber_start;
+    f->sp = frame;
+}
+#endif
