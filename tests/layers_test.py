@@ -26,7 +26,7 @@ BELOW = {
     'core': ['fiber', 'base', 'trace'],
     'io': ['core', 'fiber', 'base', 'trace'],
     'sync': ['core', 'fiber', 'base', 'trace'],
-    'sched': ['core', 'fiber', 'base', 'trace'],
+    'sched': ['io', 'core', 'fiber', 'base', 'trace'],  # a worker owns a poller
     'exec': ['sched', 'io', 'sync', 'core', 'fiber', 'base', 'trace'],
     'patterns': [],
 }

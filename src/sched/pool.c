@@ -10,9 +10,16 @@
 
 /* --- what workers share -------------------------------------------------------- */
 
+/* For the sentence about a stack that ran over; called in the signal handler. */
+static const char *fiber_task_name(const struct fiber *f)
+{
+    return task_name((const struct context *)(const void *)f);
+}
+
 int pool_init(struct pool *p, unsigned count, size_t stack)
 {
     memset(p, 0, sizeof *p);
+    fiber_overflow_watch(fiber_task_name);
     p->count = count;
     p->injected_end = &p->injected;
     list_init(&p->asleep);
