@@ -16,6 +16,7 @@
 #define CORE_SCOPE_H
 #include "base/latch.h"
 #include "core/executor.h"
+#include "core/thread.h"
 #include "core/wait.h"
 #include <assert.h>
 
@@ -76,6 +77,12 @@ static inline const struct scope *scope_of_const(const tutti_scope *s)
     return (const struct scope *)(const void *)s;
 }
 bool scope_is_open(const struct scope *s);
+/* The caller is a task of an executor that a fork() left behind. */
+static inline bool context_lost(const struct context *c)
+{
+    /* relaxed: changes only in a child that has one thread */
+    return c->home && unlikely(c->home->epoch != load_relaxed(&fork_epoch));
+}
 struct scope_more *scope_more(struct scope *s); /* under the latch; NULL: no memory */
 void scope_lock(struct scope *s);
 void scope_unlock(struct scope *s); /* does what signal handlers left to do */

@@ -191,10 +191,8 @@ const char *tutti_task_name(void)
 int tutti_yield(void)
 {
     struct context *c = context_self();
-    int rc = context_check(c);
-    if (unlikely(rc < 0))
-        return rc;
-    c->carrier->yield(c);
+    if (likely(!context_lost(c)))
+        c->carrier->yield(c);
     return context_check(c);
 }
 

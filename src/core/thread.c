@@ -76,12 +76,6 @@ void fork_watch(void (*fn)(void))
     fork_watchers[fork_watcher_count++] = fn;
 }
 
-bool context_lost(const struct context *c)
-{
-    /* relaxed: changes only in a child that has one thread */
-    return c->home && unlikely(c->home->epoch != load_relaxed(&fork_epoch));
-}
-
 /* In the child: one thread is left, and this is it.  Its scopes are the parent's. */
 static void fork_child(void)
 {

@@ -19,8 +19,6 @@ struct thread_sleep {
 /* Counts fork()s this process descends from; an executor or scope with another number is
  * the parent's.  Changes only in the child, while it has one thread. */
 extern _Atomic uint32_t fork_epoch;
-/* The caller is a task of an executor that the fork() left behind. */
-bool context_lost(const struct context *c);
 /* Run fn in the child after every fork(), in the order of the layers; fn must be quick,
  * take no latch that another thread may have held, and may be given once only. */
 void fork_watch(void (*fn)(void));
