@@ -144,8 +144,9 @@ static struct fiber *pool_grow(struct fiber_pool *p)
             f = pool_fiber(p, r, i);
             f->low = guard + p->guard;
             f->high = (char *)f;
+            fiber_frame(f, p->main); /* before told_new: ThreadSanitizer orders what the
+                                        maker wrote until then before the fiber */
             if (told_new(f)) {
-                fiber_frame(f, p->main);
                 store_release(&r->used, i + 1); /* pairs with pools_guard */
             } else {
                 why_fiber("no more stacks: ThreadSanitizer follows 8,000 at most");
