@@ -85,6 +85,9 @@ static inline struct context *context_self(void)
     return likely(c != NULL) ? c : context_of_thread();
 }
 
+/* Free its views, when the task or thread ends. */
+void context_views_free(struct context *c);
+
 /* 0, or why no more waiting is allowed here: -ECANCELED, -ETIMEDOUT, -TUTTI_ELOST.  Every
  * [wait] call asks it first.  Reads no clock unless a deadline binds. */
 int context_check(struct context *c);

@@ -205,10 +205,8 @@ static void context_finish(struct context *c, struct task *t)
     if (unlikely(c->scope != t->scope))
         misuse("task %s returned with a scope open; use TUTTI_SCOPE, which closes itself",
                task_name(c));
-    if (unlikely(c->recv_view != NULL)) {
-        memory_free(c->recv_view);
-        c->recv_view = NULL;
-    }
+    if (unlikely(c->recv_view != NULL))
+        context_views_free(c);
 }
 
 void task_run(struct context *c, struct task *t)

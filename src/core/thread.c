@@ -24,6 +24,15 @@ static bool thread_key_made;
 
 /* --- the end of a thread --------------------------------------------------- */
 
+void context_views_free(struct context *c)
+{
+    while (c->recv_view) {
+        void *view = c->recv_view;
+        c->recv_view = *(void **)view;
+        memory_free(view);
+    }
+}
+
 static void thread_ended(void *unused)
 {
     (void)unused;
@@ -35,9 +44,8 @@ static void thread_ended(void *unused)
     }
     struct context *c = &thread_context;
     memory_free(c->why);
-    memory_free(c->recv_view);
     c->why = NULL;
-    c->recv_view = NULL;
+    context_views_free(c);
     slab_thread_end();
 }
 
