@@ -66,8 +66,9 @@ def report(tests, cut_off):
         if f:
             print(f'\n--- {test["name"]}: {test["result"]}, '
                   f'{test.get("duration", 0):.1f} s')
-            print((test.get('stdout') or '').rstrip())
-            print((test.get('stderr') or '').rstrip())
+            said = (test.get('stdout') or '') + (test.get('stderr') or '')
+            print('\n'.join(line for line in said.splitlines()
+                            if not re.match(r'ok \d+ ', line)))
     if cut_off or not tests:
         failed += 1
         print('the run was cut off' if tests else 'no test ran')

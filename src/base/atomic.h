@@ -22,10 +22,13 @@
 #define add_release(p, v) atomic_fetch_add_explicit((p), (v), memory_order_release)
 #define add_seqcst(p, v) atomic_fetch_add_explicit((p), (v), memory_order_seq_cst)
 #define sub_relaxed(p, v) atomic_fetch_sub_explicit((p), (v), memory_order_relaxed)
+#define sub_release(p, v) atomic_fetch_sub_explicit((p), (v), memory_order_release)
 #define sub_acqrel(p, v) atomic_fetch_sub_explicit((p), (v), memory_order_acq_rel)
 #define or_relaxed(p, v) atomic_fetch_or_explicit((p), (v), memory_order_relaxed)
+#define or_release(p, v) atomic_fetch_or_explicit((p), (v), memory_order_release)
 #define or_acqrel(p, v) atomic_fetch_or_explicit((p), (v), memory_order_acq_rel)
 #define or_seqcst(p, v) atomic_fetch_or_explicit((p), (v), memory_order_seq_cst)
+#define and_relaxed(p, v) atomic_fetch_and_explicit((p), (v), memory_order_relaxed)
 #define and_acqrel(p, v) atomic_fetch_and_explicit((p), (v), memory_order_acq_rel)
 /* Compare-and-swap; *e receives what was there when it fails. */
 #define cas_relaxed(p, e, v)                                                  \

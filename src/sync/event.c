@@ -38,7 +38,7 @@ static void event_settle(struct event *e, struct list *woken)
     if (event_on(e))
         waiters_claim_all(&e->waiters, woken);
     if (waiters_none(&e->waiters)) /* relaxed: set again under the latch only */
-        atomic_fetch_and_explicit(&e->word, ~(uint32_t)EVENT_WAITED, memory_order_relaxed);
+        and_relaxed(&e->word, ~(uint32_t)EVENT_WAITED);
 }
 
 static void event_unlock(struct event *e, struct list *woken)
@@ -63,7 +63,7 @@ void tutti_event_set(tutti_event *public)
     struct event *e = event_of(public);
     struct list woken;
     /* release: pairs with event_on */
-    uint32_t was = atomic_fetch_or_explicit(&e->word, EVENT_SET, memory_order_release);
+    uint32_t was = or_release(&e->word, EVENT_SET);
     if (was != EVENT_WAITED)
         return; /* nobody waits, or who set it before sees to them; *e may be gone */
     list_init(&woken);
@@ -81,7 +81,7 @@ void tutti_event_clear(tutti_event *public)
     latch_lock(&e->latch);
     event_settle(e, &woken);
     /* relaxed: the latch orders it for who waits next */
-    atomic_fetch_and_explicit(&e->word, ~(uint32_t)EVENT_SET, memory_order_relaxed);
+    and_relaxed(&e->word, ~(uint32_t)EVENT_SET);
     event_unlock(e, &woken);
     waiters_wake(&woken);
 }

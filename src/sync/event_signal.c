@@ -33,7 +33,7 @@ static void on_signal(int signum)
     if (e)
         tutti_event_set(e);
     /* release: pairs with the load in signal_hook_end; we are done with *e */
-    atomic_fetch_sub_explicit(&handling[signum], 1, memory_order_release);
+    sub_release(&handling[signum], 1);
     errno = kept;
 }
 

@@ -84,8 +84,7 @@ int tutti_group_wait(tutti_group *public)
     /* acquire: as above.  From here on zero is reached under the latch only. */
     if (or_acqrel(&g->word, GROUP_WAITED) < GROUP_ONE) {
         if (waiters_none(&g->waiters)) /* relaxed: the latch orders it */
-            atomic_fetch_and_explicit(&g->word, ~(uint64_t)GROUP_WAITED,
-                                      memory_order_relaxed);
+            and_relaxed(&g->word, ~(uint64_t)GROUP_WAITED);
         latch_unlock(&g->latch);
         return 0;
     }

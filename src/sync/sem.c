@@ -45,7 +45,7 @@ static void sem_settle(struct sem *s, struct list *woken)
         list_push_back(woken, &n->link);
     }
     if (waiters_none(&s->waiters)) /* relaxed: set again under the latch only */
-        atomic_fetch_and_explicit(&s->word, ~(uint64_t)SEM_WAITED, memory_order_relaxed);
+        and_relaxed(&s->word, ~(uint64_t)SEM_WAITED);
 }
 
 static void sem_unlock(struct sem *s, struct list *woken)

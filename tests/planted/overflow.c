@@ -12,24 +12,30 @@
 
 static volatile int at = 8; /* not a constant: the compiler would see it */
 
+/* Out of line, or the checks of bounds that know the array would come first. */
+static __attribute__((noinline)) void write_to(char *volatile bytes)
+{
+    bytes[at] = 1;
+}
+
 static int on_the_heap(void *arg)
 {
     (void)arg;
     tutti_yield();
-    volatile char *bytes = malloc(8);
+    char *bytes = malloc(8);
     if (!bytes)
         return -ENOMEM;
-    bytes[at] = 1;
-    free((void *)bytes);
+    write_to(bytes);
+    free(bytes);
     return 0;
 }
 
 static int on_the_stack(void *arg)
 {
     (void)arg;
-    volatile char bytes[8];
+    char bytes[8];
     tutti_yield();
-    bytes[at] = 1;
+    write_to(bytes);
     return 0;
 }
 

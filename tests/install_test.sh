@@ -1,0 +1,77 @@
+#!/bin/sh
+# install_test.sh - what `make install` puts there is enough to build and run a program:
+# installs below a scratch folder, builds the first program of README.md with pkg-config
+# against it, and runs that on several executors.
+#
+#   install_test.sh BUILD_FOLDER README
+set -u
+build=$1
+readme=$2
+count=0
+failed=0
+scratch=$(mktemp -d) || exit 1
+trap 'rm -rf "$scratch"' EXIT
+
+check()
+{
+    count=$((count + 1))
+    name=$1
+    shift
+    if "$@" >"$scratch/said" 2>&1; then
+        echo "ok $count - $name"
+    else
+        failed=1
+        echo "not ok $count - $name"
+        sed 's/^/# /' "$scratch/said"
+    fi
+}
+there()
+{
+    for path; do
+        set -- "$root$prefix"/$path
+        [ -e "$1" ] || { echo "no $path"; return 1; }
+    done
+}
+with_pkg_config()
+{
+    flags=$(PKG_CONFIG_SYSROOT_DIR=$root PKG_CONFIG_PATH=$root$prefix/$libdir/pkgconfig \
+        pkg-config --cflags --libs tutti) || return 1
+    # shellcheck disable=SC2086 # flags are words
+    "$@" $flags -Wall -Wextra -Werror
+}
+run_first()
+{
+    said=$(TUTTI_EXECUTOR=$1 LD_LIBRARY_PATH=$root$prefix/$libdir timeout 60 \
+        "$scratch/first")
+    [ "$said" = "9 16 25" ] || { echo "it said: $said"; return 1; }
+}
+option()
+{
+    python3 - "$build" "$1" <<'END'
+import json, subprocess, sys
+text = subprocess.run(['meson', 'introspect', sys.argv[1], '--buildoptions'], check=True,
+                      stdout=subprocess.PIPE).stdout
+print(next(o['value'] for o in json.loads(text) if o['name'] == sys.argv[2]))
+END
+}
+
+root=$scratch/root
+prefix=$(option prefix)
+libdir=$(option libdir)
+check "meson install" meson install -C "$build" --no-rebuild --quiet --destdir "$root"
+check "headers, library, pages, completion are there" there include/tutti.h \
+    include/tutti/sync.h "$libdir/libtutti.so" "$libdir/pkgconfig/tutti.pc" \
+    share/man/man3/tutti_go.3 share/man/man7/tutti.7 share/man/man1/tutti.1 \
+    share/bash-completion/completions/tutti
+check "nothing is installed outside the prefix" \
+    [ "$(ls "$root")" = "$(echo "${prefix#/}" | cut -d/ -f1)" ]
+
+# The first block of C in the text, and the lines of it that are code.
+sed -n '/^```c$/,/^```$/p' "$readme" | sed '/^```/d' >"$scratch/first.c"
+check "the first program of README.md builds against it" \
+    with_pkg_config "${CC:-cc}" -std=c11 "$scratch/first.c" -o "$scratch/first"
+for url in loop:// threads://2 threads:// auto://; do
+    check "and runs on $url" run_first "$url"
+done
+echo "1..$count"
+exit $failed
