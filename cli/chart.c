@@ -19,7 +19,9 @@ static const char colours[] =
     "@media(prefers-color-scheme:dark){.t0{fill:#e8ecf2}.t1{fill:#9aa5b4}"
     ".grid{stroke:#2b333e}.one{stroke:#7b8796}.b1{fill:#37c2ae}.b2{fill:#6ea2ff}"
     ".b3{fill:#d9a566}.span{stroke:#e8ecf2}.paper{fill:#12161c}}"
-    "text{font:12px system-ui,-apple-system,'Segoe UI',Roboto,sans-serif}"
+    "text{font:12px system-ui,-apple-system,'Segoe UI',Roboto,sans-serif;"
+    "paint-order:stroke;stroke:#fff;stroke-width:3px;stroke-linejoin:round}"
+    "@media(prefers-color-scheme:dark){text{stroke:#12161c}}"
     ".name{font-weight:600;font-size:13px}.title{font-weight:700;font-size:17px}"
     ".best{font-weight:700}";
 

@@ -5,9 +5,11 @@
 #include <jansson.h>
 #include <tutti.h>
 
+/* null for NULL, and for what is not UTF-8 and so cannot stand in JSON. */
 static json_t *text(const char *s)
 {
-    return s ? json_string(s) : json_null();
+    json_t *value = s ? json_string(s) : NULL;
+    return value ? value : json_null();
 }
 
 static json_t *machine_json(const struct machine *k)
@@ -22,7 +24,7 @@ static json_t *machine_json(const struct machine *k)
 static json_t *cell_json(const struct cell *c)
 {
     if (c->failure)
-        return json_pack("{s:s, s:b}", "failure", c->failure, "differed", c->differed);
+        return json_pack("{s:o, s:b}", "failure", text(c->failure), "differed", c->differed);
     if (!c->count)
         return json_null();
     json_t *runs = json_array();
@@ -74,11 +76,11 @@ int json_write(FILE *f, const struct machine *machine, const struct matrix *m,
     for (int i = 0; i < FINDINGS; i++)
         json_array_append_new(findings, finding_json(&v->findings[i]));
     json_t *all = json_pack(
-        "{s:i, s:s, s:o, s:i, s:s, s:o, s:o, s:b, s:i, s:i, s:o, s:s}", "format", 1,
+        "{s:i, s:s, s:o, s:i, s:s, s:o, s:o, s:b, s:i, s:i, s:o, s:o}", "format", 1,
         "tutti", version, "machine", machine_json(machine), "rounds", m->rounds, "size",
         m->size, "executors", kinds, "rows", rows, "every_answer_equal",
         matrix_failures(m) == 0, "failures", matrix_failures(m), "differences",
-        matrix_differences(m), "questions", findings, "report", report);
+        matrix_differences(m), "questions", findings, "report", text(report));
     int rc = all ? json_dumpf(all, f, JSON_INDENT(2) | JSON_REAL_PRECISION(6)) : -1;
     fputc('\n', f);
     json_decref(all);

@@ -58,8 +58,8 @@ void print_head(const struct printer *p, const struct machine *machine,
     if (machine->load > 0.5 * machine->cpus)
         fprintf(p->out, "%sother work runs here (load %.1f): the figures will suffer%s\n",
                 paint(p, RED), machine->load, paint(p, PLAIN));
-    fprintf(p->out, "\n%s%-17s%-7s%-17s%8s  %7s  %7s  %8s  %-9s%5s %10s%s\n", paint(p, DIM),
-            "", "", "", "", "", "", "threads,", "", "CPUs", "", paint(p, PLAIN));
+    fprintf(p->out, "\n%s%-17s%-7s%-17s%8s  %7s  %7s  %8s  %-9s%5s%s\n", paint(p, DIM), "",
+            "", "", "", "", "", "threads,", "", "CPUs", paint(p, PLAIN));
     fprintf(p->out, "%s%-17s%-7s%-17s%8s  %7s  %7s  %8s  %-9s%5s %10s%s\n", paint(p, DIM),
             "program", "bound", "work", "serial", "loop", "threads", "one lock", "best",
             "busy", "switches", paint(p, PLAIN));
@@ -111,6 +111,23 @@ void print_row(const struct printer *p, const struct row *row)
     fflush(p->out);
 }
 
+/* A paragraph, indented and broken between words, for a hundred columns. */
+static void print_wrapped(const struct printer *p, const char *text)
+{
+    enum { WIDTH = 100, FIRST = 4, MORE = 6 };
+    int at = fprintf(p->out, "%*s", FIRST, "");
+    for (const char *word = text, *gap = ""; *word; gap = " ") {
+        int size = (int)strcspn(word, " ");
+        if (*gap && at + 1 + size > WIDTH) {
+            at = fprintf(p->out, "\n%*s", MORE, "") - 1;
+            gap = "";
+        }
+        at += fprintf(p->out, "%s%.*s", gap, size, word);
+        word += size + (word[size] == ' ');
+    }
+    fputc('\n', p->out);
+}
+
 static void print_answers(const struct printer *p, const struct matrix *m)
 {
     int failures = matrix_failures(m), differ = matrix_differences(m);
@@ -147,7 +164,7 @@ void print_end(const struct printer *p, const struct matrix *m, const struct ver
         const struct finding *f = &v->findings[i];
         fprintf(p->out, "  %s%s%s\n", paint(p, BOLD), f->question, paint(p, PLAIN));
         for (int k = 0; f->lines[k]; k++)
-            fprintf(p->out, "    %s\n", f->lines[k]);
+            print_wrapped(p, f->lines[k]);
     }
     fprintf(p->out, "  (rules: tutti help tour)\n\n  look: %s\n", report);
     for (int i = 0; i < m->count; i++)

@@ -25,12 +25,13 @@ static sigset_t before;  /* the mask to give to children */
 
 int program_prepare(void)
 {
+    static const int numbers[] = { SIGINT, SIGTERM, SIGHUP, SIGQUIT };
     sigset_t ends;
+    struct sigaction old;
     sigemptyset(&ends);
-    sigaddset(&ends, SIGINT);
-    sigaddset(&ends, SIGTERM);
-    sigaddset(&ends, SIGHUP);
-    sigaddset(&ends, SIGQUIT);
+    for (int i = 0; i < 4; i++) /* what nohup(1) or a shell's & ignores stays ignored */
+        if (sigaction(numbers[i], NULL, &old) == 0 && old.sa_handler != SIG_IGN)
+            sigaddset(&ends, numbers[i]);
     if (sigprocmask(SIG_BLOCK, &ends, &before) != 0)
         return -errno;
     signals = signalfd(-1, &ends, SFD_CLOEXEC | SFD_NONBLOCK);

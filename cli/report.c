@@ -64,7 +64,7 @@ static void write_cell(FILE *f, const struct row *row, int e)
         fputs("</small></td>", f);
         return;
     }
-    fprintf(f, "%s>", row->best == e ? " class=\"best\"" : "");
+    fprintf(f, " class=\"nowrap%s\">", row->best == e ? " best" : "");
     if (e == SERIAL)
         fprintf(f, "%s", text_seconds(c->seconds, time));
     else

@@ -41,6 +41,7 @@ static void expect(struct tour *t, int index)
     t->progress.rest_when = now;
 }
 
+/* What a program complained about last, in plain ASCII; allocated. */
 static char *last_line(const char *text)
 {
     size_t end = text ? strlen(text) : 0;
@@ -49,8 +50,13 @@ static char *last_line(const char *text)
     size_t from = end;
     while (from && text[from - 1] != '\n')
         from--;
-    return end - from > 200 ? strndup(text + end - 200, 200)
-                            : strndup(text ? text + from : "", end - from);
+    if (end - from > 200)
+        from = end - 200;
+    char *line = strndup(text ? text + from : "", end - from);
+    for (char *c = line; c && *c; c++)
+        if (*c < ' ' || *c > '~')
+            *c = '?'; /* it goes to a terminal, to JSON and to HTML */
+    return line;
 }
 
 /* What went wrong in a run that gave no answer, allocated; NULL if it ended well. */
@@ -233,9 +239,9 @@ static int conclude(struct tour *t)
                                         o->command));
     if (o->svg)
         bad |= complain(o->svg, chart_save(o->svg, &t->machine, &t->matrix));
-    if (o->json)
-        json_write(stdout, &t->machine, &t->matrix, &verdict, report);
-    else
+    if (o->json && json_write(stdout, &t->machine, &t->matrix, &verdict, report) < 0)
+        bad |= complain("the JSON document", -EIO);
+    if (!o->json)
         print_end(&printer, &t->matrix, &verdict, report);
     verdict_free(&verdict);
     return output_finish(bad || matrix_failures(&t->matrix) ? EXIT_DIFFERED : EXIT_FINE);

@@ -98,10 +98,13 @@ static void cpu_or_io(struct finding *f, const struct matrix *m)
             low = cpus < low ? cpus : low;
             high = cpus > high ? cpus : high;
         }
+        char range[48];
+        snprintf(range, sizeof range, high - low < 0.005 ? "%.2f" : "%.2f to %.2f", low,
+                 high);
         if (n)
-            say(f, "%s: %d of %d (serial kept %.2f to %.2f CPUs busy) -> %s, %.1fx; "
+            say(f, "%s: %d of %d (alone: %s CPUs busy) -> %s, %.1fx; "
                    "loop %.1fx, threads %.1fx",
-                bound_name[bound], n, all, low, high, executors[e].key,
+                bound_name[bound], n, all, range, executors[e].key,
                 over_rows(m, bound, e, ratio_of), over_rows(m, bound, LOOP, ratio_of),
                 over_rows(m, bound, THREADS, ratio_of));
     }

@@ -28,6 +28,7 @@ if [ "$executor" = threads:// ]; then
     garbage) echo "not JSON"; exit 0 ;;
     lacks) echo '{"kind":"CPU","what":"x","answer":"42"}'; exit 0 ;;
     loud) yes | head -c 3000000; exit 0 ;;
+    bytes) printf '\377\n' >&2; exit 4 ;;
     exit3) echo "no such thing" >&2; exit 3 ;;
     esac
 fi
