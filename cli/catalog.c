@@ -19,18 +19,29 @@ const struct executor_kind executors[EXECUTORS] = {
       false },
 };
 
+/* A tree and a file in it that every Debian has, small images too; the name of a file
+ * stands for its hash. */
+#define TREE "/usr/share/doc"
+#define FILE_IN_TREE "/usr/share/doc/mawk/copyright"
+#define NO_HASH "0000000000000000000000000000000000000000000000000000000000000000"
+
 const struct tour_program catalog[] = {
-    { "average", "average", { NULL }, NULL, "the average of many numbers, over chunks" },
-    { "matmul", "matmul", { NULL }, NULL, "two square matrices multiplied" },
-    { "mandelbrot", "mandelbrot", { NULL }, "png", "a fractal image, row by row" },
-    { "sudoku", "sudoku", { NULL }, NULL, "a list of hard puzzles, rival solvers for each" },
-    { "maze", "maze", { NULL }, "png", "one maze, eight rivals; the first one out wins" },
-    { "primes", "primes", { NULL }, NULL, "many small questions, each a task of its own" },
-    { "hashhunt", "hashhunt", { NULL }, NULL,
-      "a file with a given hash, in a tree that has it" },
-    { "hashhunt-missing", "hashhunt", { NULL }, NULL,
-      "the same in a tree that lacks it: every file is read" },
-    { "wordcount", "wordcount", { NULL }, NULL, "words counted over thousands of files" },
+    { "average", "average", "4000000", { NULL }, NULL,
+      "the average of many numbers, over chunks" },
+    { "matmul", "matmul", "256", { NULL }, NULL, "two square matrices multiplied" },
+    { "mandelbrot", "mandelbrot", "135", { NULL }, "png", "a fractal image, row by row" },
+    { "sudoku", "sudoku", "10", { NULL }, NULL,
+      "a list of hard puzzles, rival solvers for each" },
+    { "maze", "maze", "501", { NULL }, "png",
+      "one maze, eight rivals; the first one out wins" },
+    { "primes", "primes", "200000", { NULL }, NULL,
+      "many small questions, each a task of its own" },
+    { "hashhunt", "hashhunt", "2000", { TREE, FILE_IN_TREE, NULL }, NULL,
+      "a file looked for by its hash, in a tree that has it" },
+    { "hashhunt-missing", "hashhunt", "2000", { TREE, NO_HASH, NULL }, NULL,
+      "the same with a hash that no file has: every file is read" },
+    { "wordcount", "wordcount", "2000", { NULL }, NULL,
+      "words counted over thousands of files" },
 };
 const int catalog_count = sizeof catalog / sizeof *catalog;
 

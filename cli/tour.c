@@ -101,7 +101,7 @@ static void arguments(const struct tour *t, const struct row *row, int e, char *
     argv[n++] = "--json";
     if (t->options->small) {
         argv[n++] = "--size";
-        argv[n++] = "small";
+        argv[n++] = (char *)row->program->small;
     }
     for (int i = 0; row->program->args[i]; i++)
         argv[n++] = (char *)row->program->args[i];

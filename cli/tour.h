@@ -33,7 +33,8 @@ extern const struct executor_kind executors[EXECUTORS];
 struct tour_program {
     const char *name;    /* of the row                                   */
     const char *file;    /* of the executable                            */
-    const char *args[6]; /* further arguments, NULL after the last       */
+    const char *small;   /* what --size gets for a small tour            */
+    const char *args[4]; /* further arguments, NULL after the last       */
     const char *picture; /* ending of the picture it can write, or NULL  */
     const char *words;   /* what it does, for the report                 */
 };
