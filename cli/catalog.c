@@ -1,5 +1,5 @@
-/* catalog.c - which programs a tour runs, on which executors, and where they lie.  A new
- * program is one line here and one file in examples/.  Tests: tests/cli_test.sh. */
+/* catalog.c - which programs a tour runs, on which executors, and where they lie.  A
+ * new program is one line here and one file in examples/.  Tests: tests/cli_test.sh. */
 #include "tour.h"
 #include <limits.h>
 #include <stdlib.h>
@@ -7,8 +7,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* From the plainest to the one that needs most: matrix.c prefers the earlier of two that
- * are equally fast.  The first must be serial. */
+/* From the plainest to the one that needs most: matrix.c prefers the earlier of two
+ * that are equally fast.  The first must be serial. */
 const struct executor_kind executors[EXECUTORS] = {
     { "serial", "serial", "serial", "plain C: no tutti call at all", true },
     { "loop", "loop", "loop://", "tasks take turns on one thread", true },
@@ -29,7 +29,8 @@ const struct tour_program catalog[] = {
     { "average", "average", "4000000", { NULL }, NULL,
       "the average of many numbers, over chunks" },
     { "matmul", "matmul", "256", { NULL }, NULL, "two square matrices multiplied" },
-    { "mandelbrot", "mandelbrot", "135", { NULL }, "png", "a fractal image, row by row" },
+    { "mandelbrot", "mandelbrot", "135", { NULL }, "png",
+      "a fractal image, row by row" },
     { "sudoku", "sudoku", "10", { NULL }, NULL,
       "a list of hard puzzles, rival solvers for each" },
     { "maze", "maze", "501", { NULL }, "png",

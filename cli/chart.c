@@ -37,9 +37,8 @@ static struct scale scale_of(const struct matrix *m)
     for (int i = 0; i < m->count; i++)
         for (int e = 1; e < EXECUTORS; e++) {
             const struct cell *c = &m->rows[i].cells[e];
-            double high = c->count && c->low > 0
-                              ? m->rows[i].cells[SERIAL].seconds / c->low
-                              : 0;
+            double high =
+                c->count && c->low > 0 ? m->rows[i].cells[SERIAL].seconds / c->low : 0;
             s.most = high > s.most ? high : s.most;
         }
     s.log = s.most > 8;
@@ -69,25 +68,29 @@ static void draw_grid(FILE *f, const struct scale *s, int top, int bottom)
     }
 }
 
-static void draw_bar(FILE *f, const struct scale *s, const struct row *row, int e, int y)
+static void draw_bar(FILE *f, const struct scale *s, const struct row *row, int e,
+                     int y)
 {
     const struct cell *c = &row->cells[e];
     double serial = row->cells[SERIAL].seconds;
     if (!c->count) {
-        fprintf(f, "<text class=\"t1\" x=\"0\" y=\"%d\" dx=\"2\">%s %s</text>\n", y + 10,
-                executors[e].key, c->failure ? "failed" : "did not run");
+        fprintf(f, "<text class=\"t1\" x=\"0\" y=\"%d\" dx=\"2\">%s %s</text>\n",
+                y + 10, executors[e].key, c->failure ? "failed" : "did not run");
         return;
     }
     double at = percent(s, c->ratio), low = percent(s, serial / c->high),
            high = percent(s, serial / c->low);
     char time[16];
-    fprintf(f, "<g><title>%s on %s: %s, %.2fx</title>", row->program->name, executors[e].key,
-            text_seconds(c->seconds, time), c->ratio);
-    fprintf(f, "<rect class=\"b%d\" x=\"0\" y=\"%d\" width=\"%.2f%%\" height=\"%d\" "
-               "rx=\"2\"/>",
+    fprintf(f, "<g><title>%s on %s: %s, %.2fx</title>", row->program->name,
+            executors[e].key, text_seconds(c->seconds, time), c->ratio);
+    fprintf(f,
+            "<rect class=\"b%d\" x=\"0\" y=\"%d\" width=\"%.2f%%\" height=\"%d\" "
+            "rx=\"2\"/>",
             e, y, at, BAR);
     if (c->count > 1)
-        fprintf(f, "<line class=\"span\" x1=\"%.2f%%\" x2=\"%.2f%%\" y1=\"%d\" y2=\"%d\"/>",
+        fprintf(f,
+                "<line class=\"span\" x1=\"%.2f%%\" x2=\"%.2f%%\" y1=\"%d\" "
+                "y2=\"%d\"/>",
                 low, high, y + BAR / 2, y + BAR / 2);
     fprintf(f, "<text class=\"%s\" x=\"%.2f%%\" y=\"%d\" dx=\"6\">%.1fx%s</text></g>\n",
             row->best == e ? "t0 best" : "t1", high > at ? high : at, y + 10, c->ratio,
@@ -107,8 +110,9 @@ static void draw(FILE *f, const struct matrix *m, int top)
     for (int i = 0; i < m->count; i++) {
         const struct row *row = &m->rows[i];
         char time[16];
-        fprintf(f, "<text x=\"0\" y=\"%d\"><tspan class=\"t0 name\">%s</tspan>"
-                   "<tspan class=\"t1\" dx=\"8\">",
+        fprintf(f,
+                "<text x=\"0\" y=\"%d\"><tspan class=\"t0 name\">%s</tspan>"
+                "<tspan class=\"t1\" dx=\"8\">",
                 y + 13, row->program->name);
         html_text(f, row->what ? row->what : "");
         if (row->cells[SERIAL].count)
@@ -126,8 +130,9 @@ static void draw(FILE *f, const struct matrix *m, int top)
 
 void chart_write(FILE *f, const struct matrix *m)
 {
-    fprintf(f, "<svg class=\"chart\" width=\"100%%\" height=\"%d\" role=\"img\" "
-               "aria-label=\"Times as fast as serial, per program and executor\">\n",
+    fprintf(f,
+            "<svg class=\"chart\" width=\"100%%\" height=\"%d\" role=\"img\" "
+            "aria-label=\"Times as fast as serial, per program and executor\">\n",
             height_of(m));
     draw(f, m, 0);
     fputs("</svg>\n", f);
@@ -142,18 +147,20 @@ int chart_save(const char *path, const struct machine *machine, const struct mat
         return -errno;
     machine_describe(machine, facts, sizeof facts);
     int height = HEAD + height_of(m) + EDGE;
-    fprintf(f, "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"%d\" height=\"%d\" "
-               "viewBox=\"0 0 %d %d\" role=\"img\" aria-label=\"tutti tour\">\n"
-               "<style>%s</style>\n"
-               "<rect class=\"paper\" width=\"100%%\" height=\"100%%\" rx=\"8\"/>\n"
-               "<text class=\"t0 title\" x=\"%d\" y=\"34\">tutti tour: times as fast as "
-               "serial</text>\n<text class=\"t1\" x=\"%d\" y=\"54\">",
+    fprintf(f,
+            "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"%d\" height=\"%d\" "
+            "viewBox=\"0 0 %d %d\" role=\"img\" aria-label=\"tutti tour\">\n"
+            "<style>%s</style>\n"
+            "<rect class=\"paper\" width=\"100%%\" height=\"100%%\" rx=\"8\"/>\n"
+            "<text class=\"t0 title\" x=\"%d\" y=\"34\">tutti tour: times as fast as "
+            "serial</text>\n<text class=\"t1\" x=\"%d\" y=\"54\">",
             WIDTH, height, WIDTH, height, colours, EDGE, EDGE);
     html_text(f, facts);
     fprintf(f, "; median of %d</text>\n", m->rounds);
     for (int e = 1, x = EDGE; e < EXECUTORS; e++, x += 130)
-        fprintf(f, "<rect class=\"b%d\" x=\"%d\" y=\"66\" width=\"11\" height=\"11\" "
-                   "rx=\"2\"/><text class=\"t0\" x=\"%d\" y=\"76\">%s</text>\n",
+        fprintf(f,
+                "<rect class=\"b%d\" x=\"%d\" y=\"66\" width=\"11\" height=\"11\" "
+                "rx=\"2\"/><text class=\"t0\" x=\"%d\" y=\"76\">%s</text>\n",
                 e, x, x + 17, executors[e].title);
     fprintf(f, "<svg x=\"%d\" y=\"%d\" width=\"%d\" height=\"%d\">\n", EDGE, HEAD,
             WIDTH - 2 * EDGE, height_of(m));

@@ -16,15 +16,16 @@ static json_t *machine_json(const struct machine *k)
 {
     return json_pack("{s:i, s:i, s:o, s:s, s:s, s:s, s:f, s:f, s:b}", "cpus", k->cpus,
                      "cpus_online", k->cpus_online, "quota",
-                     k->quota > 0 ? json_real(k->quota) : json_null(), "kernel", k->kernel,
-                     "arch", k->arch, "model", k->model, "memory_gib", k->memory, "load",
-                     k->load, "io_uring", k->io_uring);
+                     k->quota > 0 ? json_real(k->quota) : json_null(), "kernel",
+                     k->kernel, "arch", k->arch, "model", k->model, "memory_gib",
+                     k->memory, "load", k->load, "io_uring", k->io_uring);
 }
 
 static json_t *cell_json(const struct cell *c)
 {
     if (c->failure)
-        return json_pack("{s:o, s:b}", "failure", text(c->failure), "differed", c->differed);
+        return json_pack("{s:o, s:b}", "failure", text(c->failure), "differed",
+                         c->differed);
     if (!c->count)
         return json_null();
     json_t *runs = json_array();
@@ -33,8 +34,8 @@ static json_t *cell_json(const struct cell *c)
     return json_pack("{s:f, s:f, s:f, s:f, s:f, s:i, s:I, s:I, s:b, s:o}", "seconds",
                      c->seconds, "low", c->low, "high", c->high, "ratio", c->ratio,
                      "cpus_busy", c->cpus, "workers", (int)c->workers, "switches",
-                     (json_int_t)c->switches, "started", (json_int_t)c->started, "shaky",
-                     cell_shaky(c), "runs", runs);
+                     (json_int_t)c->switches, "started", (json_int_t)c->started,
+                     "shaky", cell_shaky(c), "runs", runs);
 }
 
 static json_t *row_json(const struct row *row)
@@ -46,8 +47,9 @@ static json_t *row_json(const struct row *row)
     bool known = row->cells[SERIAL].count;
     return json_pack("{s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "name",
                      row->program->name, "program", row->program->file, "kind",
-                     text(row->kind), "bound", text(known ? bound[row_bound(row)] : NULL),
-                     "what", text(row->what), "answer", text(row->answer), "best",
+                     text(row->kind), "bound",
+                     text(known ? bound[row_bound(row)] : NULL), "what",
+                     text(row->what), "answer", text(row->answer), "best",
                      text(row->best >= 0 ? executors[row->best].key : NULL), "picture",
                      text(row->picture), "cells", cells);
 }
@@ -57,8 +59,8 @@ static json_t *finding_json(const struct finding *f)
     json_t *lines = json_array();
     for (int i = 0; f->lines[i]; i++)
         json_array_append_new(lines, json_string(f->lines[i]));
-    return json_pack("{s:s, s:s, s:s, s:o}", "key", f->key, "question", f->question, "rule",
-                     f->rule, "answer", lines);
+    return json_pack("{s:s, s:s, s:s, s:o}", "key", f->key, "question", f->question,
+                     "rule", f->rule, "answer", lines);
 }
 
 int json_write(FILE *f, const struct machine *machine, const struct matrix *m,
@@ -69,8 +71,8 @@ int json_write(FILE *f, const struct machine *machine, const struct matrix *m,
     char version[32];
     snprintf(version, sizeof version, "%u.%u.%u", n >> 16, n >> 8 & 255u, n & 255u);
     for (int e = 0; e < EXECUTORS; e++)
-        json_array_append_new(kinds, json_pack("{s:s, s:s}", "key", executors[e].key, "url",
-                                               executors[e].url));
+        json_array_append_new(kinds, json_pack("{s:s, s:s}", "key", executors[e].key,
+                                               "url", executors[e].url));
     for (int i = 0; i < m->count; i++)
         json_array_append_new(rows, row_json(&m->rows[i]));
     for (int i = 0; i < FINDINGS; i++)

@@ -10,7 +10,8 @@ static int version_command(int argc, char **argv)
     if (argc > 1 && !strcmp(argv[1], "--help"))
         return help_print("version"), output_finish(EXIT_FINE);
     if (argc > 1)
-        return usage_error("version", "version takes no argument, but got '%s'", argv[1]);
+        return usage_error("version", "version takes no argument, but got '%s'",
+                           argv[1]);
     unsigned v = tutti_version();
     printf("tutti %u.%u.%u\n", v >> 16, v >> 8 & 255u, v & 255u);
     puts("License MIT: free to use, change and pass on; no warranty.");

@@ -1,5 +1,6 @@
-/* matrix.c - turns runs into figures: medians, ratios to serial, and which executor to
- * call best.  The rules are in tour.h and `tutti help tour`.  Tests: tests/cli_test.sh. */
+/* matrix.c - turns runs into figures: medians, ratios to serial, and which executor
+ * to call best.  The rules are in tour.h and `tutti help tour`.
+ * Tests: tests/cli_test.sh. */
 #include "tour.h"
 #include <stdlib.h>
 #include <string.h>
@@ -111,7 +112,8 @@ void row_finish(struct row *row)
         struct cell *c = &row->cells[e];
         if (e != SERIAL)
             cell_finish(c, row->cells[SERIAL].seconds);
-        if (c->count && executors[e].candidate && (fastest == 0 || c->seconds < fastest))
+        if (c->count && executors[e].candidate &&
+            (fastest == 0 || c->seconds < fastest))
             fastest = c->seconds;
     }
     if (row->cells[SERIAL].count)

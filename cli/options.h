@@ -34,7 +34,7 @@ bool number_parse(const char *word, long low, long high, long *out);
 int run_command(int argc, char **argv);
 int tour_command(int argc, char **argv);
 int help_command(int argc, char **argv);
-/* The help of one command (NULL: of all) to stdout; false if there is no such command. */
+/* The help of one command (NULL: of all) to stdout; false if there is none. */
 bool help_print(const char *command);
 /* Flush stdout; 1 and a sentence if what was printed could not be written. */
 int output_finish(int code);

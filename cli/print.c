@@ -1,5 +1,5 @@
-/* print.c - the matrix on a terminal, row by row as it is measured, and what follows from
- * it.  Also the words for seconds and counts.  Tests: tests/cli_test.sh. */
+/* print.c - the matrix on a terminal, row by row as it is measured, and what follows
+ * from it.  Also the words for seconds and counts.  Tests: tests/cli_test.sh. */
 #include "tour.h"
 #include <inttypes.h>
 #include <string.h>
@@ -53,16 +53,17 @@ void print_head(const struct printer *p, const struct machine *machine,
     machine_describe(machine, facts, sizeof facts);
     fprintf(p->out, "%stutti tour%s: what concurrency does on this machine\n%s\n",
             paint(p, BOLD), paint(p, PLAIN), facts);
-    fprintf(p->out, "median of %d round%s, size %s; x: times as fast as serial\n", m->rounds,
-            m->rounds == 1 ? "" : "s", m->size);
+    fprintf(p->out, "median of %d round%s, size %s; x: times as fast as serial\n",
+            m->rounds, m->rounds == 1 ? "" : "s", m->size);
     if (machine->load > 0.5 * machine->cpus)
-        fprintf(p->out, "%sother work runs here (load %.1f): the figures will suffer%s\n",
+        fprintf(p->out,
+                "%sother work runs here (load %.1f): the figures will suffer%s\n",
                 paint(p, RED), machine->load, paint(p, PLAIN));
-    fprintf(p->out, "\n%s%-17s%-7s%-17s%8s  %7s  %7s  %8s  %-9s%5s%s\n", paint(p, DIM), "",
-            "", "", "", "", "", "threads,", "", "CPUs", paint(p, PLAIN));
-    fprintf(p->out, "%s%-17s%-7s%-17s%8s  %7s  %7s  %8s  %-9s%5s %10s%s\n", paint(p, DIM),
-            "program", "bound", "work", "serial", "loop", "threads", "one lock", "best",
-            "busy", "switches", paint(p, PLAIN));
+    fprintf(p->out, "\n%s%-17s%-7s%-17s%8s  %7s  %7s  %8s  %-9s%5s%s\n", paint(p, DIM),
+            "", "", "", "", "", "", "threads,", "", "CPUs", paint(p, PLAIN));
+    fprintf(p->out, "%s%-17s%-7s%-17s%8s  %7s  %7s  %8s  %-9s%5s %10s%s\n",
+            paint(p, DIM), "program", "bound", "work", "serial", "loop", "threads",
+            "one lock", "best", "busy", "switches", paint(p, PLAIN));
     fflush(p->out);
 }
 
@@ -72,13 +73,19 @@ static void print_cell(const struct printer *p, const struct row *row, int e, in
     const struct cell *c = &row->cells[e];
     char text[32] = "-";
     bool best = row->best == e;
-    const char *mark = c->failure ? "" : cell_shaky(c) ? "~" : best && !p->color ? "*" : "";
+    const char *mark = c->failure          ? ""
+                       : cell_shaky(c)     ? "~"
+                       : best && !p->color ? "*"
+                                           : "";
     if (c->failure)
         strcpy(text, "failed");
     else if (c->ratio > 0)
         snprintf(text, sizeof text, c->ratio < 99.95 ? "%.1fx" : "%.0fx", c->ratio);
-    fprintf(p->out, "%s%*s%s%-2s", paint(p, c->failure ? RED : best ? GREEN : ""), width,
-            text, paint(p, c->failure || best ? PLAIN : ""), mark);
+    fprintf(p->out, "%s%*s%s%-2s",
+            paint(p, c->failure ? RED
+                     : best     ? GREEN
+                                : ""),
+            width, text, paint(p, c->failure || best ? PLAIN : ""), mark);
 }
 
 void print_row(const struct printer *p, const struct row *row)
@@ -98,7 +105,9 @@ void print_row(const struct printer *p, const struct row *row)
     bool best = row->best == SERIAL;
     fprintf(p->out, "%s%8s%s%-2s", paint(p, best ? GREEN : ""),
             text_seconds(serial->seconds, time), paint(p, best ? PLAIN : ""),
-            cell_shaky(serial) ? "~" : best && !p->color ? "*" : "");
+            cell_shaky(serial)  ? "~"
+            : best && !p->color ? "*"
+                                : "");
     print_cell(p, row, 1, 7);
     print_cell(p, row, 2, 7);
     print_cell(p, row, 3, 8);
@@ -157,7 +166,8 @@ void print_end(const struct printer *p, const struct matrix *m, const struct ver
             shaky |= cell_shaky(&m->rows[i].cells[e]);
     print_answers(p, m);
     if (shaky)
-        fprintf(p->out, "~ rounds differed by more than %.0f%%: take that figure lightly\n",
+        fprintf(p->out,
+                "~ rounds differed by more than %.0f%%: take that figure lightly\n",
                 100 * MATRIX_SPREAD);
     fputc('\n', p->out);
     for (int i = 0; i < FINDINGS; i++) {

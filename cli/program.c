@@ -1,6 +1,6 @@
 /* program.c - runs one program: its own process group, stdin from nowhere, both outputs
- * captured, a limit in time, and nothing of it left afterwards.  Signals that end a tour
- * are blocked and read from a descriptor, so that no child outlives Ctrl-C.
+ * captured, a limit in time, and nothing of it left afterwards.  Signals that end a
+ * tour are blocked and read from a descriptor, so that no child outlives Ctrl-C.
  *
  * Why not system(3) or popen(3): the child would be in the terminal's foreground group
  * and a program that hangs could not be ended with all that it started.

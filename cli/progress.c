@@ -1,5 +1,5 @@
-/* progress.c - the line on stderr that says what runs, how far the tour is and how long it
- * may take.  Shown on a terminal only, and wiped before anything else is printed.
+/* progress.c - the line on stderr that says what runs, how far the tour is and how long
+ * it may take.  Shown on a terminal only, and wiped before anything else is printed.
  * Tests: tests/cli_test.sh. */
 #include "tour.h"
 #include <string.h>

@@ -1,6 +1,7 @@
-/* run.c - `tutti run URL|auto -- PROGRAM`: names the executor that the program's default
- * opens, then becomes the program.  It owns nothing afterwards: exec keeps the process, so
- * signals, exit code and job control are the program's own.  Tests: tests/cli_test.sh. */
+/* run.c - `tutti run URL|auto -- PROGRAM`: names the executor that the program's
+ * default opens, then becomes the program.  It owns nothing afterwards: exec keeps the
+ * process, so signals, exit code and job control are the program's own.  Tests:
+ * tests/cli_test.sh. */
 #include "options.h"
 #include <errno.h>
 #include <getopt.h>
@@ -76,7 +77,8 @@ int run_command(int argc, char **argv)
             return EXIT_DIFFERED;
     } else {
         int rc = url_workers(url);
-        if (rc < 0) /* a wrong word is the caller's, too few threads are the machine's */
+        /* a wrong word is the caller's, too few threads are the machine's */
+        if (rc < 0)
             return rc == -EINVAL || rc == -ENOTSUP ? EXIT_USAGE : EXIT_DIFFERED;
     }
     if (setenv("TUTTI_EXECUTOR", url, 1) != 0) {

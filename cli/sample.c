@@ -1,5 +1,5 @@
-/* sample.c - reads the one line of JSON in which a program tells what it did.  It trusts
- * nothing: a program that prints something else is reported, not believed.
+/* sample.c - reads the one line of JSON in which a program tells what it did.  It
+ * trusts nothing: a program that prints something else is reported, not believed.
  * Tests: tests/cli_test.sh. */
 #include "tour.h"
 #include <jansson.h>
@@ -66,7 +66,7 @@ int sample_parse(const char *text, size_t size, struct spoken *out, char **error
                      object ? "it is not an object" : where.text) < 0)
             *error = NULL;
     } else if ((wrong = fill(object, out)) != NULL) {
-        if (asprintf(error, "printed JSON in which \"%s\" is missing or wrong", wrong) < 0)
+        if (asprintf(error, "printed JSON whose \"%s\" is missing or wrong", wrong) < 0)
             *error = NULL;
     }
     bool fine = json_is_object(object) && !wrong;

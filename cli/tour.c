@@ -1,7 +1,7 @@
 /* tour.c - `tutti tour`: runs every program on every executor in turn, several rounds,
  * and has the outcome printed and written.  The rounds of one program are interleaved
- * (serial, loop, threads, lock, serial, ...), so that a slow moment of the machine falls
- * on all of them.  Tests: tests/cli_test.sh. */
+ * (serial, loop, threads, lock, serial, ...), so that a slow moment of the machine
+ * falls on all of them.  Tests: tests/cli_test.sh. */
 #include "tour.h"
 #include "tour_options.h"
 #include <errno.h>
@@ -27,8 +27,8 @@ static int runs_each(const struct tour *t)
     return 1 + EXECUTORS * t->matrix.rounds; /* the first is a warm-up */
 }
 
-/* Runs of one program cost about the same, those of another do not: one that has not run
- * yet is expected to cost what the others did on average. */
+/* Runs of one program cost about the same, those of another do not: one that has not
+ * run yet is expected to cost what the others did on average. */
 static void expect(struct tour *t, int index)
 {
     double now = seconds_now();
@@ -113,7 +113,8 @@ static void arguments(const struct tour *t, const struct row *row, int e, char *
 }
 
 /* Keep what a run said, or why it counts as failed.  The first is the reference. */
-static void judge(struct row *row, struct cell *cell, struct spoken *spoken, bool warm_up)
+static void judge(struct row *row, struct cell *cell, struct spoken *spoken,
+                  bool warm_up)
 {
     if (!row->answer) {
         row->kind = spoken->kind;
@@ -122,7 +123,8 @@ static void judge(struct row *row, struct cell *cell, struct spoken *spoken, boo
         spoken->kind = spoken->what = spoken->answer = NULL;
     } else if (strcmp(row->answer, spoken->answer) != 0) {
         cell->differed = true;
-        if (asprintf(&cell->failure, "the answer is \"%.200s\", but serial gave \"%.200s\"",
+        if (asprintf(&cell->failure,
+                     "the answer is \"%.200s\", but serial gave \"%.200s\"",
                      spoken->answer, row->answer) < 0)
             cell->failure = NULL;
         return;
@@ -163,8 +165,8 @@ static void run_once(struct tour *t, struct row *row, int e, char *picture)
 static char *picture_path(const struct tour *t, const struct row *row)
 {
     char *path = NULL;
-    if (!row->program->picture ||
-        asprintf(&path, "%s/%s.%s", t->out, row->program->name, row->program->picture) < 0)
+    const struct tour_program *p = row->program;
+    if (!p->picture || asprintf(&path, "%s/%s.%s", t->out, p->name, p->picture) < 0)
         return NULL;
     remove(path); /* an old one must not pass for this tour's */
     return path;
@@ -235,8 +237,8 @@ static int conclude(struct tour *t)
     int bad = 0;
     verdict_reach(&verdict, &t->matrix);
     snprintf(report, sizeof report, "%s/report.html", t->out);
-    bad |= complain(report, report_save(report, &t->machine, &t->matrix, &verdict,
-                                        o->command));
+    bad |= complain(report,
+                    report_save(report, &t->machine, &t->matrix, &verdict, o->command));
     if (o->svg)
         bad |= complain(o->svg, chart_save(o->svg, &t->machine, &t->matrix));
     if (o->json && json_write(stdout, &t->machine, &t->matrix, &verdict, report) < 0)
@@ -244,7 +246,8 @@ static int conclude(struct tour *t)
     if (!o->json)
         print_end(&printer, &t->matrix, &verdict, report);
     verdict_free(&verdict);
-    return output_finish(bad || matrix_failures(&t->matrix) ? EXIT_DIFFERED : EXIT_FINE);
+    return output_finish(bad || matrix_failures(&t->matrix) ? EXIT_DIFFERED
+                                                            : EXIT_FINE);
 }
 
 static int travel(struct tour *t)
@@ -284,13 +287,15 @@ static int tour_start(const struct tour_options *o)
     t.folder = folder;
     t.out = out;
     if (!folder)
-        fprintf(stderr, "tutti: the example programs are not here: %s\n"
-                        "tutti: $TUTTI_EXAMPLES can name their folder\n",
+        fprintf(stderr,
+                "tutti: the example programs are not here: %s\n"
+                "tutti: $TUTTI_EXAMPLES can name their folder\n",
                 tried ? tried : "?");
     else if (!out || (rc = folder_make(out)) < 0)
         fprintf(stderr, "tutti: cannot make the folder '%s': %s\n", out ? out : "?",
                 strerror(rc ? -rc : ENOMEM));
-    else if (!matrix_init(&t.matrix, o->wanted, (int)o->rounds, o->small ? "small" : "full"))
+    else if (!matrix_init(&t.matrix, o->wanted, (int)o->rounds,
+                          o->small ? "small" : "full"))
         fputs("tutti: no memory\n", stderr);
     else
         code = travel(&t);

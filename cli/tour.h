@@ -59,14 +59,14 @@ struct sample { /* one run of one program */
 };
 
 enum program_end {
-    PROGRAM_EXITED,      /* code has its exit code                          */
-    PROGRAM_KILLED,      /* code has the signal that ended it               */
-    PROGRAM_LATE,        /* it did not end within the limit and was killed  */
-    PROGRAM_LOUD,        /* it printed more than an answer can be; killed   */
-    PROGRAM_UNSTARTED,   /* code has the errno of starting it               */
-    PROGRAM_INTERRUPTED  /* code has the signal that the tour itself got    */
+    PROGRAM_EXITED,     /* code has its exit code                          */
+    PROGRAM_KILLED,     /* code has the signal that ended it               */
+    PROGRAM_LATE,       /* it did not end within the limit and was killed  */
+    PROGRAM_LOUD,       /* it printed more than an answer can be; killed   */
+    PROGRAM_UNSTARTED,  /* code has the errno of starting it               */
+    PROGRAM_INTERRUPTED /* code has the signal that the tour itself got    */
 };
-/* Holds: out and err are allocated and end with a zero byte, unless it was unstarted. */
+/* Holds: out and err are allocated and end with a zero byte, or are NULL. */
 struct program_result {
     enum program_end end;
     int code;
@@ -97,11 +97,11 @@ void spoken_free(struct spoken *s);
 struct cell {
     struct sample *runs;
     int count;
-    char *failure; /* a sentence, or NULL */
-    bool differed; /* ... and it is that the answer was another one */
-    double seconds, low, high; /* median, least and most */
-    double ratio;              /* serial median by this one; 0: unknown */
-    double cpus;               /* median of CPU time by time: CPUs kept busy */
+    char *failure;              /* a sentence, or NULL */
+    bool differed;              /* ... and it is that the answer was another one */
+    double seconds, low, high;  /* median, least and most */
+    double ratio;               /* serial median by this one; 0: unknown */
+    double cpus;                /* median of CPU time by time: CPUs kept busy */
     uint64_t switches, started; /* medians */
     unsigned workers;
 };
@@ -128,7 +128,7 @@ bool matrix_init(struct matrix *m, const bool *wanted, int rounds, const char *s
 void matrix_free(struct matrix *m);
 /* Figures of a row whose runs are all there. */
 void row_finish(struct row *row);
-/* What the serial run did, measured: at least 0.9 CPUs busy, at most 0.5, or between. */
+/* What the serial run did, measured: 0.9 CPUs busy or more, 0.5 or less, between. */
 int row_bound(const struct row *row);
 /* Whether the runs of a cell lay so far apart that the figure says little. */
 bool cell_shaky(const struct cell *cell);
@@ -155,11 +155,11 @@ void verdict_free(struct verdict *v);
 /* ---- machine.c ----------------------------------------------------------- */
 
 struct machine {
-    int cpus;         /* granted: what threads:// would use                 */
-    int cpus_online;  /* of the whole machine                               */
-    double quota;     /* CPUs that the tightest cgroup grants; 0: none      */
-    double load;      /* of other work, when the tour began                 */
-    double memory;    /* GiB                                                */
+    int cpus;        /* granted: what threads:// would use                 */
+    int cpus_online; /* of the whole machine                               */
+    double quota;    /* CPUs that the tightest cgroup grants; 0: none      */
+    double load;     /* of other work, when the tour began                 */
+    double memory;   /* GiB                                                */
     bool io_uring;
     char kernel[136], arch[72], model[96];
 };
@@ -185,8 +185,8 @@ void print_end(const struct printer *p, const struct matrix *m, const struct ver
                const char *report);
 
 struct progress {
-    bool shown;       /* stderr is a terminal                               */
-    int done, all;    /* runs                                               */
+    bool shown;             /* stderr is a terminal                               */
+    int done, all;          /* runs                                               */
     double began;           /* seconds_now() then                           */
     double rest, rest_when; /* seconds expected to be left, as of when; 0: unknown */
     char what[64];

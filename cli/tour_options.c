@@ -8,8 +8,18 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { OPT_JSON = 256, OPT_ONLY, OPT_ROUNDS, OPT_SIZE, OPT_OUT, OPT_LIST, OPT_SVG,
-       OPT_COLOR, OPT_LIMIT, OPT_HELP };
+enum {
+    OPT_JSON = 256,
+    OPT_ONLY,
+    OPT_ROUNDS,
+    OPT_SIZE,
+    OPT_OUT,
+    OPT_LIST,
+    OPT_SVG,
+    OPT_COLOR,
+    OPT_LIMIT,
+    OPT_HELP
+};
 
 static const struct option long_options[] = {
     { "json", no_argument, NULL, OPT_JSON },
@@ -68,24 +78,27 @@ static int take(struct tour_options *o, int c, const char *value)
     case OPT_ROUNDS:
         return number_parse(value, 1, 99, &o->rounds)
                    ? EXIT_FINE
-                   : usage_error("tour", "tour: --rounds is a number from 1 to 99, not '%s'",
+                   : usage_error("tour",
+                                 "tour: --rounds is a number from 1 to 99, not '%s'",
                                  value);
     case OPT_LIMIT:
         if (!number_parse(value, 1, 86400, &n))
-            return usage_error("tour", "tour: --limit is seconds from 1 to 86400, not '%s'",
-                               value);
+            return usage_error(
+                "tour", "tour: --limit is seconds from 1 to 86400, not '%s'", value);
         o->limit = (double)n;
         return EXIT_FINE;
     case OPT_SIZE:
         o->small = !strcmp(value, "small");
         return o->small || !strcmp(value, "full")
                    ? EXIT_FINE
-                   : usage_error("tour", "tour: --size is small or full, not '%s'", value);
+                   : usage_error("tour", "tour: --size is small or full, not '%s'",
+                                 value);
     case OPT_COLOR:
         return color_parse(value, &o->color)
                    ? EXIT_FINE
                    : usage_error("tour",
-                                 "tour: --color is auto, always or never, not '%s'", value);
+                                 "tour: --color is auto, always or never, not '%s'",
+                                 value);
     case OPT_OUT:
         o->out = value;
         return *value ? EXIT_FINE : usage_error("tour", "tour: --out is empty");
@@ -131,7 +144,8 @@ static char *join(int argc, char **argv)
 bool tour_options_parse(int argc, char **argv, struct tour_options *o, int *code)
 {
     bool list = false;
-    *o = (struct tour_options){ .rounds = 3, .limit = 120, .command = join(argc, argv) };
+    *o = (struct tour_options){ .rounds = 3, .limit = 120 };
+    o->command = join(argc, argv);
     o->wanted = calloc((size_t)catalog_count, sizeof *o->wanted);
     *code = EXIT_FINE;
     if (!o->wanted) {
@@ -141,7 +155,8 @@ bool tour_options_parse(int argc, char **argv, struct tour_options *o, int *code
         catalog_select(NULL, o->wanted);
     }
     opterr = 0;
-    for (int c; !*code && (c = getopt_long(argc, argv, ":h", long_options, NULL)) != -1;) {
+    for (int c = 0; !*code && c != -1;) {
+        c = getopt_long(argc, argv, ":h", long_options, NULL);
         if (c == '?' || c == ':')
             *code = option_error("tour", c, argv);
         else if (c == OPT_LIST)
@@ -151,12 +166,12 @@ bool tour_options_parse(int argc, char **argv, struct tour_options *o, int *code
             *code = output_finish(EXIT_FINE);
             tour_options_free(o);
             return false;
-        } else
+        } else if (c != -1)
             *code = take(o, c, optarg);
     }
     if (!*code && optind < argc)
-        *code = usage_error("tour", "tour: unexpected word '%s'; --only %s?", argv[optind],
-                            argv[optind]);
+        *code = usage_error("tour", "tour: unexpected word '%s'; --only %s?",
+                            argv[optind], argv[optind]);
     if (!*code && list)
         *code = list_all();
     else if (!*code)

@@ -12,7 +12,7 @@ struct tour_options {
     const char *out, *svg; /* or NULL */
     char *command;         /* as typed, to be repeated; allocated */
 };
-/* True: go on.  False: *code is the exit code, all is said and nothing need be freed. */
+/* True: go on.  False: *code is the exit code, all is said, nothing is to be freed. */
 bool tour_options_parse(int argc, char **argv, struct tour_options *o, int *code);
 void tour_options_free(struct tour_options *o);
 #endif

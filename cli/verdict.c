@@ -1,15 +1,15 @@
-/* verdict.c - the three questions that a newcomer to concurrency is told to ask, and the
- * effect of an interpreter lock, answered from the matrix alone.
+/* verdict.c - the three questions that a newcomer to concurrency is told to ask, and
+ * the effect of an interpreter lock, answered from the matrix alone.
  *
  * The rules, which every answer prints beside itself:
- *   CPU or I/O?     CPUs that the serial run kept busy: 0.9 and more is CPU-bound, 0.5
- *                   and less I/O-bound, between is mixed.  Advice per kind: the executor
- *                   with the best median ratio; of two within 5% the plainer.
- *   ad hoc or one?  Tasks started on threads://, per worker: up to 64 is one task cut in
- *                   parts, more are many tasks of their own.
- *   pool or executor?  What starting tasks cost: loop:// against serial, one thread each.
- *                   Within 5%: submit each; slower: hand slices to a pool; faster: rivals.
- *   the lock        threads:// against the same with the lock, per kind.
+ * - CPU or I/O?  CPUs that the serial run kept busy: 0.9 and more is CPU-bound, 0.5 and
+ *   less I/O-bound, between is mixed.  Advice per kind: the executor with the best
+ *   median ratio; of two within 5% the plainer.
+ * - ad hoc or one complex task?  Tasks started on threads://, per worker: up to 64 is
+ *   one task cut in parts, more are many tasks of their own.
+ * - pool or executor?  What starting tasks cost: loop:// against serial, one thread
+ *   each.  Within 5%: submit each; slower: hand slices to a pool; faster: rivals.
+ * - the lock: threads:// against the same with the lock, per kind.
  * Tests: tests/cli_test.sh. */
 #include "tour.h"
 #include <stdarg.h>
@@ -80,7 +80,8 @@ static int advised(const struct matrix *m, int bound)
         if (executors[e].candidate && over_rows(m, bound, e, ratio_of) > best)
             best = over_rows(m, bound, e, ratio_of);
     for (int e = 0; e < EXECUTORS; e++)
-        if (executors[e].candidate && over_rows(m, bound, e, ratio_of) * MATRIX_NEAR >= best)
+        if (executors[e].candidate &&
+            over_rows(m, bound, e, ratio_of) * MATRIX_NEAR >= best)
             return e;
     return SERIAL;
 }
@@ -102,8 +103,9 @@ static void cpu_or_io(struct finding *f, const struct matrix *m)
         snprintf(range, sizeof range, high - low < 0.005 ? "%.2f" : "%.2f to %.2f", low,
                  high);
         if (n)
-            say(f, "%s: %d of %d (alone: %s CPUs busy) -> %s, %.1fx; "
-                   "loop %.1fx, threads %.1fx",
+            say(f,
+                "%s: %d of %d (alone: %s CPUs busy) -> %s, %.1fx; "
+                "loop %.1fx, threads %.1fx",
                 bound_name[bound], n, all, range, executors[e].key,
                 over_rows(m, bound, e, ratio_of), over_rows(m, bound, LOOP, ratio_of),
                 over_rows(m, bound, THREADS, ratio_of));
@@ -116,7 +118,7 @@ static bool is_parts(const struct row *row)
     return c->started <= (uint64_t)PARTS_PER_WORKER * (c->workers ? c->workers : 1);
 }
 
-/* "matmul (64 tasks of 1.2 ms), ..." of the rows that are parts, or are not; allocated. */
+/* "matmul (64 of 1.2 ms), ..." of the rows that are parts, or are not; allocated. */
 static char *names_of(const struct matrix *m, bool parts)
 {
     char *text = NULL, count[28], mean[16];
@@ -128,7 +130,8 @@ static char *names_of(const struct matrix *m, bool parts)
         const struct cell *c = &row->cells[THREADS];
         if (!counts(row, -1) || is_parts(row) != parts)
             continue;
-        fprintf(f, "%s%s (%s", comma, row->program->name, text_count(c->started, count));
+        fprintf(f, "%s%s (%s", comma, row->program->name,
+                text_count(c->started, count));
         if (c->started)
             fprintf(f, " of %s",
                     text_seconds(c->cpus * c->seconds / (double)c->started, mean));
@@ -142,7 +145,8 @@ static char *names_of(const struct matrix *m, bool parts)
 
 static void ad_hoc_or_one(struct finding *f, const struct matrix *m)
 {
-    static const char *const words[] = { "many ad-hoc tasks", "one task, cut in parts" };
+    static const char *const words[] = { "many ad-hoc tasks",
+                                         "one task, cut in parts" };
     for (int parts = 1; parts >= 0; parts--) {
         char *names = names_of(m, parts);
         if (names && *names)
@@ -153,10 +157,9 @@ static void ad_hoc_or_one(struct finding *f, const struct matrix *m)
 
 static void pool_or_executor(struct finding *f, const struct matrix *m)
 {
-    static const char *const words[] = {
-        "pool, in slices (for, map, reduce)", "executor, a future each (submit, go)",
-        "executor, rivals (race: first one wins)"
-    };
+    static const char *const words[] = { "pool, in slices (for, map, reduce)",
+                                         "executor, a future each (submit, go)",
+                                         "executor, rivals (race: first one wins)" };
     for (int kind = 2; kind >= 0; kind--) {
         char *text = NULL, price[16];
         size_t size;
@@ -174,7 +177,8 @@ static void pool_or_executor(struct finding *f, const struct matrix *m)
                     100 * (l->seconds / s->seconds - 1));
             if (l->started && kind == 0)
                 fprintf(out, ", %s a task",
-                        text_seconds((l->seconds - s->seconds) / (double)l->started, price));
+                        text_seconds((l->seconds - s->seconds) / (double)l->started,
+                                     price));
             fputs(")", out);
             comma = ", ";
         }
@@ -194,12 +198,14 @@ static void the_lock(struct finding *f, const struct matrix *m)
         if (!rows_of(m, bound))
             continue;
         if (locked * MATRIX_NEAR >= free_ratio)
-            say(f, "it leaves %s work alone: %.1fx without, %.1fx with", bound_name[bound],
-                free_ratio, locked);
+            say(f, "it leaves %s work alone: %.1fx without, %.1fx with",
+                bound_name[bound], free_ratio, locked);
         else
-            say(f, "it takes %s work from %.1fx to %.1fx: %.2f CPUs busy instead of %.2f",
+            say(f,
+                "it takes %s work from %.1fx to %.1fx: %.2f CPUs busy instead of %.2f",
                 bound_name[bound], free_ratio, locked,
-                over_rows(m, bound, LOCKED, cpus_of), over_rows(m, bound, THREADS, cpus_of));
+                over_rows(m, bound, LOCKED, cpus_of),
+                over_rows(m, bound, THREADS, cpus_of));
     }
 }
 
@@ -209,23 +215,30 @@ void verdict_reach(struct verdict *v, const struct matrix *m)
         struct finding about;
         void (*find)(struct finding *f, const struct matrix *m);
     } questions[FINDINGS] = {
-        { { "cpu_or_io", "CPU or I/O?",
-            "CPUs busy in the serial run: 0.9 and more is CPU-bound, 0.5 and less I/O-bound; "
-            "then the executor with the best median ratio, of two within 5% the plainer",
+        { { "cpu_or_io",
+            "CPU or I/O?",
+            "CPUs busy in the serial run: 0.9 and more is CPU-bound, 0.5 and less "
+            "I/O-bound; then the executor with the best median ratio, of two within "
+            "5% the plainer",
             { NULL } },
           cpu_or_io },
-        { { "ad_hoc_or_one", "ad hoc or one complex task?",
+        { { "ad_hoc_or_one",
+            "ad hoc or one complex task?",
             "tasks started on threads, per worker: up to 64 is one task cut in parts",
             { NULL } },
           ad_hoc_or_one },
-        { { "pool_or_executor", "pool or executor?",
-            "time of loop against serial, one thread each, so the difference is the price of "
-            "tasks: within 5% submit each, slower hand out slices, faster they are rivals",
+        { { "pool_or_executor",
+            "pool or executor?",
+            "time of loop against serial, one thread each, so the difference is the "
+            "price of tasks: within 5% submit each, slower hand out slices, faster "
+            "they are rivals",
             { NULL } },
           pool_or_executor },
-        { { "lock", "a lock over the interpreter?",
-            "threads against threads with the lock, medians per kind of work; within 5% it "
-            "leaves them alone",
+        { { "lock",
+            "a lock over the interpreter?",
+            "threads against threads with the lock, medians per kind of work; within "
+            "5% "
+            "it leaves them alone",
             { NULL } },
           the_lock },
     };

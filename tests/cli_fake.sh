@@ -23,6 +23,7 @@ esac
 if [ "$executor" = threads:// ]; then
     case $how in
     crash) echo "about to fall" >&2; kill -SEGV $$ ;;
+    term) kill -TERM $$ ;;
     hang) sleep 1000 & echo $! >"$FAKE_PIDS"; wait ;;
     differ) answer=41 ;;
     garbage) echo "not JSON"; exit 0 ;;
@@ -35,7 +36,6 @@ fi
 [ "$how" = serial_crash ] && kill -ABRT $$
 # the smallest picture there is: one pixel
 [ -n "$picture" ] && printf '\211PNG\r\n\032\n' >"$picture"
-[ "$how" = slow ] && sleep 1000
 cat <<END
 {"program":"$name","kind":"CPU","what":"<8> \"parts\"","answer":"$answer","seconds":$seconds,"cpu_seconds":$cpu,"workers":$workers,"switches":$switches,"started":$started,"picture":"$picture"}
 END

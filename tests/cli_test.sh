@@ -120,6 +120,9 @@ FAKE_maze=exit3 quick; expect "an exit code" 1 out "exit code 3: no such thing"
 FAKE_maze=bytes quick --json --only maze
 check "words that are not UTF-8" "'exit code 4: ?' in j['rows'][0]['cells']['threads']['failure']"
 FAKE_maze=serial_crash quick; expect "serial fails" 1 out "maze on serial: killed by SIGABRT"
+FAKE_maze=serial_crash quick --json --only maze
+check "... and nothing is compared with it" "j['rows'][0]['cells']['loop'] is None"
+FAKE_maze=term quick; expect "signals reach a program" 1 out "killed by SIGTERM"
 FAKE_maze=hang quick --limit 1 --only maze; expect "a hang is ended" 1 out "no answer within 1 s"
 ended() { # no process of that number, or only its corpse
     state=$(sed 's/.*) //;s/ .*//' "/proc/$1/stat" 2>/dev/null)
