@@ -49,9 +49,9 @@ static int compare(const void *a, const void *b)
 
 double median_of(const double *values, int count)
 {
-    if (count <= 0)
+    if (count <= 0 || count > ROUNDS_MAX)
         return 0;
-    double sorted[count]; /* rounds: a hundred at most */
+    double sorted[ROUNDS_MAX];
     memcpy(sorted, values, (size_t)count * sizeof *values);
     qsort(sorted, (size_t)count, sizeof *sorted, compare);
     return count % 2 ? sorted[count / 2]
@@ -77,7 +77,7 @@ static double of_started(const struct sample *s)
 
 static double cell_median(const struct cell *c, double (*of)(const struct sample *))
 {
-    double values[c->count + 1];
+    double values[ROUNDS_MAX];
     for (int i = 0; i < c->count; i++)
         values[i] = of(&c->runs[i]);
     return median_of(values, c->count);

@@ -18,8 +18,7 @@ static int url_workers(const char *url)
     int rc = tutti_executor_open(&ex, url);
     if (rc < 0) {
         const char *why = tutti_why();
-        fprintf(stderr, "tutti: cannot open '%s': %s\n", url,
-                *why ? why : tutti_strerror(rc));
+        fprintf(stderr, "tutti: cannot open %s\n", *why ? why : tutti_strerror(rc));
         return rc;
     }
     int workers = (int)tutti_executor_workers(ex);

@@ -19,7 +19,7 @@
 
 /* ---- catalog.c ----------------------------------------------------------- */
 
-enum { EXECUTORS = 4, SERIAL = 0 };
+enum { EXECUTORS = 4, SERIAL = 0, ROUNDS_MAX = 99 };
 
 struct executor_kind {
     const char *key;   /* in JSON and in the column "best"               */
@@ -136,6 +136,7 @@ bool cell_shaky(const struct cell *cell);
 int matrix_failures(const struct matrix *m);
 /* How many of these gave another answer than the serial run. */
 int matrix_differences(const struct matrix *m);
+/* Of at most ROUNDS_MAX values; 0 if there is none. */
 double median_of(const double *values, int count);
 
 /* ---- verdict.c ----------------------------------------------------------- */

@@ -76,7 +76,7 @@ static int take(struct tour_options *o, int c, const char *value)
     case OPT_ONLY:
         return select_only(o, value);
     case OPT_ROUNDS:
-        return number_parse(value, 1, 99, &o->rounds)
+        return number_parse(value, 1, ROUNDS_MAX, &o->rounds)
                    ? EXIT_FINE
                    : usage_error("tour",
                                  "tour: --rounds is a number from 1 to 99, not '%s'",

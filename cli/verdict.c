@@ -56,9 +56,9 @@ static int rows_of(const struct matrix *m, int bound)
 static double over_rows(const struct matrix *m, int bound, int e,
                         double (*figure)(const struct cell *))
 {
-    double values[m->count + 1];
+    double values[ROUNDS_MAX];
     int n = 0;
-    for (int i = 0; i < m->count; i++)
+    for (int i = 0; i < m->count && n < ROUNDS_MAX; i++)
         if (counts(&m->rows[i], bound))
             values[n++] = figure(&m->rows[i].cells[e]);
     return median_of(values, n);

@@ -2,7 +2,7 @@
 # cli_test.sh TUTTI FAKE - the command as its user meets it: usage, exit codes, what a tour
 # does with programs that crash, hang, lie or babble (stand-ins: cli_fake.sh), what it
 # leaves behind, and what `run` hands on.  Output in TAP.
-tutti=$1 fake=$2
+tutti=$(realpath "$1") fake=$(realpath "$2")
 work=$(mktemp -d) || exit 1
 trap 'rm -rf "$work"' EXIT
 cd "$work" || exit 1
