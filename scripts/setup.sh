@@ -18,6 +18,7 @@ meson        command -v meson
 ninja-build  command -v ninja
 pkg-config   command -v pkg-config
 libpng-dev   pkg-config --exists libpng
+libjansson-dev  pkg-config --exists jansson
 g++          command -v g++
 END
 }

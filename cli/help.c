@@ -1,0 +1,111 @@
+/* help.c - what `tutti --help` and `tutti help COMMAND` print.
+ * Tests: tests/cli_test.sh. */
+#include "options.h"
+#include <string.h>
+
+static const char general[] =
+    "Usage: tutti COMMAND [OPTION...]\n"
+    "Concurrency in C: one task, every executor.\n"
+    "\n"
+    "  tour     run the example programs on every executor and compare\n"
+    "  run      run a program with its default executor chosen\n"
+    "  help     print the help of a command\n"
+    "  version  print the version\n"
+    "\n"
+    "      --help     print this; after a command: its help\n"
+    "      --version  print the version\n"
+    "\n"
+    "Exit codes: 0 fine; 1 an answer differed, a program failed, or output could not\n"
+    "be written; 2 wrong usage; 126, 127 as env(1): the program of `tutti run` cannot\n"
+    "be executed, is not found; 128 + n ended by signal n (130: Ctrl-C).\n"
+    "Colour: --color=auto|always|never; NO_COLOR in the environment means never.\n";
+
+static const char tour[] =
+    "Usage: tutti tour [OPTION...]\n"
+    "Run the example programs serially and on every executor, several rounds in turn,\n"
+    "compare their answers, and print the matrix with what follows from it.\n"
+    "\n"
+    "      --only NAME[,NAME...]  these programs only; --list has the names\n"
+    "      --rounds N             rounds of each, 1 to 99 (default 3); medians count\n"
+    "      --size small|full      how much work (default full)\n"
+    "      --limit SECONDS        end a run that takes longer (default 120)\n"
+    "      --out DIR              where report.html and the pictures go; default: in\n"
+    "                             the build folder, tour; if installed, ./tutti-tour\n"
+    "      --svg FILE             also draw the matrix as one SVG picture\n"
+    "      --json                 print one JSON document instead of the table\n"
+    "      --color[=WHEN]         auto (default), always or never\n"
+    "      --list                 list the programs and exit\n"
+    "      --help                 print this\n"
+    "\n"
+    "Columns: bound, what limits the serial run, measured; serial, its time; then\n"
+    "times as fast as serial on each executor; best, how many CPUs it kept busy, and\n"
+    "how often one task's stack was left for another's.  * or bold marks the best, ~\n"
+    "a figure whose rounds lie more than 20% apart.\n"
+    "\n"
+    "Rules:\n"
+    "  best      the least time; of two within 5% the plainer: serial, loop, threads.\n"
+    "            Threads with one lock are shown, never advised.\n"
+    "  bound     CPUs busy in the serial run: CPU from 0.9, I/O to 0.5, else mixed.\n"
+    "  ad hoc    more than 64 tasks started per worker on threads; up to 64: parts.\n"
+    "  pool      loop more than 5% slower than serial: tasks are dear, hand out\n"
+    "            slices.  Within 5%: submit each.  Faster: rivals, the first wins.\n"
+    "\n"
+    "JSON keys: format (1), tutti, machine {cpus, cpus_online, quota, kernel, arch,\n"
+    "model, memory_gib, load, io_uring}, rounds, size, executors [{key, url}], rows\n"
+    "[{name, program, kind, bound, what, answer, best, picture, cells {KEY: {seconds,\n"
+    "low, high, ratio, cpus_busy, workers, switches, started, shaky, runs [...]}}}],\n"
+    "every_answer_equal, failures, differences, questions [{key, question, rule,\n"
+    "answer [...]}], report.  A cell that failed is {failure, differed}, one that did\n"
+    "not run is null.\n"
+    "\n"
+    "Environment: TUTTI_EXAMPLES, the folder of the programs; NO_COLOR.\n";
+
+static const char run[] =
+    "Usage: tutti run [-q] URL|auto [--] PROGRAM [ARG...]\n"
+    "Run PROGRAM so that the executor it opens by default is URL: TUTTI_EXECUTOR is\n"
+    "set to it.\n"
+    "\n"
+    "  URL    loop://, threads://, threads://N, threads://?lock=interpreter, ...\n"
+    "  auto   threads:// when more than one CPU is granted, else loop://; says which\n"
+    "\n"
+    "  -q, --quiet  do not say what auto is\n"
+    "      --help   print this\n"
+    "\n"
+    "Exit code: that of PROGRAM; 2 when URL is wrong, 126 when PROGRAM cannot be\n"
+    "executed, 127 when it is not found.\n";
+
+static const char help[] = "Usage: tutti help [COMMAND]\n"
+                           "Print the help of COMMAND, or of tutti.\n";
+static const char version[] = "Usage: tutti version\n"
+                              "Print the version of the library in use.\n";
+
+bool help_print(const char *command)
+{
+    static const struct {
+        const char *name, *text;
+    } pages[] = { { "tour", tour }, { "run", run }, { "help", help },
+                  { "version", version } };
+    if (!command) {
+        fputs(general, stdout);
+        return true;
+    }
+    for (size_t i = 0; i < sizeof pages / sizeof *pages; i++)
+        if (!strcmp(command, pages[i].name)) {
+            fputs(pages[i].text, stdout);
+            return true;
+        }
+    return false;
+}
+
+int help_command(int argc, char **argv)
+{
+    const char *word = argc > 1 ? argv[1] : NULL;
+    if (argc > 2)
+        return usage_error("help", "help takes one command, but got '%s' too", argv[2]);
+    if (word && !strcmp(word, "--help"))
+        word = "help";
+    if (!help_print(word))
+        return usage_error(NULL, "no help for '%s'; there are tour, run, help, version",
+                           word);
+    return output_finish(EXIT_FINE);
+}
