@@ -31,7 +31,8 @@ TEST(a_poke_while_held_reaches_whoever_unlocks)
 {
     latch_lock(&latch);
     CHECK(!latch_try_or_poke(&latch));
-    CHECK(latch_unlock(&latch));
+    CHECK(latch_unlock(&latch));  /* told, and still held */
+    CHECK(!latch_unlock(&latch)); /* now it is free */
     CHECK(latch_try_or_poke(&latch));
     CHECK(!latch_unlock(&latch));
 }

@@ -57,11 +57,20 @@ void latch_lock_slow(struct latch *l)
     }
 }
 
-bool latch_unlock_slow(struct latch *l, uint32_t was)
+bool latch_unlock_slow(struct latch *l)
 {
-    if (was & LATCH_WAITED)
-        futex_wake(&l->word, 1);
-    return was & LATCH_POKE;
+    uint32_t was = load_relaxed(&l->word); /* each CAS decides */
+    for (;;) {
+        if (was & LATCH_POKE) {
+            /* acquire: pairs with the poke; what the handler wrote before it is seen */
+            if (cas_acquire(&l->word, &was, was & ~(uint32_t)LATCH_POKE))
+                return true;
+        } else if (cas_release(&l->word, &was, LATCH_FREE)) { /* as in latch_unlock */
+            if (was & LATCH_WAITED)
+                futex_wake(&l->word, 1);
+            return false;
+        }
+    }
 }
 
 bool latch_try_or_poke(struct latch *l)

@@ -27,7 +27,7 @@ int futex_wait(_Atomic uint32_t *word, uint32_t seen, int64_t until);
 void futex_wake(_Atomic uint32_t *word, int n);
 
 void latch_lock_slow(struct latch *l);
-bool latch_unlock_slow(struct latch *l, uint32_t was);
+bool latch_unlock_slow(struct latch *l);
 
 static inline void latch_lock(struct latch *l)
 {
@@ -37,14 +37,16 @@ static inline void latch_lock(struct latch *l)
     if (unlikely(!cas_acquire(&l->word, &free, LATCH_HELD)))
         latch_lock_slow(l);
 }
-/* True when a handler left a poke: the caller must then do, without the latch or by
- * taking it again, what the handler wanted done. */
+/* False: it is free.  True: it is still held, a handler left a poke meanwhile, which is now
+ * taken back: the caller must do what the handler wanted done and unlock again.  So nothing
+ * of the object is touched after it was let go, and it may be gone by then. */
 static inline bool latch_unlock(struct latch *l)
 {
-    /* release: pairs with the acquire in latch_lock; acquire: pairs with the release
-     * of a poke, so that what the handler wrote before it is seen. */
-    uint32_t was = swap_acqrel(&l->word, LATCH_FREE);
-    return unlikely(was != LATCH_HELD) ? latch_unlock_slow(l, was) : false;
+    uint32_t held = LATCH_HELD;
+    /* release: pairs with the acquire in latch_lock. */
+    if (likely(cas_release(&l->word, &held, LATCH_FREE)))
+        return false;
+    return latch_unlock_slow(l);
 }
 /* For signal handlers: true: locked, unlock it as ever.  False: busy, and whoever
  * unlocks it will see the poke. */

@@ -155,10 +155,8 @@ static void record_settle(struct record *r)
 
 void record_unlock(struct record *r)
 {
-    while (latch_unlock(&r->latch)) {
-        latch_lock(&r->latch);
+    while (latch_unlock(&r->latch))
         record_settle(r);
-    }
 }
 
 void record_poke(struct record *r)

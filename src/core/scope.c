@@ -28,10 +28,8 @@ void scope_lock(struct scope *s)
 
 void scope_unlock(struct scope *s)
 {
-    while (latch_unlock(&s->latch)) {
-        latch_lock(&s->latch);
+    while (latch_unlock(&s->latch))
         records_settle(s);
-    }
 }
 
 struct scope_more *scope_more(struct scope *s)

@@ -44,10 +44,8 @@ static void event_settle(struct event *e, struct list *woken)
 static void event_unlock(struct event *e, struct list *woken)
 {
     event_settle(e, woken);
-    while (latch_unlock(&e->latch)) {
-        latch_lock(&e->latch);
+    while (latch_unlock(&e->latch))
         event_settle(e, woken);
-    }
 }
 
 static void event_add(struct event *e, struct wait_node *n)

@@ -51,10 +51,8 @@ static void sem_settle(struct sem *s, struct list *woken)
 static void sem_unlock(struct sem *s, struct list *woken)
 {
     sem_settle(s, woken);
-    while (latch_unlock(&s->latch)) {
-        latch_lock(&s->latch);
+    while (latch_unlock(&s->latch))
         sem_settle(s, woken);
-    }
 }
 
 /* Without waiting and without passing anybody. */
