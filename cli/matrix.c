@@ -138,6 +138,22 @@ bool cell_shaky(const struct cell *c)
     return c->count && c->high - c->low > MATRIX_SPREAD * c->seconds;
 }
 
+bool row_complete(const struct row *row)
+{
+    for (int e = 0; e < EXECUTORS; e++)
+        if (!row->cells[e].count)
+            return false;
+    return true;
+}
+
+int matrix_figures(const struct matrix *m)
+{
+    int count = 0;
+    for (int i = 0; i < m->count; i++)
+        count += row_complete(&m->rows[i]);
+    return count;
+}
+
 int matrix_failures(const struct matrix *m)
 {
     int count = 0;

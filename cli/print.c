@@ -10,7 +10,7 @@
 #define DIM "\033[2m"
 #define PLAIN "\033[0m"
 
-const char *text_seconds(double seconds, char out[16])
+const char *text_seconds(double seconds, char *out)
 {
     static const struct {
         double below, times;
@@ -67,47 +67,42 @@ void print_head(const struct printer *p, const struct machine *machine,
     fflush(p->out);
 }
 
-/* A ratio, right in its column, with room for a mark behind it. */
+/* A figure, right in its column, and behind it: * the best, where colour does not tell;
+ * ~ rounds far apart. */
 static void print_cell(const struct printer *p, const struct row *row, int e, int width)
 {
     const struct cell *c = &row->cells[e];
     char text[32] = "-";
-    bool best = row->best == e;
-    const char *mark = c->failure          ? ""
-                       : cell_shaky(c)     ? "~"
-                       : best && !p->color ? "*"
-                                           : "";
+    bool best = row->best == e, star = best && !p->color, shaky = cell_shaky(c);
+    const char *colour = c->failure ? RED : best ? GREEN : "";
     if (c->failure)
-        strcpy(text, "failed");
-    else if (c->ratio > 0)
+        snprintf(text, sizeof text, "failed");
+    else if (c->count && e == SERIAL)
+        text_seconds(c->seconds, text);
+    else if (c->count)
         snprintf(text, sizeof text, c->ratio < 99.95 ? "%.1fx" : "%.0fx", c->ratio);
-    fprintf(p->out, "%s%*s%s%-2s",
-            paint(p, c->failure ? RED
-                     : best     ? GREEN
-                                : ""),
-            width, text, paint(p, c->failure || best ? PLAIN : ""), mark);
+    fprintf(p->out, "%s%*s%s%-2s", paint(p, colour), width, text,
+            paint(p, *colour ? PLAIN : ""),
+            star && shaky ? "*~"
+            : star        ? "*"
+            : shaky       ? "~"
+                          : "");
 }
 
 void print_row(const struct printer *p, const struct row *row)
 {
     static const char *const bound[] = { "CPU", "mixed", "I/O" };
     const struct cell *serial = &row->cells[SERIAL];
-    char time[16], count[28], name[32], work[64];
-    snprintf(name, sizeof name, "%s", row->program->name);
+    char count[28], work[24];
     snprintf(work, sizeof work, "%.16s", row->what ? row->what : "");
-    fprintf(p->out, "%-17s%-7s%-17s", name, serial->count ? bound[row_bound(row)] : "",
-            work);
+    fprintf(p->out, "%-17s%-7s%-17s", row->program->name,
+            serial->count ? bound[row_bound(row)] : "", work);
     if (!serial->count) {
         fprintf(p->out, "%sfailed%s\n", paint(p, RED), paint(p, PLAIN));
         fflush(p->out);
         return;
     }
-    bool best = row->best == SERIAL;
-    fprintf(p->out, "%s%8s%s%-2s", paint(p, best ? GREEN : ""),
-            text_seconds(serial->seconds, time), paint(p, best ? PLAIN : ""),
-            cell_shaky(serial)  ? "~"
-            : best && !p->color ? "*"
-                                : "");
+    print_cell(p, row, SERIAL, 8);
     print_cell(p, row, 1, 7);
     print_cell(p, row, 2, 7);
     print_cell(p, row, 3, 8);
@@ -150,11 +145,25 @@ static void print_answers(const struct printer *p, const struct matrix *m)
                 fprintf(p->out, "%s%s on %s: %s%s\n", paint(p, RED),
                         m->rows[i].program->name, executors[e].url,
                         m->rows[i].cells[e].failure, paint(p, PLAIN));
-    if (differ)
+    if (!matrix_figures(m))
+        fputs("no program gave all figures: nothing can be compared\n", p->out);
+    else if (differ)
         fprintf(p->out, "%d answer%s differed from the serial one\n", differ,
                 differ == 1 ? "" : "s");
     else
         fputs("every answer that was given equals the serial one\n", p->out);
+}
+
+static void print_findings(const struct printer *p, const struct verdict *v)
+{
+    fputc('\n', p->out);
+    for (int i = 0; i < FINDINGS; i++) {
+        const struct finding *f = &v->findings[i];
+        fprintf(p->out, "  %s%s%s\n", paint(p, BOLD), f->question, paint(p, PLAIN));
+        for (int k = 0; f->lines[k]; k++)
+            print_wrapped(p, f->lines[k]);
+    }
+    fputs("  (rules: tutti help tour)\n", p->out);
 }
 
 void print_end(const struct printer *p, const struct matrix *m, const struct verdict *v,
@@ -169,14 +178,9 @@ void print_end(const struct printer *p, const struct matrix *m, const struct ver
         fprintf(p->out,
                 "~ rounds differed by more than %.0f%%: take that figure lightly\n",
                 100 * MATRIX_SPREAD);
-    fputc('\n', p->out);
-    for (int i = 0; i < FINDINGS; i++) {
-        const struct finding *f = &v->findings[i];
-        fprintf(p->out, "  %s%s%s\n", paint(p, BOLD), f->question, paint(p, PLAIN));
-        for (int k = 0; f->lines[k]; k++)
-            print_wrapped(p, f->lines[k]);
-    }
-    fprintf(p->out, "  (rules: tutti help tour)\n\n  look: %s\n", report);
+    if (matrix_figures(m))
+        print_findings(p, v);
+    fprintf(p->out, "\n  look: %s\n", report);
     for (int i = 0; i < m->count; i++)
         if (m->rows[i].picture)
             fprintf(p->out, "        %s\n", m->rows[i].picture);

@@ -132,6 +132,9 @@ void row_finish(struct row *row);
 int row_bound(const struct row *row);
 /* Whether the runs of a cell lay so far apart that the figure says little. */
 bool cell_shaky(const struct cell *cell);
+/* Whether all executors gave figures, and of how many rows they did. */
+bool row_complete(const struct row *row);
+int matrix_figures(const struct matrix *m);
 /* How many cells failed. */
 int matrix_failures(const struct matrix *m);
 /* How many of these gave another answer than the serial run. */
@@ -170,8 +173,8 @@ void machine_describe(const struct machine *machine, char *out, size_t size);
 
 /* ---- what is shown ------------------------------------------------------- */
 
-/* "61 ms", "1.94 s": three figures and a unit. */
-const char *text_seconds(double seconds, char out[16]);
+/* "61.0 ms", "1.94 s": three figures and a unit, in 16 bytes at out. */
+const char *text_seconds(double seconds, char *out);
 /* 1,234,567 */
 const char *text_count(uint64_t n, char out[28]);
 

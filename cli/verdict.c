@@ -38,10 +38,7 @@ __attribute__((format(printf, 2, 3))) static void say(struct finding *f,
 /* Rows of that kind of which all executors gave figures. */
 static bool counts(const struct row *row, int bound)
 {
-    for (int e = 0; e < EXECUTORS; e++)
-        if (!row->cells[e].count)
-            return false;
-    return bound < 0 || row_bound(row) == bound;
+    return row_complete(row) && (bound < 0 || row_bound(row) == bound);
 }
 
 static int rows_of(const struct matrix *m, int bound)

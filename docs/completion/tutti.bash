@@ -8,13 +8,21 @@ _tutti()
     fi
     case ${COMP_WORDS[1]} in
     tour)
-        # An unknown name makes it list the names there are, indented.
-        if [ "$before" = --only ]; then
-            i=$("${COMP_WORDS[0]}" tour --only '?' 2>&1 | sed -n 's/^  *\([a-z-]*\).*/\1/p')
-            mapfile -t COMPREPLY < <(compgen -W "$i" -- "$word")
-        else
-            mapfile -t COMPREPLY < <(compgen -W '--json --only' -- "$word")
-        fi
+        case $before in
+        --only)
+            i=$("${COMP_WORDS[0]}" tour --list 2>/dev/null | sed 's/ .*//')
+            mapfile -t COMPREPLY < <(compgen -W "$i" -- "$word") ;;
+        --size)
+            mapfile -t COMPREPLY < <(compgen -W 'small full' -- "$word") ;;
+        --out)
+            mapfile -t COMPREPLY < <(compgen -d -- "$word") ;;
+        --svg)
+            mapfile -t COMPREPLY < <(compgen -f -- "$word") ;;
+        --rounds | --limit) ;;
+        *)
+            i='--json --only --rounds --size --limit --out --svg --color --list --help'
+            mapfile -t COMPREPLY < <(compgen -W "$i" -- "$word") ;;
+        esac
         ;;
     run)
         for ((i = 2; i < COMP_CWORD; i++)); do
@@ -25,7 +33,7 @@ _tutti()
         done
         # A colon splits words, so a scheme is offered only until there is one.
         if [ "$COMP_CWORD" = 2 ]; then
-            mapfile -t COMPREPLY < <(compgen -W 'loop:// threads:// auto://' -- "$word")
+            mapfile -t COMPREPLY < <(compgen -W 'loop:// threads:// auto' -- "$word")
         else
             COMPREPLY=(--)
         fi
