@@ -13,13 +13,13 @@ set -eu
 build_packages()
 {
     cat <<'END'
-libc6-dev    test -e /usr/include/stdio.h
-meson        command -v meson
-ninja-build  command -v ninja
-pkg-config   command -v pkg-config
-libpng-dev   pkg-config --exists libpng
+libc6-dev       test -e /usr/include/stdio.h
+meson           command -v meson
+ninja-build     command -v ninja
+pkg-config      command -v pkg-config
+libpng-dev      pkg-config --exists libpng
 libjansson-dev  pkg-config --exists jansson
-g++          command -v g++
+g++             command -v g++
 END
 }
 all_packages()

@@ -25,7 +25,7 @@ BELOW = {
     'fiber': ['base', 'trace'],
     'core': ['fiber', 'base', 'trace'],
     'io': ['core', 'fiber', 'base', 'trace'],
-    'sync': ['io', 'core', 'fiber', 'base', 'trace'],   # a wait for any waits for descriptors
+    'sync': ['io', 'core', 'fiber', 'base', 'trace'],  # tutti_wait takes descriptors
     'sched': ['io', 'core', 'fiber', 'base', 'trace'],  # a worker owns a poller
     'exec': ['sched', 'io', 'sync', 'core', 'fiber', 'base', 'trace'],
     'patterns': [],
@@ -132,7 +132,8 @@ PLANTED = [
     ('arrows', 'src/fiber/x.c', '#include "../core/wait.h"'),
     ('arrows', 'src/core/x.c', '#  include "sched/worker.h"'),
     ('arrows', 'src/core/x.c', '#include <exec/url.h>'),
-    ('arrows', 'src/io/x.c', '#include "sync/chan.h"'),
+    ('arrows', 'src/sync/x.c', '#include "sched/worker.h"'),
+    ('arrows', 'src/io/x.c', '#include "sched/worker.h"'),
     ('arrows', 'src/sync/x.c', '#include "exec/url.h"'),
     ('arrows', 'src/patterns/x.c', '#include "core/wait.h"'),
     ('arrows', 'cli/x.c', '#include "base/clock.h"'),

@@ -1,9 +1,11 @@
 #!/usr/bin/env python3
 """man_test.py - every public call has a man page that says something about it, and the
 pages have no error that a lint knows (with mandoc; without it, that case is skipped).
-A call without words, and a page with a mistake, are planted and must be found.
+tutti(1) and the completion for bash know every command and option that the help of the
+command names.  A call without words, a page with a mistake and an option that no page
+has are planted and must be found.
 
-    man_test.py SOURCE_ROOT
+    man_test.py SOURCE_ROOT [TUTTI]    without a command that part is left out
 """
 import glob
 import os
@@ -89,6 +91,49 @@ def check_lint(folder):
     case(bool(lint([planted])), 'mandoc finds a planted mistake')
 
 
+def options_of(text):
+    return sorted(set(re.findall(r'(?<![\w-])--[a-z]+', text)))
+
+
+def unknown(options, page, completion):
+    """The options that the page or the completion lacks."""
+    return [o for o in options if '\\' + o.replace('--', '-') not in page] + \
+           [o for o in options if o not in completion]
+
+
+COMPLETE = """
+source "$0"
+COMP_CWORD=1 COMP_WORDS=(tutti t)
+_tutti
+echo "${COMPREPLY[@]}"
+COMP_CWORD=3 COMP_WORDS=("$1" tour --only matm)
+_tutti
+echo "${COMPREPLY[@]}"
+"""
+
+
+def output_of(*command):
+    return subprocess.run(command, stdout=subprocess.PIPE, stdin=subprocess.DEVNULL,
+                          text=True, check=True).stdout
+
+
+def check_command(tutti):
+    completer = os.path.join(ROOT, 'docs/completion/tutti.bash')
+    with open(os.path.join(ROOT, 'docs/tutti.1'), encoding='utf-8') as file:
+        page = file.read()
+    with open(completer, encoding='utf-8') as file:
+        completion = file.read()
+    for command in ('tour', 'run'):
+        options = options_of(output_of(tutti, command, '--help'))
+        missing = unknown(options, page, completion)
+        case(options and not missing,
+             f'tutti(1) and the completion know the options of tutti {command}', missing)
+    case(unknown(['--planted'], page, completion) == ['--planted'] * 2,
+         'an option that they lack is found')
+    words = output_of('bash', '-c', COMPLETE, completer, tutti)
+    case(words == 'tour\nmatmul\n', 'the completion completes', [words])
+
+
 def check_planted():
     with tempfile.TemporaryDirectory() as root:
         include, folder = os.path.join(root, 'include'), os.path.join(root, 'man')
@@ -121,6 +166,8 @@ def main():
         else:
             case(True, 'mandoc finds nothing # SKIP no mandoc here')
     check_planted()
+    if len(sys.argv) > 2:
+        check_command(sys.argv[2])
     print(f'1..{count}')
     return failed > 0
 

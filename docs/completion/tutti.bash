@@ -1,43 +1,52 @@
-# Completion of the tutti command for bash.
+# Completion of the tutti command for bash.  tests/man_test.py compares the options with
+# those that the command's own help names.
+
+_tutti_tour()
+{
+    local word=$1 before=$2 tutti=$3 options names
+    options='--only --list --rounds --size --limit --out --svg --json --color --help'
+    case $before in
+    --only)
+        names=$("$tutti" tour --list 2>/dev/null | sed 's/^ *//; s/ .*//')
+        mapfile -t COMPREPLY < <(compgen -W "$names" -- "$word")
+        ;;
+    --size) mapfile -t COMPREPLY < <(compgen -W 'small full' -- "$word") ;;
+    --rounds | --limit) ;;
+    --out) mapfile -t COMPREPLY < <(compgen -d -- "$word") ;;
+    --svg) mapfile -t COMPREPLY < <(compgen -f -- "$word") ;;
+    *) mapfile -t COMPREPLY < <(compgen -W "$options" -- "$word") ;;
+    esac
+}
+
+# After the URL comes a program, and whatever that takes.
+_tutti_run()
+{
+    local word=$1 words i
+    for ((i = 2; i < COMP_CWORD; i++)); do
+        case ${COMP_WORDS[i]} in
+        -q | --quiet) ;;
+        *)
+            mapfile -t COMPREPLY < <(compgen -c -- "$word")
+            compopt -o default
+            return
+            ;;
+        esac
+    done
+    words='--quiet --help auto loop:// threads://'
+    mapfile -t COMPREPLY < <(compgen -W "$words" -- "$word")
+}
+
 _tutti()
 {
-    local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD - 1]} i
+    local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD - 1]}
     if [ "$COMP_CWORD" = 1 ]; then
         mapfile -t COMPREPLY < <(compgen -W 'tour run help version' -- "$word")
         return
     fi
     case ${COMP_WORDS[1]} in
-    tour)
-        case $before in
-        --only)
-            i=$("${COMP_WORDS[0]}" tour --list 2>/dev/null | sed 's/ .*//')
-            mapfile -t COMPREPLY < <(compgen -W "$i" -- "$word") ;;
-        --size)
-            mapfile -t COMPREPLY < <(compgen -W 'small full' -- "$word") ;;
-        --out)
-            mapfile -t COMPREPLY < <(compgen -d -- "$word") ;;
-        --svg)
-            mapfile -t COMPREPLY < <(compgen -f -- "$word") ;;
-        --rounds | --limit) ;;
-        *)
-            i='--json --only --rounds --size --limit --out --svg --color --list --help'
-            mapfile -t COMPREPLY < <(compgen -W "$i" -- "$word") ;;
-        esac
-        ;;
-    run)
-        for ((i = 2; i < COMP_CWORD; i++)); do
-            if [ "${COMP_WORDS[i]}" = -- ]; then
-                compopt -o default
-                return
-            fi
-        done
-        # A colon splits words, so a scheme is offered only until there is one.
-        if [ "$COMP_CWORD" = 2 ]; then
-            mapfile -t COMPREPLY < <(compgen -W 'loop:// threads:// auto' -- "$word")
-        else
-            COMPREPLY=(--)
-        fi
-        ;;
+    tour) _tutti_tour "$word" "$before" "${COMP_WORDS[0]}" ;;
+    run) _tutti_run "$word" ;;
+    help) mapfile -t COMPREPLY < <(compgen -W 'tour run help version' -- "$word") ;;
     esac
 }
 complete -F _tutti tutti
