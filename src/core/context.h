@@ -88,8 +88,8 @@ static inline struct context *context_self(void)
 /* Free its views, when the task or thread ends. */
 void context_views_free(struct context *c);
 
-/* 0, or why no more waiting is allowed here: -ECANCELED, -ETIMEDOUT, -TUTTI_ELOST.  Every
- * [wait] call asks it first.  Reads no clock unless a deadline binds. */
+/* 0, or why no more waiting is allowed here: -ECANCELED, -ETIMEDOUT.  Every [wait] call asks
+ * it first.  Reads no clock unless a deadline binds. */
 int context_check(struct context *c);
 
 /* Set the caller's tutti_why; returns code.  Falls back to static words when memory is

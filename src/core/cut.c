@@ -81,8 +81,6 @@ int scope_cut_code(struct context *c)
 int context_check(struct context *c)
 {
     int64_t deadline;
-    if (unlikely(context_lost(c)))
-        return why_static(-TUTTI_ELOST, "this task's executor is the parent process's");
     int rc = c->scope ? scope_over(c, &deadline) : 0;
     return likely(rc == 0) ? 0 : why_static(rc, tutti_strerror(rc));
 }

@@ -26,7 +26,10 @@ static struct record *record_lock(tutti_future f, int *rc)
     *rc = -ESTALE;
     latch_lock(&r->latch);
     /* relaxed: the generation changes under the latch */
-    if (load_relaxed(&r->tag) >> RECORD_STATE_BITS == f._[1] && !r->released) {
+    if (load_relaxed(&r->tag) >> RECORD_STATE_BITS == f._[1] && !r->released
+        && scope_lost(r->scope)) {
+        *rc = -TUTTI_ELOST;
+    } else if (load_relaxed(&r->tag) >> RECORD_STATE_BITS == f._[1] && !r->released) {
         if (record_state(r) == RECORD_FILLED) { /* its handler has not come by yet */
             record_unlock(r);
             record_poke(r);

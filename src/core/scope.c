@@ -10,12 +10,6 @@
 
 struct tutti_executor *(*executor_default_hook)(int *rc);
 
-static bool scope_lost(const struct scope *s)
-{
-    /* relaxed: changes only in a child that has one thread */
-    return unlikely(s->epoch != load_relaxed(&fork_epoch));
-}
-
 bool scope_is_open(const struct scope *s)
 {
     return s && s->state == SCOPE_OPEN;

@@ -77,11 +77,11 @@ static inline const struct scope *scope_of_const(const tutti_scope *s)
     return (const struct scope *)(const void *)s;
 }
 bool scope_is_open(const struct scope *s);
-/* The caller is a task of an executor that a fork() left behind. */
-static inline bool context_lost(const struct context *c)
+/* It was opened by the process before a fork(). */
+static inline bool scope_lost(const struct scope *s)
 {
     /* relaxed: changes only in a child that has one thread */
-    return c->home && unlikely(c->home->epoch != load_relaxed(&fork_epoch));
+    return unlikely(s->epoch != load_relaxed(&fork_epoch));
 }
 struct scope_more *scope_more(struct scope *s); /* under the latch; NULL: no memory */
 void scope_lock(struct scope *s);

@@ -13,7 +13,7 @@ static int start_check(struct scope *s, const char *call)
     struct context *c = context_self();
     if (!scope_is_open(s))
         return why_set(-EINVAL, "%s in %s: the scope is not open", call, task_name(c));
-    if (unlikely(s->epoch != load_relaxed(&fork_epoch))) /* changes in a lone thread only */
+    if (unlikely(scope_lost(s)))
         return why_set(-TUTTI_ELOST, "%s: the scope was opened before fork()", call);
     int rc = scope_over_start(s);
     if (unlikely(rc < 0)) {
@@ -191,8 +191,7 @@ const char *tutti_task_name(void)
 int tutti_yield(void)
 {
     struct context *c = context_self();
-    if (likely(!context_lost(c)))
-        c->carrier->yield(c);
+    c->carrier->yield(c);
     return context_check(c);
 }
 

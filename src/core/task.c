@@ -221,7 +221,7 @@ void task_run(struct context *c, struct task *t)
     }
     context_begin(c, t);
     rc = task_body(t);
-    if (unlikely(context_lost(c)))
+    if (unlikely(scope_lost(s)))
         exit(0); /* the child of a fork() made in this task: as when a thread ends there */
     context_finish(c, t);
     tutti_end end = task_classify(c, rc);

@@ -84,7 +84,8 @@ void fork_watch(void (*fn)(void))
     fork_watchers[fork_watcher_count++] = fn;
 }
 
-/* In the child: one thread is left, and this is it.  Its scopes are the parent's. */
+/* In the child: one thread is left, and this is it.  Its scopes are the parent's; a task that
+ * forked goes on as a plain thread on its task's stack, and may open scopes of its own. */
 static void fork_child(void)
 {
     add_relaxed(&fork_epoch, 1); /* one thread */
@@ -92,8 +93,10 @@ static void fork_child(void)
     if (c) {
         c->carrier = &thread_carrier;
         c->worker = NULL;
-        c->scope = NULL;
+        c->task = NULL;
+        c->home = c->scope = NULL;
         c->enlisted = NULL;
+        c->member = false;
         c->sleep = NULL;
     }
     fence_begin();

@@ -77,8 +77,6 @@ static int wait_open_to_cuts(struct context *c, uint64_t ticket, int64_t *until)
 int wait_park(struct context *c, uint64_t ticket, int64_t until, unsigned flags)
 {
     int64_t limit = until;
-    if (unlikely(context_lost(c)))
-        return wait_abandon(c, ticket) ? -TUTTI_ELOST : c->outcome;
     if (flags & WAIT_CUTTABLE) {
         int rc = wait_open_to_cuts(c, ticket, &limit);
         if (rc < 0)

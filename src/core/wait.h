@@ -53,7 +53,7 @@ struct wait_node {
  * on: the object, for views. */
 uint64_t wait_prepare(struct context *c, const char *what, const void *on);
 /* Wait.  flags: 0 or WAIT_CUTTABLE.  Returns what wait_wake gave (>= 0), WAIT_TIME when
- * `until` came first, or with WAIT_CUTTABLE -ECANCELED, -ETIMEDOUT, -TUTTI_ELOST. */
+ * `until` came first, or with WAIT_CUTTABLE -ECANCELED, -ETIMEDOUT. */
 int wait_park(struct context *c, uint64_t ticket, int64_t until, unsigned flags);
 /* By c itself, after prepare, instead of park: true: nobody has claimed it, the wait is
  * over.  False: somebody has, and c must park to take the wake (the outcome is real). */
