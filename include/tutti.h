@@ -269,6 +269,11 @@ TUTTI_API const tutti_task *tutti_task_find(const char *name);
 TUTTI_API int tutti_submit(tutti_scope *s, const tutti_task *t, tutti_bytes in,
                            tutti_future *f);
 
+/* Run t here, as a plain call of the caller: no start, no copy, no future.  Its out_size
+ * bytes of result land in out (NULL: unwanted).  The task's code, -TUTTI_ENOTASK,
+ * -EINVAL for another size of input, -EMSGSIZE for another of the result.  [any] */
+TUTTI_API int tutti_task_call(const tutti_task *t, tutti_bytes in, void *out);
+
 /* n runs of one task started as one: run i reads t->in_size bytes at in + i *
  * in_size and its out_size bytes of result land at out + i * out_size. */
 typedef struct tutti_batch {

@@ -3,8 +3,17 @@
  *
  * All of them return when the work is done: 0 or a count or an index as said, else the
  * first failure.  All are [any] [wait].  Work that they started is over when they
- * return, also when they failed.  They run on the executor of the scope they are
- * given and are cut off with it. */
+ * return, also when they failed; a failure of it is theirs to return and not the
+ * scope's.
+ *
+ * The scope says where the work runs: on its executor, in a scope of the call's own that
+ * nests in the caller's current one.  So give them a scope that is around the caller: one
+ * that it opened and has not closed, or one that it runs in, however far out; then they
+ * are cut off with it.  From anywhere else, start a task in that scope that calls the
+ * pattern.  (Called from elsewhere all the same, they run to their end whatever becomes of
+ * that scope: only its executor is used.)
+ *
+ * Small work stays in the caller: starting a task for it would cost more. */
 #ifndef TUTTI_PATTERNS_H
 #define TUTTI_PATTERNS_H
 #include <tutti.h>
@@ -65,12 +74,13 @@ TUTTI_API int tutti_stream(tutti_scope *s, const tutti_task *t,
 
 /* n inputs, side by side, to the same task: the first to return 0 or more wins, its
  * result is copied to out (may be NULL), the others are cancelled.  Returns the
- * winner's index, or when all failed the first failure. */
+ * winner's index, or when all failed the failure of the lowest index. */
 TUTTI_API int tutti_race(tutti_scope *s, const tutti_task *t, const void *in,
                          size_t n, void *out);
 /* All run to their end, or to the scope's deadline; better(ctx, a, b) says whether
- * result a beats b; equal ones go to the lower index.  The best so far is in out.
- * Returns its index, or the first failure when none succeeded. */
+ * result a beats b; equal ones go to the lower index.  The best so far is in out (may be
+ * NULL).  Returns its index, also when the deadline came first, or the failure of the
+ * lowest index when none succeeded; -ECANCELED when a scope outside was cancelled. */
 TUTTI_API int tutti_best(tutti_scope *s, const tutti_task *t, const void *in,
                          size_t n, int (*better)(void *ctx, const void *a, const void *b),
                          void *ctx, void *out);
@@ -103,7 +113,7 @@ typedef struct tutti_work { /* set size and visit; the rest as needed */
     size_t size;
     size_t width;     /* visits at once; 0: four a worker */
     size_t per_group; /* of one group (a host) at once; 0: any */
-    size_t most;      /* keys in all; more are dropped and counted; 0: any */
+    size_t most;      /* keys in all; more are dropped, see tutti_list_add; 0: any */
     tutti_visit *visit;
     uint64_t (*group)(tutti_bytes key); /* may be NULL */
     void *ctx;

@@ -74,6 +74,33 @@ int tutti_put(tutti_out *o, const void *data, size_t n)
 
 /* --- bodies ---------------------------------------------------------------- */
 
+/* One run whose result goes to `out`, which has room for it or is NULL. */
+static int run_into(const tutti_task *type, tutti_bytes in, void *out)
+{
+    struct tutti_out o = { .data = out, .room = out ? type->out_size : 0 };
+    int rc = type->run(in, &o);
+    if (rc >= 0 && type->out_size && o.size != type->out_size)
+        rc = why_set(-EMSGSIZE, "%s gave %zu bytes, not %u", type->name, o.size,
+                     type->out_size);
+    if (o.owned && out && rc >= 0)
+        memcpy(out, o.data, type->out_size);
+    out_free(&o);
+    return rc;
+}
+
+int tutti_task_call(const tutti_task *t, tutti_bytes in, void *out)
+{
+    if (!t)
+        return why_set(-EINVAL, "tutti_task_call: the task is NULL");
+    if (!t->run)
+        return why_set(-TUTTI_ENOTASK, "tutti_task_call: task %s has no code in this "
+                       "program", t->name);
+    if (t->in_size && in.size != t->in_size)
+        return why_set(-EINVAL, "tutti_task_call: %s takes %u bytes, not %zu", t->name,
+                       t->in_size, in.size);
+    return run_into(t, in, out);
+}
+
 static int batch_run(struct task *t)
 {
     const tutti_task *type = t->type;
@@ -81,18 +108,9 @@ static int batch_run(struct task *t)
     int failures = 0;
     for (size_t i = 0; i < b->n; i++) {
         tutti_bytes in = { (const char *)b->in + i * type->in_size, type->in_size };
-        struct tutti_out o = { .data = b->out ? (unsigned char *)b->out + i * type->out_size
-                                              : NULL,
-                               .room = b->out ? type->out_size : 0 };
         int rc = tutti_check();
         if (rc == 0)
-            rc = type->run(in, &o);
-        if (rc >= 0 && o.size != type->out_size)
-            rc = why_set(-EMSGSIZE, "%s gave %zu bytes, not %u", type->name, o.size,
-                         type->out_size);
-        if (o.owned && b->out && rc >= 0)
-            memcpy((char *)b->out + i * type->out_size, o.data, type->out_size);
-        out_free(&o);
+            rc = run_into(type, in, b->out ? (char *)b->out + i * type->out_size : NULL);
         if (b->codes)
             b->codes[i] = rc;
         else if (rc < 0)

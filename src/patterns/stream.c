@@ -1,0 +1,163 @@
+/* patterns/stream.c - tutti_stream: items from a source through a task to a sink, any
+ * number of them, in bounded memory.
+ *
+ * Source and sink run in the caller, between which it hands out items and takes results.
+ * Ordered, the futures lie in a ring and the oldest is awaited; unordered, the scope tells
+ * which is next.  Before the source is asked again, what is ready goes to the sink, so that
+ * no result waits for a slow source longer than one item.  Tests: tests/patterns_test.c. */
+#include "patterns/room.h"
+#include "patterns/typed.h"
+#include <tutti/patterns.h>
+
+enum { STREAM_WINDOW_LEAST = 16, STREAM_WINDOW_MOST = 1024 }; /* of a measured one */
+
+/* Holds: sunk <= started; started - sunk <= window; ordered: ring[i % window] is the
+ * future of item i, for sunk <= i < started. */
+struct stream {
+    tutti_scope inner;
+    struct room *room;
+    const tutti_task *task;
+    const tutti_flow *flow;
+    uint64_t started, sunk;
+    size_t window;
+    uint64_t look;        /* when the measured window is looked at again */
+    tutti_future *ring;
+    int ordered, ended;   /* ended: the source has */
+};
+
+/* --- results --------------------------------------------------------------- */
+
+/* Hand the result of item i, whose future is done or awaited now, to the sink. */
+static int stream_sink(struct stream *w, uint64_t i, tutti_future f)
+{
+    tutti_bytes result = { NULL, 0 };
+    int code = tutti_future_await(f, &result);
+    int over = code < 0 ? tutti_check() : 0;
+    if (over < 0)
+        return over;
+    w->sunk++;
+    int rc = code < 0 ? code : 0;
+    if (w->flow->sink)
+        rc = w->flow->sink(w->flow->ctx, i, code, result);
+    tutti_future_release(f);
+    return rc;
+}
+
+static int stream_take(struct stream *w)
+{
+    if (w->ordered)
+        return stream_sink(w, w->sunk, w->ring[w->sunk % w->window]);
+    tutti_future f;
+    tutti_outcome o = { .size = sizeof o };
+    int rc = tutti_scope_next(&w->inner, &f);
+    if (rc <= 0)
+        return rc;
+    tutti_future_outcome(f, &o);
+    return stream_sink(w, o.index, f);
+}
+
+/* Would stream_take not wait? */
+static int stream_is_ready(struct stream *w)
+{
+    if (w->started == w->sunk)
+        return 0;
+    if (w->ordered)
+        return tutti_future_done(w->ring[w->sunk % w->window]) != 0;
+    /* Tasks end after their futures: what is not live has a result to give. */
+    tutti_scope_stats now = { .size = sizeof now };
+    return tutti_scope_stat(&w->inner, &now) == 0 && now.started - now.live > w->sunk;
+}
+
+/* --- the window ------------------------------------------------------------ */
+
+static int stream_widen(struct stream *w, size_t window)
+{
+    if (w->ordered) {
+        tutti_future *ring = room_take(w->room, window, sizeof *ring);
+        if (!ring)
+            return tutti_fail(-ENOMEM, "tutti_stream: no memory for %zu futures", window);
+        for (uint64_t i = w->sunk; i < w->started; i++)
+            ring[i % window] = w->ring[i % w->window];
+        w->ring = ring;
+    }
+    w->window = window;
+    return 0;
+}
+
+/* A window that is not given begins with a few for each worker, which is enough for what
+ * computes, and doubles while half of what is in it is parked. */
+static int stream_measure(struct stream *w)
+{
+    tutti_scope_stats now = { .size = sizeof now };
+    if (w->flow->window || w->window >= STREAM_WINDOW_MOST || w->sunk < w->look)
+        return 0;
+    w->look = w->sunk + w->window / 4;
+    if (tutti_scope_stat(&w->inner, &now) < 0 || now.parked * 2 < w->window)
+        return 0;
+    return stream_widen(w, w->window * 2);
+}
+
+/* --- items ----------------------------------------------------------------- */
+
+static int stream_item(struct stream *w)
+{
+    tutti_bytes item = { NULL, 0 };
+    tutti_future f;
+    int rc = w->flow->source(w->flow->ctx, &item);
+    if (rc <= 0) {
+        w->ended = 1;
+        return rc;
+    }
+    rc = tutti_submit(&w->inner, w->task, item, &f);
+    if (rc < 0) {
+        tutti_future_release(f);
+        return rc;
+    }
+    if (w->ordered)
+        w->ring[w->started % w->window] = f;
+    w->started++;
+    return 0;
+}
+
+static int stream_run(struct stream *w)
+{
+    int rc = 0;
+    while (rc == 0 && !(w->ended && w->started == w->sunk)) {
+        rc = tutti_check();
+        if (rc == 0 && w->started - w->sunk == w->window)
+            rc = stream_measure(w);
+        if (rc != 0)
+            break;
+        if (w->ended || w->started - w->sunk == w->window || stream_is_ready(w))
+            rc = stream_take(w);
+        else
+            rc = stream_item(w);
+    }
+    return rc;
+}
+
+int tutti_stream(tutti_scope *s, const tutti_task *t, const tutti_flow *flow)
+{
+    tutti_executor *ex;
+    int rc = typed_executor("tutti_stream", s, &ex);
+    if (rc < 0)
+        return rc;
+    if (!t || !flow || flow->size < sizeof *flow || !flow->source)
+        return tutti_fail(-EINVAL, "tutti_stream: it needs a task, and a flow with its size "
+                          "and a source");
+    ROOM(room, ex);
+    /* Without a sink nobody sees the order, and the first failure is seen when it happens. */
+    struct stream w = { .room = &room, .task = t, .flow = flow,
+                        .ordered = flow->sink && !flow->unordered };
+    size_t window = 4 * (size_t)tutti_executor_workers(ex);
+    window = window < STREAM_WINDOW_LEAST ? STREAM_WINDOW_LEAST : window;
+    rc = stream_widen(&w, flow->window ? flow->window : window);
+    if (rc < 0)
+        return rc;
+    tutti_scope_open(&w.inner, ex, TUTTI_NEVER, 0);
+    rc = stream_run(&w);
+    if (rc == 0)
+        return tutti_scope_close(&w.inner);
+    tutti_scope_leave(&w.inner); /* keeps the words of what ended it */
+    return rc;
+}
