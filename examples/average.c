@@ -1,8 +1,9 @@
 /* examples/average.c - the average of 64 million numbers, over chunks.
  *
- * Adding doubles in another order gives other last bits.  tutti_reduce cuts by the count
- * of numbers alone and folds the parts in their order, so the mean is the same to the
- * last bit on every executor, and the plain loop gets it too by cutting as it does. */
+ * Adding doubles in another order gives other last bits.  tutti_reduce cuts by the
+ * count of numbers alone and folds the parts in their order, so the mean is the same
+ * to the last bit on every executor, and the plain loop gets it too by cutting as it
+ * does. */
 #include "common/example.h"
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,7 +12,7 @@
 static const struct example_about about = {
     .name = "average",
     .kind = "CPU",
-    .summary = "The average of many numbers, added up in chunks.  Takes 4 bytes a number.",
+    .summary = "The average of many numbers, added up in chunks.  4 bytes a number.",
     .size_means = "how many numbers",
     .size = 64000000,
     .size_least = 1,
@@ -105,9 +106,9 @@ int main(int argc, char **argv)
     char what[64];
     example_open(&e, &about, argc, argv);
     int rc = e.serial ? average_serial(&e, &total) : average_tasks(&e, &total);
-    if (e.size >= 1000000)
-        snprintf(what, sizeof what, "%llu M numbers", (unsigned long long)e.size / 1000000);
-    else
-        snprintf(what, sizeof what, "%llu numbers", (unsigned long long)e.size);
+    int millions = e.size % 1000000 == 0;
+    snprintf(what, sizeof what, "%llu%s numbers",
+             (unsigned long long)(millions ? e.size / 1000000 : e.size),
+             millions ? " M" : "");
     return example_close(&e, rc, what, "mean %.17g", total.sum / (double)e.size);
 }

@@ -1,10 +1,11 @@
-/* examples/hashhunt.c - hunt through a directory tree for a file by the hash of what is in
- * it.
+/* examples/hashhunt.c - hunt through a directory tree for a file by the hash of what
+ * is in it.
  *
- * The caller walks while tasks hash: a stream of batches of paths, of which some are in
- * flight and none is kept.  When the file is found the sink ends the stream, and what is
- * still in flight is cancelled.  Without a hash to hunt for the whole tree is hashed, and
- * the answer is all hashes folded together: the same in whatever order they come. */
+ * The caller walks while tasks hash: a stream of batches of paths, of which some are
+ * in flight and none is kept.  When the file is found the sink ends the stream, and
+ * what is still in flight is cancelled.  Without a hash to hunt for the whole tree
+ * is hashed, and the answer is all hashes folded together: the same in whatever order
+ * they come. */
 #include "common/example.h"
 #include "common/sha256.h"
 #include "common/walk.h"
@@ -17,8 +18,8 @@
 static const struct example_about about = {
     .name = "hashhunt",
     .kind = "mixed",
-    .summary = "Looks through a directory (/usr/share/doc) for a file with the SHA-256 given,\n"
-               "or with the same content as FILE; without either, hashes all there are.",
+    .summary = "Looks through a directory (/usr/share/doc) for a file with the SHA-256\n"
+               "given, or with the same content as FILE; without either, hashes all.",
     .size_means = "how many files at most",
     .size = 20000,
     .size_least = 1,
@@ -77,8 +78,8 @@ static int hash_next(const char *path, const uint8_t *wanted, struct report *r)
 static int hash_files(tutti_bytes in, tutti_out *out)
 {
     const struct order *order = in.data;
-    const char *path = (const char *)(order + 1), *end = (const char *)in.data + in.size;
-    const char *found = NULL;
+    const char *path = (const char *)(order + 1), *found = NULL;
+    const char *end = (const char *)in.data + in.size;
     struct report report = { 0 };
     for (; path < end && !found; path += strlen(path) + 1)
         if (hash_next(path, order->wanted, &report))
@@ -156,14 +157,15 @@ static int hunt_serial(struct example *e, struct hunt *h)
 static void read_wanted(const struct example *e, const char *text, uint8_t *wanted)
 {
     uint64_t bytes;
-    if (strlen(text) == 2 * SHA256_SIZE && strspn(text, "0123456789abcdefABCDEF") == 64) {
+    size_t digits = strspn(text, "0123456789abcdefABCDEF");
+    if (digits == 2 * SHA256_SIZE && !text[digits]) {
         for (unsigned i = 0; i < SHA256_SIZE; i++)
             sscanf(text + 2 * i, "%2hhx", &wanted[i]);
         return;
     }
     int rc = hash_file(text, wanted, &bytes);
     if (rc < 0)
-        example_refuse(e, "\"%s\" is neither 64 hexadecimal digits nor a file to read: %s",
+        example_refuse(e, "\"%s\" is neither a hash of 64 digits nor a file to read: %s",
                        text, strerror(-rc));
 }
 
@@ -196,8 +198,9 @@ int main(int argc, char **argv)
     }
     write_hex(h.total.folded, hex);
     snprintf(what, sizeof what, "%llu files", (unsigned long long)h.total.files);
-    return example_close(&e, rc, what, "not found in %llu files of %llu bytes, %llu not "
-                         "readable, all hashes folded %s", (unsigned long long)h.total.files,
-                         (unsigned long long)h.total.bytes,
-                         (unsigned long long)(h.total.unreadable + h.walk.closed), hex);
+    return example_close(
+        &e, rc, what,
+        "not found in %llu files of %llu bytes, %llu not readable, all hashes folded %s",
+        (unsigned long long)h.total.files, (unsigned long long)h.total.bytes,
+        (unsigned long long)(h.total.unreadable + h.walk.closed), hex);
 }

@@ -1,8 +1,9 @@
 /* examples/mandelbrot.c - a picture of the Mandelbrot set, rows as slices.
  *
  * Rows differ a hundredfold in work: the slices are cut and shared out while it runs.
- * Each pixel is the mean of four samples, coloured by how fast they escape.  The answer is
- * the number of steps taken, which only needs + - * and so is the same on every machine. */
+ * Each pixel is the mean of four samples, coloured by how fast they escape.  The
+ * answer is the number of steps taken, which only needs + - * and so is the same on
+ * every machine. */
 #include "common/example.h"
 #include <math.h>
 #include <stdio.h>
@@ -48,8 +49,9 @@ static void add_colour(float rgb[3], double smooth)
         rgb[i] += a[i] + (b[i] - a[i]) * part;
 }
 
-/* Iterate z = z * z + c; returns the steps taken and adds the colour to rgb.  A z that
- * comes back to where it was goes round for ever: the same as having taken all steps. */
+/* Iterate z = z * z + c; returns the steps taken and adds the colour to rgb.  A z
+ * that comes back to where it was goes round for ever: the same as having taken all
+ * steps. */
 static unsigned sample(double cx, double cy, float rgb[3])
 {
     double x = 0, y = 0, xx = 0, yy = 0, old_x = 0, old_y = 0;
@@ -76,7 +78,8 @@ static unsigned sample(double cx, double cy, float rgb[3])
 static uint64_t paint_row(uint8_t *pixel, uint64_t row, uint64_t width, uint64_t height)
 {
     double step = high / (double)(2 * height);
-    double left = centre_x - (double)width * step, top = centre_y + (double)height * step;
+    double left = centre_x - (double)width * step;
+    double top = centre_y + (double)height * step;
     uint64_t steps = 0;
     for (uint64_t i = 0; i < width; i++, pixel += 3) {
         float rgb[3] = { 0 };
@@ -92,12 +95,12 @@ static uint64_t paint_row(uint8_t *pixel, uint64_t row, uint64_t width, uint64_t
 static int paint(const struct picture *in, tutti_none *out)
 {
     (void)out;
-    uint64_t from = in->part.from, count = in->part.count;
+    uint64_t from = in->part.from, count = in->part.count, width = in->width;
     tutti_ref mine = tutti_ref_slice(in->steps, from, count);
     uint8_t *pixels = tutti_ref_edit(&in->part);
     uint64_t *steps = tutti_ref_edit(&mine);
     for (uint64_t i = 0; i < count; i++)
-        steps[i] = paint_row(pixels + i * in->width * 3, from + i, in->width, in->height);
+        steps[i] = paint_row(pixels + i * width * 3, from + i, width, in->height);
     return 0;
 }
 

@@ -27,8 +27,8 @@ TUTTI_TASK_RANGE(multiply, "matmul.rows", struct product, tutti_none);
 
 enum { BLOCK_K = 64, BLOCK_J = 256 }; /* a block of b: 128 KiB, half of a usual L2 */
 
-/* c[j] += a row of a times columns j of b, for `high` rows of b and `wide` columns; four
- * rows of b at once, so that c is read and written a quarter as often. */
+/* c[j] += a row of a times columns j of b, for `high` rows of b and `wide` columns;
+ * four rows of b at once, so that c is read and written a quarter as often. */
 static void multiply_block(const double *restrict a, const double *restrict b,
                            double *restrict c, uint64_t n, uint64_t high, uint64_t wide)
 {
@@ -63,8 +63,8 @@ static int multiply(const struct product *in, tutti_none *out)
 {
     (void)out;
     tutti_ref mine = tutti_ref_slice(in->c, in->part.from, in->part.count);
-    multiply_rows(tutti_ref_view(&in->part), tutti_ref_view(&in->b), tutti_ref_edit(&mine),
-                  in->part.count, in->n);
+    multiply_rows(tutti_ref_view(&in->part), tutti_ref_view(&in->b),
+                  tutti_ref_edit(&mine), in->part.count, in->n);
     return 0;
 }
 

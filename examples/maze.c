@@ -1,10 +1,11 @@
 /* examples/maze.c - eight rivals look for the way through a big maze; the first wins.
  *
  * The maze is perfect: between two cells there is exactly one way that visits no cell
- * twice, so its length is the answer whoever wins.  Each rival has a map of its own to
- * write on: a row of one shared item with eight rows.  The plain loop asks one rival, the
- * first; the others are cancelled, or never start, once somebody has won. */
+ * twice, so its length is the answer whoever wins.  Each rival has a map of its own
+ * to write on: a row of one shared item with eight rows.  The plain loop asks one
+ * rival, the first; the others are cancelled, or never start, once somebody has won. */
 #include "common/example.h"
+#include "common/labyrinth.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <tutti/patterns.h>
@@ -12,7 +13,7 @@
 static const struct example_about about = {
     .name = "maze",
     .kind = "CPU",
-    .summary = "Eight rival solvers in one maze, from the north-west to the south-east.",
+    .summary = "Eight rival solvers in one maze, from north-west to south-east.",
     .size_means = "cells of a side",
     .size = 3000,
     .size_least = 2,
@@ -20,14 +21,13 @@ static const struct example_about about = {
     .draws = 1,
 };
 
-enum { NORTH, EAST, SOUTH, WEST }; /* a cell of the maze has bit d set if d is open */
-enum { FROM = 3, SEEN = 4, FAR_SIDE = 8, WAY = 16 }; /* a cell of a map: the direction
-                                                        back, and flags */
+enum { FAR_SIDE = 8 }; /* in a map: reached from the goal */
 enum rule { BREADTH, RIGHT_HAND, DEPTH_EAST, A_STAR, BOTH_ENDS, LEFT_HAND, DEPTH_WEST,
             DEAD_ENDS, RIVALS };
 static const char *const rival_name[RIVALS] = {
-    "breadth first", "right hand on the wall", "depth first, eastwards", "A*",
-    "from both ends", "left hand on the wall", "depth first, westwards", "dead ends filled",
+    "breadth first",  "right hand on the wall", "depth first, eastwards", "A*",
+    "from both ends", "left hand on the wall",  "depth first, westwards",
+    "dead ends filled",
 };
 
 struct rival {
@@ -56,9 +56,10 @@ static void swap(uint32_t **a, uint32_t **b)
     *b = old;
 }
 
-/* Breadth, depth and A* are one search that differs in what may wait: nothing, each step
- * (then a level at a time is looked at), or each step that leads away from the goal (in a
- * grid where each step is as long, those are exactly A*'s next better guess). */
+/* Breadth, depth and A* are one search that differs in what may wait: nothing, each
+ * step (then a level at a time is looked at), or each step that leads away from the
+ * goal (in a grid where each step is as long, those are exactly A*'s next better
+ * guess). */
 static int search(const struct job *j, enum rule rule)
 {
     uint32_t now = 0, later = 0, tick = 0, *todo = j->now, *next = j->later;
@@ -198,11 +199,12 @@ static int solve_by(enum rule rule, struct job *j, uint32_t side, struct way *ou
                                  : search(j, rule);
     free(j->now);
     free(j->later);
-    for (uint32_t cell = j->goal; rc >= 0; cell += (uint32_t)j->step[j->map[cell] & FROM]) {
+    for (uint32_t cell = j->goal; rc >= 0;) {
         j->map[cell] |= WAY;
         out->length++;
         if (!cell)
             break;
+        cell += (uint32_t)j->step[j->map[cell] & FROM];
     }
     return rc;
 }
@@ -215,77 +217,19 @@ static int solve(const struct rival *in, struct way *out)
     return solve_by(in->rule, &j, in->side, out);
 }
 
-/* Dig from the north-west, at random, back where there is no way on. */
-static int dig(uint8_t *maze, uint32_t side)
-{
-    uint32_t *trail = malloc((size_t)side * side * sizeof *trail), length = 0;
-    uint64_t seed = side;
-    if (!trail)
-        return -ENOMEM;
-    for (trail[length++] = 0; length;) {
-        uint32_t cell = trail[length - 1], x = cell % side, y = cell / side;
-        uint32_t there[4] = { cell - side, cell + 1, cell + side, cell - 1 };
-        unsigned inside[4] = { y > 0, x + 1 < side, y + 1 < side, x > 0 };
-        unsigned way[4], ways = 0;
-        for (unsigned d = 0; d < 4; d++)
-            if (inside[d] && !maze[there[d]])
-                way[ways++] = d;
-        if (!ways) {
-            length--;
-            continue;
-        }
-        unsigned d = way[(seed = example_random(seed)) % ways];
-        maze[cell] |= (uint8_t)(1u << d);
-        maze[there[d]] |= (uint8_t)(1u << ((d + 2) & 3));
-        trail[length++] = there[d];
-    }
-    free(trail);
-    return 0;
-}
-
-/* The colour of a cell that rivals went through as `map` says. */
-static const uint8_t *colour_of(unsigned map)
-{
-    static const uint8_t blank[3] = { 238, 236, 228 }, seen[3] = { 146, 178, 210 },
-                         way[3] = { 214, 48, 28 };
-    return map & WAY ? way : map & SEEN ? seen : blank;
-}
-
-/* One pixel a cell or, when that leaves room to see them, the walls between them too. */
-static int draw(const struct example *e, const uint8_t *maze, const uint8_t *map)
-{
-    static const uint8_t wall[3] = { 24, 26, 40 };
-    uint32_t side = (uint32_t)e->size, scale = side <= 600 ? 2 : 1;
-    uint32_t high = side * scale - (scale - 1);
-    uint8_t *pixels = e->picture ? malloc((size_t)high * high * 3) : NULL;
-    if (!pixels)
-        return e->picture ? -ENOMEM : 0;
-    for (uint32_t y = 0; y < high; y++)
-        for (uint32_t x = 0; x < high; x++) {
-            uint32_t cell = y / scale * side + x / scale, dx = x % scale, dy = y % scale;
-            int open = dx && dy ? 0 : dx ? maze[cell] >> EAST & 1
-                                 : dy    ? maze[cell] >> SOUTH & 1 : 1;
-            unsigned seen = map[cell] & map[open ? cell + dy * side + dx : cell];
-            memcpy(pixels + ((size_t)y * high + x) * 3, open ? colour_of(seen) : wall, 3);
-        }
-    int rc = example_draw(e, pixels, high, high);
-    free(pixels);
-    return rc;
-}
-
 static int maze_serial(struct example *e, struct way *out)
 {
     size_t cells = e->size * e->size;
     uint8_t *maze = calloc(cells, 1), *map = calloc(cells, 1);
     struct job j = { .maze = maze, .map = map };
-    int rc = maze && map ? dig(maze, (uint32_t)e->size) : -ENOMEM;
+    int rc = maze && map ? labyrinth_dig(maze, (uint32_t)e->size) : -ENOMEM;
     if (rc >= 0) {
         example_start(e);
         rc = solve_by(BREADTH, &j, (uint32_t)e->size, out);
         example_stop(e);
     }
     if (rc >= 0)
-        rc = draw(e, maze, map);
+        rc = labyrinth_draw(e, maze, map);
     free(maze);
     free(map);
     return rc;
@@ -299,7 +243,7 @@ static int maze_tasks(struct example *e, struct way *out, int *winner)
     TUTTI_SCOPE(s, e->executor, TUTTI_NEVER, 0);
     uint8_t *maze = tutti_share(&s, cells, 1, TUTTI_READ, &in[0].part);
     uint8_t *maps = tutti_share(&s, RIVALS, cells, TUTTI_WRITE, &in[0].maps);
-    if (maze && maps && (rc = dig(maze, (uint32_t)e->size)) >= 0) {
+    if (maze && maps && (rc = labyrinth_dig(maze, (uint32_t)e->size)) >= 0) {
         for (uint32_t r = 0; r < RIVALS; r++) {
             in[r] = in[0];
             in[r].rule = r;
@@ -308,7 +252,7 @@ static int maze_tasks(struct example *e, struct way *out, int *winner)
         rc = *winner = tutti_race(&s, &solve_task, in, RIVALS, out);
         example_stop(e);
         if (rc >= 0)
-            rc = draw(e, maze, maps + (size_t)rc * cells);
+            rc = labyrinth_draw(e, maze, maps + (size_t)rc * cells);
     }
     int closed = tutti_scope_close(&s);
     return rc < 0 ? rc : closed;

@@ -1,10 +1,10 @@
-/* examples/primes.c - how many primes there are, ad hoc: thousands of small tasks of uneven
- * size, each started on its own when its numbers come up, and each answer taken when it
- * is there.
+/* examples/primes.c - how many primes there are, ad hoc: thousands of small tasks of
+ * uneven size, each started on its own when its numbers come up, and each answer
+ * taken when it is there.
  *
- * Nothing is known beforehand but the next range, as in a program that serves requests.
- * A number costs as many divisions as there are primes up to its root, so the last ranges
- * cost many times the first even where they are as long. */
+ * Nothing is known beforehand but the next range, as in a program that serves
+ * requests.  A number costs as many divisions as there are primes up to its root, so
+ * the last ranges cost many times the first even where they are as long. */
 #include "common/example.h"
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,7 +13,7 @@
 static const struct example_about about = {
     .name = "primes",
     .kind = "CPU",
-    .summary = "Counts the primes below N by trial division, in ranges of uneven length.",
+    .summary = "Counts primes by trial division, in ranges of uneven length.",
     .size_means = "the numbers below this one",
     .size = 5000000,
     .size_least = 3,

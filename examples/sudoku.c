@@ -1,10 +1,10 @@
 /* examples/sudoku.c - hard sudokus, each raced by rival solvers.
  *
- * Every rival tries and takes back, but each chooses in its own way where to try next, and
- * on a hard puzzle one is through in a tenth of another's time; nobody knows beforehand
- * which.  So they race: the first to know wins and the others are cancelled.  A puzzle has
- * one solution, so the answer does not depend on who wins.  The plain loop has to pick one
- * rival and stay with it. */
+ * Every rival tries and takes back, but each chooses in its own way where to try
+ * next, and on a hard puzzle one is through in a tenth of another's time; nobody
+ * knows beforehand which.  So they race: the first to know wins and the others are
+ * cancelled.  A puzzle has one solution, so the answer does not depend on who
+ * wins.  The plain loop has to pick one rival and stay with it. */
 #include "common/example.h"
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,8 +13,8 @@
 static const struct example_about about = {
     .name = "sudoku",
     .kind = "CPU",
-    .summary = "Solves hard sudokus, each by rival solvers that race.  FILE has one of 81\n"
-               "digits a line, with a dot or 0 for an empty cell; # begins a comment.",
+    .summary = "Solves hard sudokus, each by rival solvers that race.  FILE has one a\n"
+               "line: 81 digits, a dot or 0 for an empty cell; # begins a comment.",
     .size_means = "how many puzzles; after the last of the file comes the first again",
     .size = 950,
     .size_least = 1,
@@ -108,8 +108,10 @@ static int fewest_places(const struct board *b, struct branch *out)
             if (has >> digit & 1)
                 continue;
             for (unsigned k = 0; k < 9; k++)
-                if (left[k] >> digit & 1)
-                    here[n++] = (struct branch){ (uint8_t)cell_of(unit, k), (uint8_t)digit };
+                if (left[k] >> digit & 1) {
+                    here[n].cell = (uint8_t)cell_of(unit, k);
+                    here[n++].digit = (uint8_t)digit;
+                }
             if (best < 0 || n < best) {
                 best = n;
                 memcpy(out, here, sizeof here);
@@ -243,7 +245,8 @@ int main(int argc, char **argv)
     struct solution *out = calloc(e.size, sizeof *out);
     if (!puzzle || !out)
         return example_close(&e, -ENOMEM, "", " ");
-    read_puzzles(&e, e.argument_count ? e.arguments[0] : EXAMPLES_DATA "/sudoku.txt", puzzle);
+    const char *path = e.argument_count ? e.arguments[0] : EXAMPLES_DATA "/sudoku.txt";
+    read_puzzles(&e, path, puzzle);
     int rc = 0;
     if (e.serial)
         solve_serial(&e, puzzle, out);

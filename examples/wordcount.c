@@ -1,9 +1,9 @@
-/* examples/wordcount.c - words, lines and numbers of thousands of text files: how many, the
- * most frequent, the longest, the smallest and the greatest.
+/* examples/wordcount.c - words, lines and numbers of thousands of text files: how
+ * many, the most frequent, the longest, the smallest and the greatest.
  *
- * A stream of batches of paths goes to tasks, each of which sends the counts of its batch
- * back as bytes for the caller to add up.  Sums, minima and maxima come out the same in
- * whatever order, so the stream may be unordered. */
+ * A stream of batches of paths goes to tasks, each of which sends the counts of its
+ * batch back as bytes for the caller to add up.  Sums, minima and maxima come out
+ * the same in whatever order, so the stream may be unordered. */
 #include "common/example.h"
 #include "common/walk.h"
 #include "common/words.h"
@@ -74,7 +74,8 @@ static void count_line(struct counts *c, uint64_t length)
         c->longest = length;
 }
 
-static void count_number(struct counts *c, int64_t least, int64_t most, uint64_t numbers)
+static void count_numbers(struct counts *c, int64_t least, int64_t most,
+                          uint64_t numbers)
 {
     if (numbers && (!c->numbers || least < c->least))
         c->least = least;
@@ -111,8 +112,7 @@ static size_t count_token(struct text *t, size_t at, struct counts *c, struct wo
     size_t length = at - from;
     if (is_letter((unsigned char)t->data[from])) {
         c->words++;
-        return words_add(w, t->data + from, length < WORD_MOST ? (uint32_t)length : WORD_MOST,
-                         1) ? 0 : at;
+        return words_add(w, t->data + from, length, 1) ? 0 : at;
     }
     if (!letters && length <= 18) {
         int64_t value = 0;
@@ -120,7 +120,7 @@ static size_t count_token(struct text *t, size_t at, struct counts *c, struct wo
             value = value * 10 + (t->data[i] - '0');
         if (from >= 2 && t->data[from - 1] == '-' && t->data[from - 2] == ' ')
             value = -value;
-        count_number(c, value, value, 1);
+        count_numbers(c, value, value, 1);
     }
     return at;
 }
@@ -147,7 +147,8 @@ static int count_text(struct text *t, struct counts *c, struct words *w)
 }
 
 /* A file that cannot be read is counted, not an error. */
-static int count_file(const char *path, struct text *t, struct counts *c, struct words *w)
+static int count_file(const char *path, struct text *t, struct counts *c,
+                      struct words *w)
 {
     int rc = read_text(path, t);
     if (rc == -ENOMEM)
@@ -212,7 +213,7 @@ static int take_counts(void *ctx, uint64_t i, int code, tutti_bytes result)
     all->not_text += c.not_text;
     all->unreadable += c.unreadable;
     all->words += c.words;
-    count_number(all, c.least, c.most, c.numbers);
+    count_numbers(all, c.least, c.most, c.numbers);
     if (c.lines) {
         count_line(all, c.shortest);
         count_line(all, c.longest);
@@ -264,8 +265,8 @@ int main(int argc, char **argv)
     snprintf(what, sizeof what, "%llu files", (unsigned long long)c->files);
     int status = example_close(
         &e, rc, what,
-        "%llu lines of %llu to %llu bytes, %llu words, %zu different, \"%.*s\" %llu times, "
-        "%llu numbers from %lld to %lld, %llu files no text, %llu not readable",
+        "%llu lines of %llu to %llu bytes, %llu words, %zu different, \"%.*s\" %llu "
+        "times, %llu numbers from %lld to %lld, %llu files no text, %llu not readable",
         (unsigned long long)c->lines, (unsigned long long)c->shortest,
         (unsigned long long)c->longest, (unsigned long long)c->words, t.words.used,
         most ? (int)most->length : 0, most ? t.words.texts + most->text : "",

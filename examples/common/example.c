@@ -46,7 +46,7 @@ static uint64_t read_size(const struct example *e, const char *text)
     return n;
 }
 
-/* Without a URL: the executor of a scope that names none, which is the process's own. */
+/* Without a URL: the executor of a scope that names none, the process's own. */
 static void open_executor(struct example *e, const char *url)
 {
     int rc;
@@ -68,9 +68,12 @@ void example_open(struct example *e, const struct example_about *about, int argc
                   char **argv)
 {
     static const struct option options[] = {
-        { "executor", required_argument, NULL, 'e' }, { "help", no_argument, NULL, 'h' },
-        { "json", no_argument, NULL, 'j' },           { "size", required_argument, NULL, 's' },
-        { "picture", required_argument, NULL, 'p' },  { NULL, 0, NULL, 0 },
+        { "executor", required_argument, NULL, 'e' },
+        { "help", no_argument, NULL, 'h' },
+        { "json", no_argument, NULL, 'j' },
+        { "picture", required_argument, NULL, 'p' },
+        { "size", required_argument, NULL, 's' },
+        { NULL, 0, NULL, 0 },
     };
     const char *url = NULL;
     *e = (struct example){ .about = about, .size = about->size };
@@ -152,9 +155,9 @@ static void print_result(const struct example *e, const char *what, const char *
 {
     unsigned workers = e->serial ? 1 : tutti_executor_workers(e->executor);
     if (!e->json) {
-        printf("%s: %s\n  %s, %.3f s on %s, %.3f s of CPU time\n", e->about->name, answer,
-               what, e->seconds, e->serial ? "serial" : tutti_executor_url(e->executor),
-               e->cpu_seconds);
+        printf("%s: %s\n  %s, %.3f s on %s, %.3f s of CPU time\n", e->about->name,
+               answer, what, e->seconds,
+               e->serial ? "serial" : tutti_executor_url(e->executor), e->cpu_seconds);
         if (!e->serial)
             printf("  %llu tasks started, %llu switches between them\n",
                    (unsigned long long)e->started, (unsigned long long)e->switches);
@@ -174,7 +177,8 @@ static void print_result(const struct example *e, const char *what, const char *
     print_quoted("picture", e->picture ? e->picture : "", "}\n");
 }
 
-int example_close(struct example *e, int code, const char *what, const char *format, ...)
+int example_close(struct example *e, int code, const char *what, const char *format,
+                  ...)
 {
     char answer[4096];
     va_list list;

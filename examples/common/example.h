@@ -1,6 +1,6 @@
-/* examples/common/example.h - what the examples share, so that each can be read for its
- * work alone: the command line, the clock around the work, the line that is printed, and
- * pictures.  Nothing in here computes anything.
+/* examples/common/example.h - what the examples share, so that each can be read for
+ * its work alone: the command line, the clock around the work, the line that is
+ * printed, and pictures.  Nothing in here computes anything.
  *
  *     int main(int argc, char **argv)
  *     {

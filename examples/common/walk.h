@@ -1,7 +1,7 @@
-/* examples/common/walk.h - the regular files of a directory tree, one after another, in
- * the order of their names, so that "the first 1000" are the same at every run.  Symbolic
- * links are not followed; directories that cannot be read are counted and passed over.
- * Tests: tests/examples_test.sh. */
+/* examples/common/walk.h - the regular files of a directory tree, one after another,
+ * in the order of their names, so that "the first 1000" are the same at every run.
+ * Symbolic links are not followed; directories that cannot be read are counted and
+ * passed over.  Tests: tests/examples_test.sh. */
 #ifndef EXAMPLES_WALK_H
 #define EXAMPLES_WALK_H
 #include <limits.h>

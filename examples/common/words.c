@@ -75,10 +75,10 @@ static int add(struct words *w, uint32_t hash, const char *text, uint32_t length
     return 0;
 }
 
-int words_add(struct words *w, const char *text, uint32_t length, uint64_t count)
+int words_add(struct words *w, const char *text, size_t length, uint64_t count)
 {
-    length = length < WORD_MOST ? length : WORD_MOST;
-    return add(w, hash_of(text, length), text, length, count);
+    uint32_t n = length < WORD_MOST ? (uint32_t)length : WORD_MOST;
+    return add(w, hash_of(text, n), text, n, count);
 }
 
 void words_free(struct words *w)
@@ -88,8 +88,8 @@ void words_free(struct words *w)
     memset(w, 0, sizeof *w);
 }
 
-/* A word as bytes: this, then its letters.  The hash goes along because the receiver, who
- * is one for many senders, would have to work it out again. */
+/* A word as bytes: this, then its letters.  The hash goes along because the
+ * receiver, who is one for many senders, would have to work it out again. */
 struct head {
     uint64_t count;
     uint32_t hash, length;

@@ -1,5 +1,5 @@
-/* examples/common/words.h - a count for each word: a hash table that can be written as flat
- * bytes, sent, and added to another.  Tests: tests/examples_test.sh. */
+/* examples/common/words.h - a count for each word: a hash table that can be written
+ * as flat bytes, sent, and added to another.  Tests: tests/examples_test.sh. */
 #ifndef EXAMPLES_WORDS_H
 #define EXAMPLES_WORDS_H
 #include <stddef.h>
@@ -19,7 +19,7 @@ struct words {
     size_t texts_used, texts_room;
 };
 /* Count a word `count` times more.  0 or -ENOMEM. */
-int words_add(struct words *w, const char *text, uint32_t length, uint64_t count);
+int words_add(struct words *w, const char *text, size_t length, uint64_t count);
 void words_free(struct words *w);
 /* All words as bytes into to[], which has words_size(w) of them. */
 size_t words_size(const struct words *w);
