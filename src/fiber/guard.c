@@ -6,7 +6,6 @@
 #include "base/atomic.h"
 #include "base/memory.h"
 #include <errno.h>
-#include <signal.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -17,12 +16,11 @@ enum { UNKNOWN, MARKS, MAPPINGS };
 /* Relaxed: every thread that looks for itself comes to the same answer. */
 static _Atomic int kind;
 
-/* Can the kernel read the page?  Asked by a call that would do nothing. */
-static bool readable(const void *page)
+/* Can the kernel write to the page?  Asked by a call that has no other effect. */
+static bool writable(void *page)
 {
     int kept = errno;
-    bool fault = syscall(SYS_rt_sigprocmask, SIG_BLOCK, page, NULL, 8) < 0
-                 && errno == EFAULT;
+    bool fault = syscall(SYS_uname, page) < 0 && errno == EFAULT;
     errno = kept;
     return !fault;
 }
@@ -33,8 +31,7 @@ static int kind_probe(size_t page)
     void *p = mmap(NULL, page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (p == MAP_FAILED)
         return UNKNOWN;
-    *(volatile sigset_t *)p = (sigset_t){ 0 };
-    bool works = !madvise(p, page, GUARD_INSTALL) && !readable(p);
+    bool works = !madvise(p, page, GUARD_INSTALL) && !writable(p);
     munmap(p, page);
     return works ? MARKS : MAPPINGS;
 }

@@ -3,6 +3,7 @@
  * SIGSEGV before, or lets it kill the process, as it would have.
  * Tests: tests/fiber_test.c. */
 #include "base/memory.h"
+#include "base/race.h"
 #include "fiber/inside.h"
 #include <errno.h>
 #include <pthread.h>
@@ -110,8 +111,10 @@ static void pass_on(int number, siginfo_t *info, void *context)
 static void overflow_handle(int number, siginfo_t *info, void *context)
 {
     int kept = errno;
+    race_own(); /* what the fiber that is stopped here could read */
     if (info->si_code > 0) /* by the processor, not by kill() */
         overflow_look(info, context);
+    race_disown();
     errno = kept;
     pass_on(number, info, context);
     errno = kept;
