@@ -5,9 +5,9 @@
 #   test-all.sh           all rows
 #   test-all.sh NAME...   those rows
 #
-# The last line is `N passed, N failed`, over all rows.  A row that does not build counts
-# as one failure.  The planted races and overflows that the sanitizers must report are
-# tests of these rows: tests/planted.
+# The last line is `N passed, N failed`, over all rows.  A row that does not build
+# counts as one failure.  The planted races and overflows that the sanitizers must report
+# are tests of these rows: tests/planted.
 cd "$(dirname "$0")/.." || exit 1
 
 # name, compiler, options of meson setup.  Clang leaves the sanitizer's symbols to the

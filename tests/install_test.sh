@@ -66,6 +66,15 @@ check "headers, library, pages, completion are there" there include/tutti.h \
 check "nothing is installed outside the prefix" \
     [ "$(ls "$root")" = "$(echo "${prefix#/}" | cut -d/ -f1)" ]
 
+# Without LD_LIBRARY_PATH: it must find the library beside itself.
+runs_command()
+{
+    "$root$prefix/bin/tutti" version && "$root$prefix/bin/tutti" tour --list
+}
+if [ -e "$build/cli/tutti" ]; then
+    check "the installed command runs where it is" runs_command
+fi
+
 # The first block of C in the text, and the lines of it that are code.
 sed -n '/^```c$/,/^```$/p' "$readme" | sed '/^```/d' >"$scratch/first.c"
 check "the first program of README.md builds against it" \

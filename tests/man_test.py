@@ -127,7 +127,7 @@ def check_command(tutti):
         options = options_of(output_of(tutti, command, '--help'))
         missing = unknown(options, page, completion)
         case(options and not missing,
-             f'tutti(1) and the completion know the options of tutti {command}', missing)
+             f'tutti(1) and the completion know the options of {command}', missing)
     case(unknown(['--planted'], page, completion) == ['--planted'] * 2,
          'an option that they lack is found')
     words = output_of('bash', '-c', COMPLETE, completer, tutti)
