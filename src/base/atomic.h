@@ -52,6 +52,14 @@
 /* Orders the compiler alone: for what a signal handler of this thread sees. */
 #define fence_signal() atomic_signal_fence(memory_order_seq_cst)
 
+/* A function whose insides no caller may learn: for what switches stacks, after which the
+ * address of a thread-local may be another. */
+#if defined(__clang__)
+#define closed_call __attribute__((noinline))
+#else
+#define closed_call __attribute__((noipa))
+#endif
+
 #define likely(x) __builtin_expect(!!(x), 1)
 #define unlikely(x) __builtin_expect(!!(x), 0)
 

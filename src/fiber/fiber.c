@@ -11,7 +11,7 @@ void __sanitizer_finish_switch_fiber(void *save, const void **bottom, size_t *si
 #endif
 #if FIBER_TSAN
 void __tsan_switch_to_fiber(void *fiber, unsigned flags);
-enum { TSAN_NO_SYNC = 1 };
+enum { TSAN_SYNC = 0 };
 #endif
 
 void fiber_begin(struct fiber *self, fiber_main *main)
@@ -30,9 +30,10 @@ __attribute__((no_sanitize_thread)) void fiber_switch(struct fiber *from,
     __sanitizer_start_switch_fiber(&from->asan, to->low, (size_t)(to->high - to->low));
 #endif
 #if FIBER_TSAN
-    /* No edge from `from` to `to`: with one, every two fibers that share a thread would
-     * look ordered, and races between them would stay hidden. */
-    __tsan_switch_to_fiber(to->tsan, TSAN_NO_SYNC);
+    /* With an edge from `from` to `to`: what belongs to a thread (its queues, its caches)
+     * passes from fiber to fiber of that thread without atomics.  So a race is reported
+     * between tasks on different workers, and not between tasks that take turns. */
+    __tsan_switch_to_fiber(to->tsan, TSAN_SYNC);
 #endif
     fiber_swap(from, to);
 #if FIBER_ASAN

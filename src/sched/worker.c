@@ -173,14 +173,19 @@ static void worker_settle(struct worker *w)
     }
 }
 
-static void switch_to(struct worker *w, struct context *from, struct context *to)
+/* An ended fiber may be taken from the pool by another worker, so it comes back from here
+ * on another thread.  Hence nothing that belongs to a thread is kept over the switch: the
+ * worker is read again, and the function is closed to inlining, lest the compiler keeps the
+ * address of a thread-local in the loop of fiber_main_task. */
+closed_call static void switch_to(struct worker *w, struct context *from,
+                                  struct context *to)
 {
     if (from == to)
         return;
     context_current = to;
     stat_add(&w->stats.switches);
     fiber_switch(&from->fiber, &to->fiber);
-    worker_settle(w); /* the same thread, so the same worker */
+    worker_settle(from->worker);
 }
 
 static void worker_park(struct context *c, uint64_t ticket, int64_t until)
@@ -219,34 +224,39 @@ static void worker_retire(struct worker *w, struct context *c)
     }
 }
 
-/* Life of a fiber: tasks one after the other, each a plain call. */
-void fiber_main_task(struct fiber *self)
+/* One task after the other, each a plain call on this stack, until something else must go
+ * on; back when there is a next task in c->task.  Closed to inlining: see switch_to. */
+closed_call static void fiber_turn(struct context *c)
 {
-    struct context *c = (struct context *)(void *)self;
-    worker_settle(c->worker);
-    for (;;) {
-        struct worker *w = c->worker;
+    struct worker *w = c->worker;
+    struct context *next = NULL;
+    do {
         task_run(c, c->task);
         struct runnable *r = worker_take(w);
         if (!r)
             r = worker_idle(w);
-        struct context *next = NULL;
+        struct task *t = (struct task *)(void *)r;
         if (!r->is_task) {
             next = context_of(r);
+        } else if (likely(stacks_of(w, t) == c->stacks)) {
+            c->task = t;
+            stat_add(&w->stats.started);
         } else {
-            struct task *t = (struct task *)(void *)r;
-            if (likely(stacks_of(w, t) == c->stacks)) {
-                c->task = t;
-                stat_add(&w->stats.started);
-                continue;
-            }
             next = context_for(w, t);
             if (!next)
                 next = worker_next(w);
         }
-        worker_retire(w, c);
-        switch_to(w, c, next); /* back when the next task is c->task */
-    }
+    } while (!next);
+    worker_retire(w, c);
+    switch_to(w, c, next);
+}
+
+void fiber_main_task(struct fiber *self)
+{
+    struct context *c = (struct context *)(void *)self;
+    worker_settle(c->worker);
+    for (;;)
+        fiber_turn(c);
 }
 
 /* --- the carrier ----------------------------------------------------------------- */
