@@ -201,9 +201,10 @@ static void write_words(FILE *f)
 {
     fputs(
         "<h2>What the columns mean</h2>\n<dl>\n"
-        "<dt>bound</dt><dd>What limits the serial run, measured: CPU if it kept at "
-        "least "
-        "0.9 of a CPU busy, I/O if at most 0.5, else mixed.</dd>\n"
+        "<dt>bound</dt><dd>What limits the serial run, measured: CPU if it wanted at "
+        "least 0.9 of a CPU, whether or not other work let it have that; I/O if at "
+        "most "
+        "0.5, else mixed.</dd>\n"
         "<dt>work</dt><dd>How much there was to do, the same on every executor.</dd>\n",
         f);
     for (int e = 0; e < EXECUTORS; e++)
