@@ -48,7 +48,7 @@ static const char tour[] =
     "  bound     CPUs that the serial run wanted, had or not: CPU from 0.9, I/O to\n"
     "            0.5, else mixed.\n"
     "  ad hoc    more than 64 tasks started per worker on threads; up to 64: parts.\n"
-    "  pool      loop takes over 5% more CPU time than serial: tasks are dear, hand out\n"
+    "  pool      loop takes over 5% more CPU time than serial: tasks cost, hand out\n"
     "            slices.  Within 5%, or the spread of rounds: submit each.  Less, or\n"
     "            over 20 us a task more: the tasks do other work, they are rivals.\n"
     "\n"
