@@ -68,8 +68,9 @@ static double of_cpus(const struct sample *s)
 }
 static double of_wanted(const struct sample *s)
 {
-    double cpus = of_cpus(s) * (1 + s->crowded);
-    return cpus > 1 && of_cpus(s) <= 1 ? 1 : cpus; /* one thread wants one at most */
+    double had = of_cpus(s), cpus = had * (1 + s->crowded);
+    double most = had > 1 ? had : 1; /* one thread wants one at most */
+    return cpus > most ? most : cpus;
 }
 static double of_crowded(const struct sample *s)
 {
