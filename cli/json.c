@@ -31,9 +31,10 @@ static json_t *cell_json(const struct cell *c)
     json_t *runs = json_array();
     for (int i = 0; i < c->count; i++)
         json_array_append_new(runs, json_real(c->runs[i].seconds));
-    return json_pack("{s:f, s:f, s:f, s:f, s:f, s:i, s:I, s:I, s:b, s:o}", "seconds",
-                     c->seconds, "low", c->low, "high", c->high, "ratio", c->ratio,
-                     "cpus_busy", c->cpus, "workers", (int)c->workers, "switches",
+    return json_pack("{s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:i, s:I, s:I, s:b, s:o}",
+                     "seconds", c->seconds, "low", c->low, "high", c->high, "ratio",
+                     c->ratio, "cpu_seconds", c->cpu, "cpus_busy", c->cpus,
+                     "cpus_wanted", c->wanted, "workers", (int)c->workers, "switches",
                      (json_int_t)c->switches, "started", (json_int_t)c->started,
                      "shaky", cell_shaky(c), "runs", runs);
 }
@@ -77,12 +78,13 @@ int json_write(FILE *f, const struct machine *machine, const struct matrix *m,
         json_array_append_new(rows, row_json(&m->rows[i]));
     for (int i = 0; i < FINDINGS; i++)
         json_array_append_new(findings, finding_json(&v->findings[i]));
-    json_t *all = json_pack(
-        "{s:i, s:s, s:o, s:i, s:s, s:o, s:o, s:b, s:i, s:i, s:o, s:o}", "format", 1,
-        "tutti", version, "machine", machine_json(machine), "rounds", m->rounds, "size",
-        m->size, "executors", kinds, "rows", rows, "every_answer_equal",
-        matrix_failures(m) == 0, "failures", matrix_failures(m), "differences",
-        matrix_differences(m), "questions", findings, "report", text(report));
+    json_t *all =
+        json_pack("{s:i, s:s, s:o, s:i, s:s, s:o, s:o, s:b, s:i, s:i, s:f, s:o, s:o}",
+                  "format", 1, "tutti", version, "machine", machine_json(machine),
+                  "rounds", m->rounds, "size", m->size, "executors", kinds, "rows",
+                  rows, "every_answer_equal", matrix_failures(m) == 0, "failures",
+                  matrix_failures(m), "differences", matrix_differences(m), "crowded",
+                  matrix_crowded(m), "questions", findings, "report", text(report));
     int rc = all ? json_dumpf(all, f, JSON_INDENT(2) | JSON_REAL_PRECISION(6)) : -1;
     fputc('\n', f);
     json_decref(all);

@@ -66,6 +66,20 @@ static double of_cpus(const struct sample *s)
 {
     return s->cpu_seconds / s->seconds;
 }
+static double of_wanted(const struct sample *s)
+{
+    double had = of_cpus(s), cpus = had * (1 + s->crowded);
+    double most = had > 1 ? had : 1; /* one thread wants one at most */
+    return cpus > most ? most : cpus;
+}
+static double of_crowded(const struct sample *s)
+{
+    return s->crowded / (1 + s->crowded);
+}
+static double of_cpu(const struct sample *s)
+{
+    return s->cpu_seconds;
+}
 static double of_switches(const struct sample *s)
 {
     return (double)s->switches;
@@ -83,6 +97,17 @@ static double cell_median(const struct cell *c, double (*of)(const struct sample
     return median_of(values, c->count);
 }
 
+/* The most of all runs, or with sign -1 the least. */
+static double cell_bound(const struct cell *c, double (*of)(const struct sample *),
+                         int sign)
+{
+    double bound = of(&c->runs[0]);
+    for (int i = 1; i < c->count; i++)
+        if (sign * of(&c->runs[i]) > sign * bound)
+            bound = of(&c->runs[i]);
+    return bound;
+}
+
 static void cell_finish(struct cell *c, double serial)
 {
     if (c->failure)
@@ -91,16 +116,15 @@ static void cell_finish(struct cell *c, double serial)
         return;
     c->seconds = cell_median(c, of_seconds);
     c->cpus = cell_median(c, of_cpus);
+    c->wanted = cell_median(c, of_wanted);
     c->switches = (uint64_t)cell_median(c, of_switches);
     c->started = (uint64_t)cell_median(c, of_started);
     c->workers = c->runs[0].workers;
-    c->low = c->high = c->seconds;
-    for (int i = 0; i < c->count; i++) {
-        if (c->runs[i].seconds < c->low)
-            c->low = c->runs[i].seconds;
-        if (c->runs[i].seconds > c->high)
-            c->high = c->runs[i].seconds;
-    }
+    c->cpu = cell_median(c, of_cpu);
+    c->low = cell_bound(c, of_seconds, -1);
+    c->high = cell_bound(c, of_seconds, 1);
+    c->cpu_low = cell_bound(c, of_cpu, -1);
+    c->cpu_high = cell_bound(c, of_cpu, 1);
     c->ratio = serial > 0 ? serial / c->seconds : 0;
 }
 
@@ -129,8 +153,8 @@ void row_finish(struct row *row)
 
 int row_bound(const struct row *row)
 {
-    double cpus = row->cells[SERIAL].cpus;
-    return cpus >= 0.9 ? BOUND_CPU : cpus <= 0.5 ? BOUND_IO : BOUND_MIXED;
+    double wanted = row->cells[SERIAL].wanted;
+    return wanted >= 0.9 ? BOUND_CPU : wanted <= 0.5 ? BOUND_IO : BOUND_MIXED;
 }
 
 bool cell_shaky(const struct cell *c)
@@ -152,6 +176,16 @@ int matrix_figures(const struct matrix *m)
     for (int i = 0; i < m->count; i++)
         count += row_complete(&m->rows[i]);
     return count;
+}
+
+double matrix_crowded(const struct matrix *m)
+{
+    double values[ROUNDS_MAX];
+    int count = 0;
+    for (int i = 0; i < m->count && i < ROUNDS_MAX; i++)
+        if (m->rows[i].cells[SERIAL].count)
+            values[count++] = cell_median(&m->rows[i].cells[SERIAL], of_crowded);
+    return median_of(values, count);
 }
 
 int matrix_failures(const struct matrix *m)

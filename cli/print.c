@@ -55,10 +55,6 @@ void print_head(const struct printer *p, const struct machine *machine,
             paint(p, BOLD), paint(p, PLAIN), facts);
     fprintf(p->out, "median of %d round%s, size %s; x: times as fast as serial\n",
             m->rounds, m->rounds == 1 ? "" : "s", m->size);
-    if (machine->load > 0.5 * machine->cpus)
-        fprintf(p->out,
-                "%sother work runs here (load %.1f): the figures will suffer%s\n",
-                paint(p, RED), machine->load, paint(p, PLAIN));
     fprintf(p->out, "\n%s%-17s%-7s%-17s%8s  %7s  %7s  %8s  %-9s%5s%s\n", paint(p, DIM),
             "", "", "", "", "", "", "threads,", "", "CPUs", paint(p, PLAIN));
     fprintf(p->out, "%s%-17s%-7s%-17s%8s  %7s  %7s  %8s  %-9s%5s %10s%s\n",
@@ -174,6 +170,12 @@ void print_end(const struct printer *p, const struct matrix *m, const struct ver
         for (int e = 0; e < EXECUTORS; e++)
             shaky |= cell_shaky(&m->rows[i].cells[e]);
     print_answers(p, m);
+    if (matrix_crowded(m) > MATRIX_CROWDED)
+        fprintf(
+            p->out,
+            "%sother work had the CPU for %.0f%% of the time that serial runs wanted "
+            "it: take all figures lightly%s\n",
+            paint(p, RED), 100 * matrix_crowded(m), paint(p, PLAIN));
     if (shaky)
         fprintf(p->out,
                 "~ rounds differed by more than %.0f%%: take that figure lightly\n",

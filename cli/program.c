@@ -117,6 +117,21 @@ static enum program_end attend(int pidfd, struct capture *out, struct capture *e
     }
 }
 
+/* How long a process that has ended, but is not reaped, waited for a CPU while it
+ * wanted one, by how long it had one; of its first thread.  0 where the kernel does not
+ * tell. */
+static double crowded_look(pid_t pid)
+{
+    char path[64];
+    unsigned long long had = 0, waited = 0;
+    snprintf(path, sizeof path, "/proc/%d/schedstat", (int)pid);
+    FILE *f = fopen(path, "re");
+    bool known = f && fscanf(f, "%llu %llu", &had, &waited) == 2 && had > 0;
+    if (f)
+        fclose(f);
+    return known ? (double)waited / (double)had : 0;
+}
+
 /* The parent's part once the child runs: attend it, end all of its group, reap it. */
 static void finish(pid_t pid, struct capture *out, struct capture *err, double limit,
                    program_tick *tick, void *arg, struct program_result *r)
@@ -126,6 +141,7 @@ static void finish(pid_t pid, struct capture *out, struct capture *err, double l
     r->code = errno;
     if (pidfd >= 0)
         r->end = attend(pidfd, out, err, seconds_now() + limit, tick, arg, &r->code);
+    r->crowded = crowded_look(pid);
     kill(-pid, SIGKILL); /* before reaping, while the number cannot be another's */
     while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
         ;

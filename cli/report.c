@@ -46,10 +46,12 @@ static void write_head(FILE *f, const struct machine *machine, const struct matr
     fprintf(
         f, ", %.1f GiB, load %.1f when it began; median of %d round%s, size %s</p>\n",
         machine->memory, machine->load, m->rounds, m->rounds == 1 ? "" : "s", m->size);
-    if (machine->load > 0.5 * machine->cpus)
-        fputs("<p class=\"word bad\">Other work ran here at the same time: the figures "
-              "suffered.</p>\n",
-              f);
+    if (matrix_crowded(m) > MATRIX_CROWDED)
+        fprintf(
+            f,
+            "<p class=\"word bad\">Other work had the CPU for %.0f%% of the time that "
+            "serial runs wanted it: take all figures lightly.</p>\n",
+            100 * matrix_crowded(m));
     if (!failures)
         fputs("<p class=\"word good\">Every answer equals the serial one.</p>\n", f);
     else
@@ -70,11 +72,13 @@ static void write_cell(FILE *f, const struct row *row, int e)
         return;
     }
     fprintf(f, " class=\"nowrap%s\">", row->best == e ? " best" : "");
+    const char *mark =
+        cell_shaky(c) ? " <span title=\"rounds far apart\">~</span>" : "";
+    text_seconds(c->seconds, time);
     if (e == SERIAL)
-        fprintf(f, "%s", text_seconds(c->seconds, time));
+        fprintf(f, "%s%s</td>", time, mark);
     else
-        fprintf(f, "%.1fx<small>%s</small>", c->ratio, text_seconds(c->seconds, time));
-    fputs(cell_shaky(c) ? "<small>rounds far apart</small></td>" : "</td>", f);
+        fprintf(f, "%.1fx%s<small>%s</small></td>", c->ratio, mark, time);
 }
 
 static void write_row(FILE *f, const struct row *row)
@@ -116,7 +120,11 @@ static void write_matrix(FILE *f, const struct matrix *m)
           f);
     for (int i = 0; i < m->count; i++)
         write_row(f, &m->rows[i]);
-    fputs("</tbody></table>\n", f);
+    fprintf(
+        f,
+        "</tbody></table>\n<p><small>~ the rounds of this figure lay more than %.0f%% "
+        "apart: take it lightly.</small></p>\n",
+        100 * MATRIX_SPREAD);
     for (int i = 0; i < m->count; i++)
         for (int e = 0; e < EXECUTORS; e++)
             if (m->rows[i].cells[e].failure) {
@@ -201,9 +209,10 @@ static void write_words(FILE *f)
 {
     fputs(
         "<h2>What the columns mean</h2>\n<dl>\n"
-        "<dt>bound</dt><dd>What limits the serial run, measured: CPU if it kept at "
-        "least "
-        "0.9 of a CPU busy, I/O if at most 0.5, else mixed.</dd>\n"
+        "<dt>bound</dt><dd>What limits the serial run, measured: CPU if it wanted at "
+        "least 0.9 of a CPU, whether or not other work let it have that; I/O if at "
+        "most "
+        "0.5, else mixed.</dd>\n"
         "<dt>work</dt><dd>How much there was to do, the same on every executor.</dd>\n",
         f);
     for (int e = 0; e < EXECUTORS; e++)

@@ -151,10 +151,12 @@ static void run_once(struct tour *t, struct row *row, int e, char *picture)
         t->interrupted = result.code;
     } else {
         error = complaint(&result, t->options->limit);
-        if (!error && sample_parse(result.out, result.out_size, &spoken, &error) == 0)
+        if (!error && sample_parse(result.out, result.out_size, &spoken, &error) == 0) {
+            spoken.sample.crowded = result.crowded;
             judge(row, cell, &spoken, !row->answer);
-        else
+        } else {
             cell->failure = error ? error : strdup("no memory to read its answer");
+        }
     }
     spoken_free(&spoken);
     program_result_free(&result);

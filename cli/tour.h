@@ -54,6 +54,8 @@ char *catalog_out(void);
 
 struct sample { /* one run of one program */
     double seconds, cpu_seconds;
+    double crowded; /* seconds that its first thread waited for a CPU that others had,
+                     * for each second that it had one; measured by program_run */
     unsigned workers;
     uint64_t switches, started;
 };
@@ -72,6 +74,7 @@ struct program_result {
     int code;
     char *out, *err; /* stdout; the last of stderr */
     size_t out_size, err_size;
+    double crowded; /* as in struct sample */
 };
 typedef void program_tick(void *arg);
 /* Signals that end a tour are held back from here on, and seen by program_run. */
@@ -97,12 +100,14 @@ void spoken_free(struct spoken *s);
 struct cell {
     struct sample *runs;
     int count;
-    char *failure;              /* a sentence, or NULL */
-    bool differed;              /* ... and it is that the answer was another one */
-    double seconds, low, high;  /* median, least and most */
-    double ratio;               /* serial median by this one; 0: unknown */
-    double cpus;                /* median of CPU time by time: CPUs kept busy */
-    uint64_t switches, started; /* medians */
+    char *failure;                 /* a sentence, or NULL */
+    bool differed;                 /* ... and it is that the answer was another one */
+    double seconds, low, high;     /* median, least and most */
+    double ratio;                  /* serial median by this one; 0: unknown */
+    double cpus;                   /* median of CPU time by time: CPUs kept busy */
+    double cpu, cpu_low, cpu_high; /* CPU seconds: median, least and most */
+    double wanted;                 /* the same and what it wanted but others had */
+    uint64_t switches, started;    /* medians */
     unsigned workers;
 };
 struct row {
@@ -123,18 +128,23 @@ enum { BOUND_CPU, BOUND_MIXED, BOUND_IO };
 #define MATRIX_NEAR 1.05
 /* A cell whose runs lie further apart than this share of the median is marked. */
 #define MATRIX_SPREAD 0.20
+/* When serial runs wait for a CPU for more than this part of the time, say so. */
+#define MATRIX_CROWDED 0.10
 
 bool matrix_init(struct matrix *m, const bool *wanted, int rounds, const char *size);
 void matrix_free(struct matrix *m);
 /* Figures of a row whose runs are all there. */
 void row_finish(struct row *row);
-/* What the serial run did, measured: 0.9 CPUs busy or more, 0.5 or less, between. */
+/* What the serial run did, measured: 0.9 CPUs wanted or more, 0.5 or less, between.
+ * Wanted, since a CPU-bound program on a crowded machine has only part of a CPU. */
 int row_bound(const struct row *row);
 /* Whether the runs of a cell lay so far apart that the figure says little. */
 bool cell_shaky(const struct cell *cell);
 /* Whether all executors gave figures, and of how many rows they did. */
 bool row_complete(const struct row *row);
 int matrix_figures(const struct matrix *m);
+/* Which part of the time serial runs waited for a CPU that others had; the median. */
+double matrix_crowded(const struct matrix *m);
 /* How many cells failed. */
 int matrix_failures(const struct matrix *m);
 /* How many of these gave another answer than the serial run. */

@@ -2,13 +2,15 @@
  * the effect of an interpreter lock, answered from the matrix alone.
  *
  * The rules, which every answer prints beside itself:
- * - CPU or I/O?  CPUs that the serial run kept busy: 0.9 and more is CPU-bound, 0.5 and
+ * - CPU or I/O?  CPUs that the serial run wanted: 0.9 and more is CPU-bound, 0.5 and
  *   less I/O-bound, between is mixed.  Advice per kind: the executor with the best
  *   median ratio; of two within 5% the plainer.
  * - ad hoc or one complex task?  Tasks started on threads://, per worker: up to 64 is
  *   one task cut in parts, more are many tasks of their own.
- * - pool or executor?  What starting tasks cost: loop:// against serial, one thread
- *   each.  Within 5%: submit each; slower: hand slices to a pool; faster: rivals.
+ * - pool or executor?  CPU time of loop:// against serial, one thread each, so
+ *   that other work on the machine does not count.  Within 5%, or within the spread of
+ * their rounds: submit each.  Slower: hand slices to a pool.  Faster, or slower by more
+ * than starting a task can cost: the tasks do other work than serial, they are rivals.
  * - the lock: threads:// against the same with the lock, per kind.
  * Tests: tests/cli_test.sh. */
 #include "tour.h"
@@ -90,7 +92,7 @@ static void cpu_or_io(struct finding *f, const struct matrix *m)
         int n = rows_of(m, bound), e = advised(m, bound);
         double low = 1e9, high = 0;
         for (int i = 0; i < m->count; i++) {
-            double cpus = m->rows[i].cells[SERIAL].cpus;
+            double cpus = m->rows[i].cells[SERIAL].wanted;
             if (!counts(&m->rows[i], bound))
                 continue;
             low = cpus < low ? cpus : low;
@@ -101,7 +103,7 @@ static void cpu_or_io(struct finding *f, const struct matrix *m)
                  high);
         if (n)
             say(f,
-                "%s: %d of %d (alone: %s CPUs busy) -> %s, %.1fx; "
+                "%s: %d of %d (alone: %s CPUs wanted) -> %s, %.1fx; "
                 "loop %.1fx, threads %.1fx",
                 bound_name[bound], n, all, range, executors[e].key,
                 over_rows(m, bound, e, ratio_of), over_rows(m, bound, LOOP, ratio_of),
@@ -130,8 +132,7 @@ static char *names_of(const struct matrix *m, bool parts)
         fprintf(f, "%s%s (%s", comma, row->program->name,
                 text_count(c->started, count));
         if (c->started)
-            fprintf(f, " of %s",
-                    text_seconds(c->cpus * c->seconds / (double)c->started, mean));
+            fprintf(f, " of %s", text_seconds(c->cpu / (double)c->started, mean));
         fputs(")", f);
         comma = ", ";
     }
@@ -152,35 +153,55 @@ static void ad_hoc_or_one(struct finding *f, const struct matrix *m)
     }
 }
 
+enum { SLICES, SUBMIT, RIVALS };
+/* Starting a task costs less than this on any machine; beyond, they do other work. */
+#define TASK_PRICE_MOST 20e-6
+
+/* What the difference in CPU time between loop:// and serial says about the tasks of a
+ * row. */
+static int tasks_are(const struct row *row, double *price)
+{
+    const struct cell *s = &row->cells[SERIAL], *l = &row->cells[LOOP];
+    bool near = l->cpu <= s->cpu * MATRIX_NEAR && l->cpu * MATRIX_NEAR >= s->cpu;
+    bool within = l->cpu_low <= s->cpu_high && s->cpu_low <= l->cpu_high;
+    *price = l->started ? (l->cpu - s->cpu) / (double)l->started : 0;
+    if (near || within)
+        return SUBMIT;
+    return *price > 0 && *price <= TASK_PRICE_MOST ? SLICES : RIVALS;
+}
+
+/* "maze (-12.1%, 5 ms a task), ..." of the rows of that kind; allocated. */
+static char *tasks_of(const struct matrix *m, int kind)
+{
+    char *text = NULL, words[16];
+    size_t size;
+    double price;
+    FILE *f = open_memstream(&text, &size);
+    const char *comma = "";
+    for (int i = 0; f && i < m->count; i++) {
+        const struct row *row = &m->rows[i];
+        if (!counts(row, -1) || tasks_are(row, &price) != kind)
+            continue;
+        double cpu = row->cells[SERIAL].cpu;
+        double more = cpu > 0 ? row->cells[LOOP].cpu / cpu - 1 : 0;
+        fprintf(f, "%s%s (%+.1f%%", comma, row->program->name, 100 * more);
+        if (price > 0 && kind != SUBMIT)
+            fprintf(f, ", %s a task", text_seconds(price, words));
+        fputs(")", f);
+        comma = ", ";
+    }
+    if (f)
+        fclose(f);
+    return text;
+}
+
 static void pool_or_executor(struct finding *f, const struct matrix *m)
 {
     static const char *const words[] = { "pool, in slices (for, map, reduce)",
                                          "executor, a future each (submit, go)",
-                                         "executor, rivals (race: first one wins)" };
-    for (int kind = 2; kind >= 0; kind--) {
-        char *text = NULL, price[16];
-        size_t size;
-        FILE *out = open_memstream(&text, &size);
-        const char *comma = "";
-        for (int i = 0; out && i < m->count; i++) {
-            const struct row *row = &m->rows[i];
-            const struct cell *s = &row->cells[SERIAL], *l = &row->cells[LOOP];
-            if (!counts(row, -1))
-                continue;
-            int is = l->ratio > MATRIX_NEAR ? 2 : l->ratio * MATRIX_NEAR < 1 ? 0 : 1;
-            if (is != kind)
-                continue;
-            fprintf(out, "%s%s (%+.1f%%", comma, row->program->name,
-                    100 * (l->seconds / s->seconds - 1));
-            if (l->started && kind == 0)
-                fprintf(out, ", %s a task",
-                        text_seconds((l->seconds - s->seconds) / (double)l->started,
-                                     price));
-            fputs(")", out);
-            comma = ", ";
-        }
-        if (out)
-            fclose(out);
+                                         "executor, rivals (race, best of)" };
+    for (int kind = RIVALS; kind >= SLICES; kind--) {
+        char *text = tasks_of(m, kind);
         if (text && *text)
             say(f, "%s: %s", words[kind], text);
         free(text);
@@ -214,9 +235,9 @@ void verdict_reach(struct verdict *v, const struct matrix *m)
     } questions[FINDINGS] = {
         { { "cpu_or_io",
             "CPU or I/O?",
-            "CPUs busy in the serial run: 0.9 and more is CPU-bound, 0.5 and less "
-            "I/O-bound; then the executor with the best median ratio, of two within "
-            "5% the plainer",
+            "CPUs that the serial run wanted, had or not: 0.9 and more is CPU-bound, "
+            "0.5 and less I/O-bound; then the executor with the best median ratio, of "
+            "two within 5% the plainer",
             { NULL } },
           cpu_or_io },
         { { "ad_hoc_or_one",
@@ -226,9 +247,12 @@ void verdict_reach(struct verdict *v, const struct matrix *m)
           ad_hoc_or_one },
         { { "pool_or_executor",
             "pool or executor?",
-            "time of loop against serial, one thread each, so the difference is the "
-            "price of tasks: within 5% submit each, slower hand out slices, faster "
-            "they are rivals",
+            "CPU time of loop against serial, one thread each, so the difference is "
+            "the "
+            "price of tasks: within 5%, or within the spread of rounds, submit each; "
+            "more, hand out slices; less, or more than a start can cost (20 us a "
+            "task): "
+            "the tasks do other work than serial, they are rivals",
             { NULL } },
           pool_or_executor },
         { { "lock",
