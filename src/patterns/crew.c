@@ -19,24 +19,21 @@ static int crew_take(struct crew *c, uint64_t step, uint64_t *a, uint64_t *b)
     return 1;
 }
 
-/* The next step of a hand whose last slice took ns: towards PACE_AIM, but so that each
- * worker has a few more to take and all end at about the same time. */
-static uint64_t crew_step(const struct crew *c, uint64_t step, uint64_t cost)
+/* `step` bounded so that each worker has a few more to take, and all end at about the same
+ * time. */
+static uint64_t crew_fair(const struct crew *c, uint64_t step)
 {
-    if (c->grain)
-        return 1;
-    uint64_t aim = pace_items(cost, PACE_AIM) / c->unit, fair = crew_left(c) / c->workers / 4;
-    aim = step < aim / 8 ? step * 8 : aim;
-    aim = aim < fair ? aim : fair;
-    return aim ? aim : 1;
+    uint64_t fair = crew_left(c) / c->workers / 4;
+    step = step < fair ? step : fair;
+    return step && !c->grain ? step : 1;
 }
 
 static int crew_start(struct crew *c);
 
 static int crew_work(struct crew *c, void *seat)
 {
-    uint64_t a, b, spent = 0, done = 0, cost = c->cost;
-    uint64_t step = cost ? crew_step(c, UINT32_MAX, cost) : 1;
+    uint64_t a, b, spent = 0, done = 0;
+    uint64_t step = c->cost ? crew_fair(c, pace_items(c->cost, PACE_AIM) / c->unit) : 1;
     tutti_time last = tutti_now();
     int rc;
     while ((rc = tutti_check()) == 0 && crew_take(c, step, &a, &b)) {
@@ -48,8 +45,7 @@ static int crew_work(struct crew *c, void *seat)
         last = now;
         spent += took;
         done += b - a;
-        cost = pace_cost(took, b - a);
-        step = crew_step(c, step, cost);
+        step = crew_fair(c, pace_next(step, took));
     }
     tutti_counter_add(&c->spent, (int64_t)spent);
     tutti_counter_add(&c->done, (int64_t)done);
@@ -90,9 +86,9 @@ int crew_run(struct crew *c, tutti_executor *ex, void (*set)(void *arg, tutti_sc
     if (set)
         set(c->arg, &inner);
     c->workers = tutti_executor_workers(ex);
-    /* The counter is signed and may run past the end: measured slices of a range near 2^64
-     * are cut in coarser units. */
-    c->unit = c->grain ? c->grain : (items >> 61) + 1;
+    /* Hands that find nothing left have pushed the counter past the end: measured slices of
+     * a vast range are cut in coarser units, so that it cannot come round. */
+    c->unit = c->grain ? c->grain : (items >> 48) + 1;
     c->units = items / c->unit + (items % c->unit != 0);
     int rc = 0;
     for (unsigned i = 0; rc == 0 && i < c->workers && i < c->units; i++)

@@ -2,7 +2,8 @@
  *
  * Unlike tutti_for it runs no first items in the caller before the cost is known: a map is
  * often over things to wait for, and one that waits alone delays all others.  When an
- * earlier call has shown that the whole is small, it stays in the caller.
+ * earlier call has shown that the whole is small and waits for nothing, it stays in the
+ * caller.
  * Tests: tests/patterns_test.c. */
 #include "patterns/crew.h"
 #include "patterns/typed.h"
@@ -46,6 +47,25 @@ static int map_check(const tutti_task *t, const void *in, void *out, size_t n)
     return 0;
 }
 
+/* How often tasks of ex have parked so far. */
+static uint64_t map_parked(const tutti_executor *ex)
+{
+    tutti_executor_stats now = { .size = sizeof now };
+    return tutti_executor_stat(ex, &now) == 0 ? now.parked : 0;
+}
+
+/* By a crew; its cost is kept.  Parks are counted for the whole executor, so those of
+ * others may be taken for ours, which only means that the next call starts tasks, too.
+ * The caller itself parks once. */
+static int map_crew(struct map *m, struct crew *c, tutti_executor *ex)
+{
+    uint64_t before = map_parked(ex);
+    int rc = crew_run(c, ex, map_set);
+    pace_keep(m->typed.task, m->typed.task->in_size,
+              map_parked(ex) - before > 1 ? UINT64_MAX : c->cost);
+    return rc;
+}
+
 int tutti_map(tutti_scope *s, const tutti_task *t, const void *in, void *out, size_t n,
               int *codes)
 {
@@ -62,8 +82,9 @@ int tutti_map(tutti_scope *s, const tutti_task *t, const void *in, void *out, si
                       .cost = pace_kept(t, t->in_size) };
     if (m.typed.here && (n == 1 || c.cost))
         rc = pace_first(map_do, &m, NULL, &c.from, n, &c.cost);
-    if (rc == 0 && c.from < n)
-        rc = crew_run(&c, ex, map_set);
-    pace_keep(t, t->in_size, c.cost);
+    if (c.from == n)
+        pace_keep(t, t->in_size, c.cost);
+    else if (rc == 0)
+        rc = map_crew(&m, &c, ex);
     return rc == 0 && codes ? map_failures(codes, n) : rc;
 }

@@ -19,12 +19,13 @@ int pace_is_small(uint64_t cost, uint64_t items)
     return items < pace_items(cost, PACE_SMALL);
 }
 
-/* The next slice: towards PACE_AIM, but not more than eight times the last, which may
- * have been cheap by chance. */
-static uint64_t pace_next(uint64_t step, uint64_t cost)
+uint64_t pace_next(uint64_t step, uint64_t ns)
 {
-    uint64_t aim = pace_items(cost, PACE_AIM);
-    return step < aim / 8 ? step * 8 : aim;
+    if (ns < PACE_AIM / 8)
+        return step > UINT64_MAX / 8 ? UINT64_MAX : step * 8;
+    uint64_t next = step > UINT64_MAX / PACE_AIM ? step / ns * PACE_AIM
+                                                 : step * PACE_AIM / ns;
+    return next ? next : 1;
 }
 
 int pace_first(pace_fn *fn, void *arg, void *seat, uint64_t *from, uint64_t to,
@@ -43,12 +44,13 @@ int pace_first(pace_fn *fn, void *arg, void *seat, uint64_t *from, uint64_t to,
             return rc;
         *from += n;
         tutti_time now = tutti_now();
-        *cost = pace_cost((uint64_t)(now - last), n);
-        int known = now - last >= PACE_SLICE || now - begin >= 2 * PACE_SLICE;
+        uint64_t took = (uint64_t)(now - last);
+        *cost = pace_cost(took, n);
+        int known = took >= PACE_SLICE || now - begin >= 2 * PACE_SLICE;
         last = now;
         if (known && !pace_is_small(*cost, to - *from))
             return 0;
-        step = pace_next(step, *cost);
+        step = pace_next(step, took);
     }
     return 0;
 }

@@ -19,6 +19,9 @@ typedef int pace_fn(void *arg, void *seat, uint64_t a, uint64_t b);
 uint64_t pace_cost(uint64_t ns, uint64_t items);
 /* How many items of that cost take ns; at least 1. */
 uint64_t pace_items(uint64_t cost, uint64_t ns);
+/* The size of the next slice after one of `step` that took ns: towards PACE_AIM, but not
+ * more than eight times the last, which may have been cheap by chance. */
+uint64_t pace_next(uint64_t step, uint64_t ns);
 /* Will `items` of that cost take less than PACE_SMALL? */
 int pace_is_small(uint64_t cost, uint64_t items);
 
