@@ -42,10 +42,15 @@ void worker_rouse(struct worker *w)
         stat_add(&worker_current->stats.wakes);
 }
 
+static void queue_push(struct worker *w, struct runnable *r)
+{
+    fifo_push(r->is_task ? &w->bound : &w->ready, r);
+}
+
 void worker_push(struct worker *w, struct runnable *r)
 {
     if (worker_current == w)
-        fifo_push(&w->ready, r);
+        queue_push(w, r);
     else
         inbox_push(w, r);
 }
@@ -64,7 +69,7 @@ static void worker_drain(struct worker *w)
     }
     while (oldest) {
         struct runnable *next = oldest->next;
-        fifo_push(&w->ready, oldest);
+        queue_push(w, oldest);
         oldest = next;
     }
 }
@@ -95,26 +100,34 @@ void worker_fire(struct worker *w)
 
 /* --- what is next ------------------------------------------------------------ */
 
+/* A task to begin: one of a loop, one started here, one from outside. */
+static struct runnable *worker_take_task(struct worker *w)
+{
+    struct runnable *r = fifo_pop(&w->bound);
+    if (r)
+        return r;
+    struct task *t = deque_pop(&w->deque);
+    if (!t)
+        t = pool_injected(w->pool);
+    return t ? &t->run : NULL;
+}
+
+/* What was begun goes on before anything new begins: it may be about to cancel the rest, and
+ * fewer stacks are in use at once.  But now and then it is the other way round, so that two
+ * who yield to each other keep nobody from beginning. */
 struct runnable *worker_take(struct worker *w)
 {
-    struct task *t = NULL;
+    struct runnable *r = NULL;
     w->tick++;
     worker_drain(w);
     worker_fire(w);
     if (unlikely(w->tick % FAIR_EVERY == 0)) {
-        t = pool_injected(w->pool);
-        if (!t)
-            t = deque_pop(&w->deque);
-        if (t)
-            return &t->run;
+        struct task *t = w->tick % (FAIR_EVERY * 4) == 0 ? pool_injected(w->pool) : NULL;
+        r = t ? &t->run : worker_take_task(w);
     }
-    struct runnable *r = fifo_pop(&w->ready);
-    if (r)
-        return r;
-    t = deque_pop(&w->deque);
-    if (!t)
-        t = pool_injected(w->pool);
-    return t ? &t->run : NULL;
+    if (!r)
+        r = fifo_pop(&w->ready);
+    return r ? r : worker_take_task(w);
 }
 
 static struct fiber_pool *stacks_of(struct worker *w, const struct task *t)
@@ -310,6 +323,7 @@ struct worker *worker_attach(struct pool *p, unsigned index)
     w->pool = p;
     w->root = root;
     fifo_init(&w->ready);
+    fifo_init(&w->bound);
     w->spare = NULL;
     w->spares = w->tick = 0;
     w->leaving = NULL;

@@ -55,7 +55,8 @@ enum { WORKER_SPARES = 64 };
 struct worker {
     struct pool *pool;
     struct context *root;    /* the thread's own stack */
-    struct fifo ready;       /* contexts to go on with, and tasks bound to this worker */
+    struct fifo ready;       /* contexts to go on with */
+    struct fifo bound;       /* tasks of loops: they may begin on this worker only */
     struct fiber *spare;     /* ended fibers, last in first out */
     unsigned spares;
     struct context *leaving; /* ended, of another pool: given back after the switch */
