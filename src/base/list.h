@@ -5,6 +5,7 @@
 #define BASE_LIST_H
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 struct list {
     struct list *next, *prev;
@@ -12,7 +13,7 @@ struct list {
 
 /* The structure that holds the link p as its member. */
 #define list_entry(p, type, member) \
-    ((type *)(void *)((char *)(p) - offsetof(type, member)))
+    ((type *)(uintptr_t)((uintptr_t)(p) - offsetof(type, member)))
 
 static inline void list_init(struct list *head)
 {

@@ -26,6 +26,23 @@ void scope_unlock(struct scope *s)
         records_settle(s);
 }
 
+/* What struct scope says it holds, in debug builds; by the opener, under the latch. */
+static void scope_verify(const struct scope *s)
+{
+    assert(s->state == SCOPE_OPEN && s->opener && s->thread);
+    assert(!s->watched || s->local == 0);
+    assert(s->shield == (s->flags & TUTTI_SHIELD ? s : s->outer ? s->outer->shield : NULL));
+    assert(!load_relaxed(&s->linked) || s->outer); /* the latch, here and below */
+    for (const struct list *l = s->members.next; l != &s->members; l = l->next) {
+        assert(l->next->prev == l);
+        assert(list_entry(l, const struct context, member_link)->home == s);
+    }
+    for (const struct list *l = s->children.next; l != &s->children; l = l->next) {
+        assert(list_entry(l, const struct scope, child_link)->outer == s);
+        assert(load_relaxed(&list_entry(l, const struct scope, child_link)->linked));
+    }
+}
+
 struct scope_more *scope_more(struct scope *s)
 {
     if (!s->more) {
@@ -77,6 +94,7 @@ static void scope_init(struct scope *s, struct context *c, struct tutti_executor
     list_init(&s->done);
     list_init(&s->given);
     s->state = SCOPE_OPEN;
+    scope_verify(s);
 }
 
 void tutti_scope_open(tutti_scope *public, tutti_executor *ex, tutti_time deadline,
@@ -414,6 +432,10 @@ int tutti_scope_close(tutti_scope *public)
     alarm_clear(s);
     records_close(s);
     scope_end_owned(s);
+    scope_lock(s);
+    scope_verify(s);
+    assert(list_empty(&s->members) && list_empty(&s->children) && scope_live(s) == 0);
+    scope_unlock(s);
     scope_unlink(s);
     rc = scope_result(s);
     struct tutti_executor *ex = s->ex;

@@ -1,6 +1,15 @@
 /* sched/deque.c - see deque.h. */
 #include "sched/deque.h"
 #include "core/task.h"
+#include <assert.h>
+
+/* What struct deque says it holds, as the owner sees it, in debug builds. */
+static void deque_verify(const struct deque *d)
+{
+    uint32_t tail = load_relaxed(&d->tail); /* the owner's own */
+    assert(tail - load_relaxed(&d->head) <= DEQUE_SLOTS); /* head only comes closer */
+    (void)tail;
+}
 
 bool deque_push(struct deque *d, struct task *t)
 {
@@ -10,6 +19,7 @@ bool deque_push(struct deque *d, struct task *t)
         return false;
     store_relaxed(&d->slot[tail % DEQUE_SLOTS], t); /* published by tail */
     store_release(&d->tail, tail + 1); /* pairs with the load of tail in deque_steal */
+    deque_verify(d);
     return true;
 }
 

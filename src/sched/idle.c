@@ -8,6 +8,7 @@
 #include "base/fence.h"
 #include "sched/gil.h"
 #include "sched/worker.h"
+#include <assert.h>
 
 enum { SEARCH_ROUNDS = 200 };
 
@@ -110,6 +111,7 @@ static bool worker_sleep(struct worker *w, bool searching)
 {
     bool polls = w->poller && poller_busy(w->poller);
     store_seqcst(&w->sleeping, polls ? ASLEEP_POLLER : ASLEEP_FUTEX); /* see inbox_push */
+    assert(!list_linked(&w->asleep_link) && w->pool->count > w->index);
     asleep_enter(w);
     if (searching)
         store_seqcst(&w->pool->searching, 0);
