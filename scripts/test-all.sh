@@ -58,7 +58,7 @@ run_row()
 }
 
 wanted=" $* "
-passed=0 failed=0 bad=()
+passed=0 failed=0 skipped=0 bad=()
 while read -r name compiler options; do
     if [ "$wanted" != "  " ] && [[ "$wanted" != *" $name "* ]]; then
         continue
@@ -73,8 +73,8 @@ while read -r name compiler options; do
         line="0 passed, 1 failed"
     fi
     printf '%-11s %s  (%d s)\n' "$name" "$line" $((SECONDS - started))
-    read -r p _ f _ <<<"$line"
-    passed=$((passed + p)) failed=$((failed + f))
+    read -r p _ f _ s _ <<<"$line"
+    passed=$((passed + p)) failed=$((failed + f)) skipped=$((skipped + ${s:-0}))
     if [ "$rc" != 0 ]; then
         bad+=("$name")
     fi
@@ -89,5 +89,5 @@ if [ $((passed + failed)) = 0 ]; then
     exit 2
 fi
 [ ${#bad[@]} = 0 ] || printf '\nfailed: %s\n' "${bad[*]}"
-echo "$passed passed, $failed failed"
+echo "$passed passed, $failed failed, $skipped skipped"
 [ ${#bad[@]} = 0 ]
