@@ -149,6 +149,7 @@ static void run_once(struct tour *t, struct row *row, int e, char *picture)
     program_run(argv, t->options->limit, progress_show, &t->progress, &result);
     if (result.end == PROGRAM_INTERRUPTED) {
         t->interrupted = result.code;
+        t->progress.done--;
     } else {
         error = complaint(&result, t->options->limit);
         if (!error && sample_parse(result.out, result.out_size, &spoken, &error) == 0) {
@@ -197,7 +198,8 @@ static void run_row(struct tour *t, int index)
         else
             t->progress.done++, t->runs_of_row++;
     }
-    t->progress.done = end;
+    if (!t->interrupted)
+        t->progress.done = end; /* also when runs were left out */
     t->rows_cost += seconds_now() - t->row_began;
     row_finish(row);
 }
