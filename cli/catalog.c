@@ -26,22 +26,22 @@ const struct executor_kind executors[EXECUTORS] = {
 #define NO_HASH "0000000000000000000000000000000000000000000000000000000000000000"
 
 const struct tour_program catalog[] = {
-    { "average", "average", "4000000", { NULL }, NULL,
+    { "average", "average", "16000000", { NULL }, NULL,
       "the average of many numbers, over chunks" },
-    { "matmul", "matmul", "256", { NULL }, NULL, "two square matrices multiplied" },
-    { "mandelbrot", "mandelbrot", "135", { NULL }, "png",
+    { "matmul", "matmul", "512", { NULL }, NULL, "two square matrices multiplied" },
+    { "mandelbrot", "mandelbrot", "270", { NULL }, "png",
       "a fractal image, row by row" },
-    { "sudoku", "sudoku", "10", { NULL }, NULL,
+    { "sudoku", "sudoku", "50", { "@sudoku.txt", NULL }, NULL,
       "a list of hard puzzles, rival solvers for each" },
-    { "maze", "maze", "501", { NULL }, "png",
+    { "maze", "maze", "1001", { NULL }, "png",
       "one maze, eight rivals; the first one out wins" },
-    { "primes", "primes", "200000", { NULL }, NULL,
+    { "primes", "primes", "1000000", { NULL }, NULL,
       "many small questions, each a task of its own" },
-    { "hashhunt", "hashhunt", "2000", { TREE, FILE_IN_TREE, NULL }, NULL,
+    { "hashhunt", "hashhunt", "1000", { TREE, FILE_IN_TREE, NULL }, NULL,
       "a file looked for by its hash, in a tree that has it" },
-    { "hashhunt-missing", "hashhunt", "2000", { TREE, NO_HASH, NULL }, NULL,
+    { "hashhunt-missing", "hashhunt", "1000", { TREE, NO_HASH, NULL }, NULL,
       "the same with a hash that no file has: every file is read" },
-    { "wordcount", "wordcount", "2000", { NULL }, NULL,
+    { "wordcount", "wordcount", "1000", { NULL }, NULL,
       "words counted over thousands of files" },
 };
 const int catalog_count = sizeof catalog / sizeof *catalog;

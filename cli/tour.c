@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 struct tour {
     const struct tour_options *options;
@@ -90,9 +91,17 @@ static char *complaint(const struct program_result *r, double limit)
     return n < 0 ? NULL : text;
 }
 
-/* argv for one run; path and picture must live as long as it. */
+/* Installed programs have their data beside them, others know where it is. */
+static bool beside(const struct tour *t, const char *name, char path[PATH_MAX])
+{
+    int n = snprintf(path, PATH_MAX, "%s/%s", t->folder, name);
+    return n < PATH_MAX && access(path, R_OK) == 0;
+}
+
+/* argv for one run, whose strings must live as long as it; paths has room for those
+ * that are made here. */
 static void arguments(const struct tour *t, const struct row *row, int e, char *path,
-                      char *picture, char *argv[16])
+                      char *picture, char paths[4][PATH_MAX], char *argv[16])
 {
     int n = 0;
     argv[n++] = path;
@@ -103,8 +112,11 @@ static void arguments(const struct tour *t, const struct row *row, int e, char *
         argv[n++] = "--size";
         argv[n++] = (char *)row->program->small;
     }
-    for (int i = 0; row->program->args[i]; i++)
-        argv[n++] = (char *)row->program->args[i];
+    for (int i = 0; i < 4 && row->program->args[i]; i++)
+        if (row->program->args[i][0] != '@')
+            argv[n++] = (char *)row->program->args[i];
+        else if (beside(t, row->program->args[i] + 1, paths[i]))
+            argv[n++] = paths[i];
     if (picture) {
         argv[n++] = "--picture";
         argv[n++] = picture;
@@ -140,15 +152,16 @@ static void run_once(struct tour *t, struct row *row, int e, char *picture)
     struct cell *cell = &row->cells[e];
     struct program_result result;
     struct spoken spoken = { 0 };
-    char path[PATH_MAX], *argv[16], *error = NULL;
+    char path[PATH_MAX], paths[4][PATH_MAX], *argv[16], *error = NULL;
     snprintf(path, sizeof path, "%s/%s", t->folder, row->program->file);
-    arguments(t, row, e, path, picture, argv);
+    arguments(t, row, e, path, picture, paths, argv);
     snprintf(t->progress.what, sizeof t->progress.what, "%s on %s", row->program->name,
              executors[e].key);
     progress_show(&t->progress);
     program_run(argv, t->options->limit, progress_show, &t->progress, &result);
     if (result.end == PROGRAM_INTERRUPTED) {
         t->interrupted = result.code;
+        t->progress.done--;
     } else {
         error = complaint(&result, t->options->limit);
         if (!error && sample_parse(result.out, result.out_size, &spoken, &error) == 0) {
@@ -197,7 +210,8 @@ static void run_row(struct tour *t, int index)
         else
             t->progress.done++, t->runs_of_row++;
     }
-    t->progress.done = end;
+    if (!t->interrupted)
+        t->progress.done = end; /* also when runs were left out */
     t->rows_cost += seconds_now() - t->row_began;
     row_finish(row);
 }

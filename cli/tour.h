@@ -34,7 +34,8 @@ struct tour_program {
     const char *name;    /* of the row                                   */
     const char *file;    /* of the executable                            */
     const char *small;   /* what --size gets for a small tour            */
-    const char *args[4]; /* further arguments, NULL after the last       */
+    const char *args[4]; /* further arguments, NULL after the last; "@x" is
+                          * x beside the programs, left out if not there  */
     const char *picture; /* ending of the picture it can write, or NULL  */
     const char *words;   /* what it does, for the report                 */
 };

@@ -7,10 +7,11 @@
  *   median ratio; of two within 5% the plainer.
  * - ad hoc or one complex task?  Tasks started on threads://, per worker: up to 64 is
  *   one task cut in parts, more are many tasks of their own.
- * - pool or executor?  CPU time of loop:// against serial, one thread each, so
- *   that other work on the machine does not count.  Within 5%, or within the spread of
- * their rounds: submit each.  Slower: hand slices to a pool.  Faster, or slower by more
- * than starting a task can cost: the tasks do other work than serial, they are rivals.
+ * - pool or executor?  CPU time of loop:// against serial, one thread each, so that
+ *   other work on the machine does not count.  More than 1.5 times apart: the tasks do
+ *   other work than serial, they are rivals.  Over 5% more, beyond the spread of the
+ *   rounds and at most 20 us a task: tasks are dear, hand slices to a pool.  Else:
+ *   submit each.
  * - the lock: threads:// against the same with the lock, per kind.
  * Tests: tests/cli_test.sh. */
 #include "tour.h"
@@ -154,20 +155,23 @@ static void ad_hoc_or_one(struct finding *f, const struct matrix *m)
 }
 
 enum { SLICES, SUBMIT, RIVALS };
-/* Starting a task costs less than this on any machine; beyond, they do other work. */
-#define TASK_PRICE_MOST 20e-6
+/* Starting a task costs less than this many seconds on any machine. */
+#define START_MOST 20e-6
+/* CPU times further apart than this are those of different work. */
+#define SAME_WORK 1.5
 
-/* What the difference in CPU time between loop:// and serial says about the tasks of a
- * row. */
+/* What the CPU time of loop:// and serial says about the tasks of a row.  A difference
+ * that is neither the price of starting them nor other work is the machine's. */
 static int tasks_are(const struct row *row, double *price)
 {
     const struct cell *s = &row->cells[SERIAL], *l = &row->cells[LOOP];
-    bool near = l->cpu <= s->cpu * MATRIX_NEAR && l->cpu * MATRIX_NEAR >= s->cpu;
-    bool within = l->cpu_low <= s->cpu_high && s->cpu_low <= l->cpu_high;
+    bool near = l->cpu <= s->cpu * MATRIX_NEAR || l->cpu_low <= s->cpu_high;
     *price = l->started ? (l->cpu - s->cpu) / (double)l->started : 0;
-    if (near || within)
-        return SUBMIT;
-    return *price > 0 && *price <= TASK_PRICE_MOST ? SLICES : RIVALS;
+    if (l->cpu > s->cpu * SAME_WORK && *price > START_MOST)
+        return RIVALS;
+    if (l->cpu * SAME_WORK < s->cpu)
+        return RIVALS;
+    return !near && *price <= START_MOST ? SLICES : SUBMIT;
 }
 
 /* "maze (-12.1%, 5 ms a task), ..." of the rows of that kind; allocated. */
@@ -185,7 +189,7 @@ static char *tasks_of(const struct matrix *m, int kind)
         double cpu = row->cells[SERIAL].cpu;
         double more = cpu > 0 ? row->cells[LOOP].cpu / cpu - 1 : 0;
         fprintf(f, "%s%s (%+.1f%%", comma, row->program->name, 100 * more);
-        if (price > 0 && kind != SUBMIT)
+        if (kind == SLICES)
             fprintf(f, ", %s a task", text_seconds(price, words));
         fputs(")", f);
         comma = ", ";
@@ -249,10 +253,10 @@ void verdict_reach(struct verdict *v, const struct matrix *m)
             "pool or executor?",
             "CPU time of loop against serial, one thread each, so the difference is "
             "the "
-            "price of tasks: within 5%, or within the spread of rounds, submit each; "
-            "more, hand out slices; less, or more than a start can cost (20 us a "
-            "task): "
-            "the tasks do other work than serial, they are rivals",
+            "price of tasks: over 5% more, beyond the spread of rounds and at most 20 "
+            "us "
+            "a task, hand out slices; 1.5 times apart, they do other work than serial: "
+            "rivals; else submit each",
             { NULL } },
           pool_or_executor },
         { { "lock",

@@ -148,7 +148,7 @@ os.execv(sys.argv[1], sys.argv[1:])' "$tutti" tour --only sudoku --rounds 1 --ou
     until [ -s pids ] || ended $pid; do sleep 0.05; done
     kill -${sig%:*} $pid
     wait $pid; rc=$?
-    expect "SIG${sig%:*} ends a tour" ${sig#*:} err "ended by SIG${sig%:*}"
+    expect "SIG${sig%:*} ends a tour" ${sig#*:} err "ended by SIG${sig%:*} after 3 of 5 runs"
     ended "$(cat pids)"; ok "... and what it ran" $?
 done
 
