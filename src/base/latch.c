@@ -13,6 +13,8 @@ int futex_wait(_Atomic uint32_t *word, uint32_t seen, int64_t until)
 {
     int kept = errno, rc = 0;
     struct timespec at, *end = NULL;
+    if (until < 0)
+        until = 0; /* long ago; the kernel refuses times before zero */
     if (until != INT64_MAX) {
         at.tv_sec = until / 1000000000;
         at.tv_nsec = until % 1000000000;
