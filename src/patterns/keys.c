@@ -1,4 +1,4 @@
-/* patterns/keys.c - see keys.h.  Tests: tests/patterns_test.c. */
+/* patterns/keys.c - see keys.h.  Tests: tests/flows_test.c. */
 #include "patterns/keys.h"
 
 enum { KEYS_SLOTS = 64 };

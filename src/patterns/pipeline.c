@@ -13,7 +13,7 @@
  * so each wakes exactly the one whose turn it is.  Numbers one window apart share one, and
  * never mix: number m + window is raised only when m + window - 1 has passed, long after m.
  * A token whose item was consumed walks on without it, to pass the turns on.
- * Tests: tests/patterns_test.c. */
+ * Tests: tests/flows_test.c. */
 #include "patterns/room.h"
 #include "patterns/typed.h"
 #include <tutti/patterns.h>

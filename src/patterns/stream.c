@@ -4,7 +4,7 @@
  * Source and sink run in the caller, between which it hands out items and takes results.
  * Ordered, the futures lie in a ring and the oldest is awaited; unordered, the scope tells
  * which is next.  Before the source is asked again, what is ready goes to the sink, so that
- * no result waits for a slow source longer than one item.  Tests: tests/patterns_test.c. */
+ * no result waits for a slow source longer than one item.  Tests: tests/flows_test.c. */
 #include "patterns/room.h"
 #include "patterns/typed.h"
 #include <tutti/patterns.h>
@@ -15,12 +15,14 @@ enum { STREAM_WINDOW_LEAST = 16, STREAM_WINDOW_MOST = 1024 }; /* of a measured o
  * future of item i, for sunk <= i < started. */
 struct stream {
     tutti_scope inner;
+    tutti_executor *ex;
     struct room *room;
     const tutti_task *task;
     const tutti_flow *flow;
     uint64_t started, sunk;
     size_t window;
-    uint64_t look;        /* when the measured window is looked at again */
+    uint64_t looked_at;   /* sunk, when the measured window was last looked at */
+    uint64_t parks, waits; /* of the executor until then; of ours since */
     tutti_future *ring;
     int ordered, ended;   /* ended: the source has */
 };
@@ -84,17 +86,26 @@ static int stream_widen(struct stream *w, size_t window)
     return 0;
 }
 
+static uint64_t stream_parks(const struct stream *w)
+{
+    tutti_executor_stats now = { .size = sizeof now };
+    return tutti_executor_stat(w->ex, &now) == 0 ? now.parked : 0;
+}
+
 /* A window that is not given begins with a few for each worker, which is enough for what
- * computes, and doubles while half of what is in it is parked. */
+ * computes, and doubles while items wait: while, since the last look, tasks have parked
+ * half as often as there were items, our own waits not counted. */
 static int stream_measure(struct stream *w)
 {
-    tutti_scope_stats now = { .size = sizeof now };
-    if (w->flow->window || w->window >= STREAM_WINDOW_MOST || w->sunk < w->look)
+    uint64_t items = w->sunk - w->looked_at;
+    if (w->flow->window || w->window >= STREAM_WINDOW_MOST || items < w->window / 4)
         return 0;
-    w->look = w->sunk + w->window / 4;
-    if (tutti_scope_stat(&w->inner, &now) < 0 || now.parked * 2 < w->window)
-        return 0;
-    return stream_widen(w, w->window * 2);
+    uint64_t parks = stream_parks(w), since = parks - w->parks;
+    int waits = since > w->waits && (since - w->waits) * 2 >= items;
+    w->looked_at = w->sunk;
+    w->parks = parks;
+    w->waits = 0;
+    return waits ? stream_widen(w, w->window * 2) : 0;
 }
 
 /* --- items ----------------------------------------------------------------- */
@@ -128,10 +139,13 @@ static int stream_run(struct stream *w)
             rc = stream_measure(w);
         if (rc != 0)
             break;
-        if (w->ended || w->started - w->sunk == w->window || stream_is_ready(w))
+        int ready = stream_is_ready(w);
+        if (ready || w->ended || w->started - w->sunk == w->window) {
+            w->waits += !ready;
             rc = stream_take(w);
-        else
+        } else {
             rc = stream_item(w);
+        }
     }
     return rc;
 }
@@ -147,8 +161,9 @@ int tutti_stream(tutti_scope *s, const tutti_task *t, const tutti_flow *flow)
                           "and a source");
     ROOM(room, ex);
     /* Without a sink nobody sees the order, and the first failure is seen when it happens. */
-    struct stream w = { .room = &room, .task = t, .flow = flow,
+    struct stream w = { .ex = ex, .room = &room, .task = t, .flow = flow,
                         .ordered = flow->sink && !flow->unordered };
+    w.parks = stream_parks(&w);
     size_t window = 4 * (size_t)tutti_executor_workers(ex);
     window = window < STREAM_WINDOW_LEAST ? STREAM_WINDOW_LEAST : window;
     rc = stream_widen(&w, flow->window ? flow->window : window);
