@@ -1,6 +1,7 @@
 /* base/slab.c - see slab.h. */
 #include "base/slab.h"
 #include "base/memory.h"
+#include "base/race.h"
 
 enum { BATCH = 32, CACHE_MOST = 96 };
 
@@ -69,31 +70,42 @@ static void cache_bind(struct cache *c, struct slab *s)
     store_relaxed(&slabs[s->kind], s); /* read after fork(), by the one thread left */
 }
 
+/* The caches are the thread's, so ThreadSanitizer shall not take the fibers that use them
+ * in turn for racers; an object goes from who puts it to who gets it. */
 void *slab_get(struct slab *s)
 {
     struct cache *c = &caches[s->kind];
+    void *object = NULL;
+    race_own();
     if (unlikely(!c->slab))
         cache_bind(c, s);
-    if (unlikely(!c->count) && !cache_refill(c))
-        return NULL;
-    return cache_pop(c);
+    if (likely(c->count) || cache_refill(c))
+        object = cache_pop(c);
+    race_disown();
+    race_acquire(object);
+    return object;
 }
 
 void slab_put(struct slab *s, void *object)
 {
     struct cache *c = &caches[s->kind];
+    race_release(object);
+    race_own();
     if (unlikely(!c->slab))
         cache_bind(c, s);
     cache_push(c, object);
     if (unlikely(c->count > CACHE_MOST))
         cache_spill(c, CACHE_MOST - BATCH);
+    race_disown();
 }
 
 void slab_thread_end(void)
 {
+    race_own();
     for (unsigned i = 0; i < SLAB_KINDS; i++)
         if (caches[i].slab)
             cache_spill(&caches[i], 0);
+    race_disown();
 }
 
 void slab_after_fork(void)
