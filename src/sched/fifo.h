@@ -19,12 +19,6 @@ static inline void fifo_push(struct fifo *q, struct runnable *r)
     *q->end = r;
     q->end = &r->next;
 }
-static inline void fifo_push_front(struct fifo *q, struct runnable *r)
-{
-    if (!(r->next = q->head))
-        q->end = &r->next;
-    q->head = r;
-}
 static inline struct runnable *fifo_pop(struct fifo *q)
 {
     struct runnable *r = q->head;

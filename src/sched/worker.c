@@ -274,15 +274,9 @@ void fiber_main_task(struct fiber *self)
 
 /* --- the carrier ----------------------------------------------------------------- */
 
-/* Tasks run while the opener of a loop waits.  When what it waited for has come it goes on
- * first: it may be about to cancel those that have not begun, as a race does. */
 static void worker_ready(struct context *c)
 {
-    struct worker *w = c->worker;
-    if (c == w->root && worker_current == w)
-        fifo_push_front(&w->ready, &c->run);
-    else
-        worker_push(w, &c->run);
+    worker_push(c->worker, &c->run);
 }
 
 static void worker_ready_signal(struct context *c)
