@@ -18,8 +18,9 @@
 static const struct example_about about = {
     .name = "hashhunt",
     .kind = "mixed",
-    .summary = "Looks through a directory (/usr/share/doc) for a file with the SHA-256\n"
-               "given, or with the same content as FILE; without either, hashes all.",
+    .summary = "Looks through a directory (/usr/share/doc) for a file with the hash\n"
+               "given (SHA-256) or with the same content as FILE.  Without either,\n"
+               "hashes all files there.",
     .size_means = "how many files at most",
     .size = 20000,
     .size_least = 1,
@@ -165,7 +166,7 @@ static void read_wanted(const struct example *e, const char *text, uint8_t *want
     }
     int rc = hash_file(text, wanted, &bytes);
     if (rc < 0)
-        example_refuse(e, "\"%s\" is neither a hash of 64 digits nor a file to read: %s",
+        example_refuse(e, "\"%s\" is no hash of 64 digits and no file to read: %s",
                        text, strerror(-rc));
 }
 
@@ -200,7 +201,8 @@ int main(int argc, char **argv)
     snprintf(what, sizeof what, "%llu files", (unsigned long long)h.total.files);
     return example_close(
         &e, rc, what,
-        "not found in %llu files of %llu bytes, %llu not readable, all hashes folded %s",
+        "not found in %llu files of %llu bytes, %llu not readable, all hashes "
+        "folded %s",
         (unsigned long long)h.total.files, (unsigned long long)h.total.bytes,
         (unsigned long long)(h.total.unreadable + h.walk.closed), hex);
 }

@@ -25,7 +25,11 @@ struct product {
 };
 TUTTI_TASK_RANGE(multiply, "matmul.rows", struct product, tutti_none);
 
-enum { BLOCK_K = 64, BLOCK_J = 256 }; /* a block of b: 128 KiB, half of a usual L2 */
+enum {
+    BLOCK_K = 64, /* a block of b: 128 KiB, half of a usual L2 */
+    BLOCK_J = 256,
+    GRAIN = 32 /* rows that are worth fetching a block for */
+};
 
 /* c[j] += a row of a times columns j of b, for `high` rows of b and `wide` columns;
  * four rows of b at once, so that c is read and written a quarter as often. */
@@ -116,7 +120,7 @@ static int matmul_tasks(struct example *e, double *sum)
     if (a && b && c) {
         fill(a, b, n);
         example_start(e);
-        rc = tutti_for(&s, &multiply_task, (tutti_bytes){ &in, sizeof in }, 0);
+        rc = tutti_for(&s, &multiply_task, (tutti_bytes){ &in, sizeof in }, GRAIN);
         example_stop(e);
         *sum = checksum(c, n);
     }

@@ -22,12 +22,26 @@ static const struct example_about about = {
 };
 
 enum { FAR_SIDE = 8 }; /* in a map: reached from the goal */
-enum rule { BREADTH, RIGHT_HAND, DEPTH_EAST, A_STAR, BOTH_ENDS, LEFT_HAND, DEPTH_WEST,
-            DEAD_ENDS, RIVALS };
+enum rule {
+    BREADTH,
+    DEPTH_EAST,
+    A_STAR,
+    RIGHT_HAND,
+    BOTH_ENDS,
+    LEFT_HAND,
+    DEPTH_WEST,
+    DEAD_ENDS,
+    RIVALS
+};
 static const char *const rival_name[RIVALS] = {
-    "breadth first",  "right hand on the wall", "depth first, eastwards", "A*",
-    "from both ends", "left hand on the wall",  "depth first, westwards",
-    "dead ends filled",
+    [BREADTH] = "breadth first",
+    [DEPTH_EAST] = "depth first, eastwards",
+    [A_STAR] = "A*",
+    [RIGHT_HAND] = "right hand on the wall",
+    [BOTH_ENDS] = "from both ends",
+    [LEFT_HAND] = "left hand on the wall",
+    [DEPTH_WEST] = "depth first, westwards",
+    [DEAD_ENDS] = "dead ends filled",
 };
 
 struct rival {

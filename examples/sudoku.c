@@ -2,10 +2,11 @@
  *
  * Every rival tries and takes back, but each chooses in its own way where to try
  * next, and on a hard puzzle one is through in a tenth of another's time; nobody
- * knows beforehand which.  So they race: the first to know wins and the others are
- * cancelled.  A puzzle has one solution, so the answer does not depend on who
- * wins.  The plain loop has to pick one rival and stay with it. */
+ * knows beforehand which.  So they race, in parallel or taking turns: the first to know
+ * wins and the others are cancelled.  A puzzle has one solution, so the answer does not
+ * depend on who wins.  The plain loop has to pick one rival and stay with it. */
 #include "common/example.h"
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <tutti/patterns.h>
@@ -38,7 +39,8 @@ struct board {
     uint16_t row[9], column[9], box[9];
     uint8_t cell[81];
     uint32_t steps;
-    int (*over)(void); /* asked now and then whether to give up; NULL: never */
+    int (*turn)(void); /* now and then lets the others have theirs, and says whether to
+                          give up; NULL: on our own */
 };
 struct branch {
     uint8_t cell, digit;
@@ -138,7 +140,7 @@ enum { RIVALS = sizeof rivals / sizeof *rivals };
 static int search(struct board *b, const struct rival *rival)
 {
     struct branch way[9];
-    int rc = ++b->steps % 128 || !b->over ? 0 : b->over();
+    int rc = ++b->steps % 128 || !b->turn ? 0 : b->turn();
     if (rc < 0)
         return rc;
     int n = rival->choose(b, way);
@@ -156,9 +158,9 @@ static int search(struct board *b, const struct rival *rival)
     return 0;
 }
 
-static int solve_by(const struct puzzle *in, struct solution *out, int (*over)(void))
+static int solve_by(const struct puzzle *in, struct solution *out, int (*turn)(void))
 {
-    struct board b = { .over = over };
+    struct board b = { .turn = turn };
     for (unsigned c = 0; c < 81; c++) {
         if (in->cell[c] && taken(&b, c) >> in->cell[c] & 1)
             return 0; /* two of the same: no solution */
@@ -174,7 +176,7 @@ static int solve_by(const struct puzzle *in, struct solution *out, int (*over)(v
 
 static int solve(const struct puzzle *in, struct solution *out)
 {
-    return solve_by(in, out, tutti_check);
+    return solve_by(in, out, tutti_yield);
 }
 
 /* Race the rivals on each puzzle in turn; wins counts who was first. */
@@ -239,14 +241,14 @@ int main(int argc, char **argv)
     struct example e;
     unsigned wins[RIVALS] = { 0 }, solved = 0;
     uint64_t sum = 0;
-    char what[64];
+    char what[64], path[PATH_MAX];
     example_open(&e, &about, argc, argv);
     struct puzzle *puzzle = calloc(e.size, sizeof *puzzle);
     struct solution *out = calloc(e.size, sizeof *out);
     if (!puzzle || !out)
         return example_close(&e, -ENOMEM, "", " ");
-    const char *path = e.argument_count ? e.arguments[0] : EXAMPLES_DATA "/sudoku.txt";
-    read_puzzles(&e, path, puzzle);
+    read_puzzles(&e, e.argument_count ? e.arguments[0] : example_data("sudoku.txt", path),
+                 puzzle);
     int rc = 0;
     if (e.serial)
         solve_serial(&e, puzzle, out);

@@ -2,10 +2,12 @@
  * example; see example.h.  Tests: tests/examples_test.sh. */
 #include "example.h"
 #include <getopt.h>
+#include <limits.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
+#include <unistd.h>
 
 static void print_help(const struct example_about *about)
 {
@@ -105,6 +107,20 @@ void example_open(struct example *e, const struct example_about *about, int argc
     e->serial = url && !strcmp(url, "serial");
     if (!e->serial)
         open_executor(e, url);
+}
+
+const char *example_data(const char *name, char *path)
+{
+    ssize_t n = readlink("/proc/self/exe", path, PATH_MAX - 1);
+    while (n > 0 && path[n - 1] != '/')
+        n--;
+    if (n > 0 && (size_t)n + strlen(name) < PATH_MAX) {
+        strcpy(path + n, name);
+        if (!access(path, R_OK))
+            return path;
+    }
+    snprintf(path, PATH_MAX, "%s/%s", EXAMPLES_DATA, name);
+    return path;
 }
 
 static double clock_read(clockid_t clock)

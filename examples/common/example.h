@@ -53,6 +53,10 @@ void example_open(struct example *e, const struct example_about *about, int argc
 __attribute__((noreturn, format(printf, 2, 3))) void
 example_refuse(const struct example *e, const char *format, ...);
 
+/* The path of a file that came with the examples: beside the program when both are
+ * installed, else in the source tree.  path has PATH_MAX bytes; returns it. */
+const char *example_data(const char *name, char *path);
+
 /* The clock runs from start to stop.  Call them around the work alone. */
 void example_start(struct example *e);
 void example_stop(struct example *e);
