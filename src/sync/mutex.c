@@ -15,11 +15,18 @@
 /* Words no holder's address can make: *m was overwritten, or is no mutex. */
 enum { MUTEX_NEVER = 6 };
 
-static int mutex_held(struct mutex *m, struct context *c, uintptr_t word)
+/* Before the latch is taken, which would be waited for in vain. */
+static void mutex_check(struct mutex *m, struct context *c)
 {
-    if (unlikely(word & MUTEX_NEVER || load_relaxed(&m->latch.word) > 7))
+    /* relaxed, both: any value that was ever there will do */
+    if (unlikely(load_relaxed(&m->word) & MUTEX_NEVER
+                 || load_relaxed(&m->latch.word) > (LATCH_WAITED | LATCH_POKE)))
         misuse("%s: the memory of mutex %p was overwritten, or never zeroed",
                task_name(c), (void *)m);
+}
+
+static int mutex_held(struct mutex *m, struct context *c, uintptr_t word)
+{
     if ((word & ~(uintptr_t)MUTEX_WAITED) == (uintptr_t)c)
         return why_set(-EDEADLK, "%s holds mutex %p already and would wait for itself",
                        task_name(c), (void *)m);
@@ -48,6 +55,7 @@ static int mutex_take_or_mark(struct mutex *m, struct context *c)
 static int mutex_lock_slow(struct mutex *m, struct context *c, unsigned flags)
 {
     struct wait_node n;
+    mutex_check(m, c);
     latch_lock(&m->latch);
     int rc = mutex_take_or_mark(m, c);
     if (rc) {
