@@ -52,7 +52,7 @@ help:
 	@echo 'make test      build with asserts on, run all tests'
 	@echo 'make           build alone'
 	@echo 'make test-all  also under the thread and address sanitizers, with gcc and'
-	@echo '               clang, and for aarch64 under qemu'
+	@echo '               clang, under valgrind, and for aarch64 under qemu'
 	@echo 'make install   install below PREFIX (now $(PREFIX)); honours DESTDIR'
 	@echo 'make setup     install the Debian packages that a build needs; the targets'
 	@echo '               above do it by themselves'

@@ -10,6 +10,7 @@ with `, N skipped` when some were; the exit status is 0 only when none failed.  
 program that ended badly without a failed case, or wrote fewer cases than it planned,
 counts as one failure more.  Tests: tests/run_tests_test.py.
 """
+import glob
 import json
 import os
 import re
@@ -50,12 +51,17 @@ def count_test(test):
     return passed, failed, skipped
 
 
+def logs(folder):
+    """Meson adds the name of a wrapper, such as valgrind, to the name of its log."""
+    return glob.glob(os.path.join(folder, 'meson-logs', 'testlog*.json'))
+
+
 def read_log(folder):
-    path = os.path.join(folder, 'meson-logs', 'testlog.json')
-    if not os.path.exists(path):
-        return []
-    with open(path, encoding='utf-8', errors='replace') as log:
-        return [json.loads(line) for line in log if line.endswith('}\n')]
+    tests = []
+    for path in logs(folder):
+        with open(path, encoding='utf-8', errors='replace') as log:
+            tests += [json.loads(line) for line in log if line.endswith('}\n')]
+    return tests
 
 
 def report(tests, cut_off):
@@ -84,8 +90,7 @@ def main(args):
         print(__doc__.strip(), file=sys.stderr)
         return 2
     folder, rest = args[0], args[1:]
-    log = os.path.join(folder, 'meson-logs', 'testlog.json')
-    if os.path.exists(log):
+    for log in logs(folder):
         os.remove(log)
     run = subprocess.run(['meson', 'test', '-C', folder, '--no-rebuild'] + rest,
                          stdin=subprocess.DEVNULL, check=False)

@@ -1,6 +1,7 @@
 #!/bin/bash
-# test-all.sh - the test suite under other compilers, sanitizers and another processor,
-# each in a build folder of its own, build-NAME, which is kept for the next time.
+# test-all.sh - the test suite under other compilers, sanitizers, valgrind, the portable
+# switch of fibers and another processor, each in a build folder of its own, build-NAME,
+# which is kept for the next time.
 #
 #   test-all.sh           all rows
 #   test-all.sh NAME...   those rows
@@ -21,6 +22,8 @@ gcc-tsan    gcc       -Db_sanitize=thread
 clang-tsan  clang-14  -Db_sanitize=thread -Db_lundef=false
 gcc-asan    gcc       -Db_sanitize=address,undefined
 clang-asan  clang-14  -Db_sanitize=address,undefined -Db_lundef=false
+ucontext    gcc       -Dfiber=ucontext
+valgrind    gcc
 aarch64     -         --cross-file=cross/aarch64.txt --werror
 END
 }
@@ -54,6 +57,7 @@ run_row()
     # The tree's own rules are the same under every compiler: the first row has them.
     local which=(--no-suite tree)
     [ "$name" = gcc ] && which=()
+    [ "$name" = valgrind ] && which+=(--wrapper 'valgrind -q --error-exitcode=99')
     "${steady[@]}" scripts/run-tests.py "build-$name/meson" -t 4 "${which[@]}"
 }
 
