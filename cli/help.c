@@ -53,12 +53,12 @@ static const char tour[] =
     "            the tasks do other work, they are rivals.  Else: submit each.\n"
     "\n"
     "JSON keys: format (1), tutti, machine {cpus, cpus_online, quota, kernel, arch,\n"
-    "model, memory_gib, load, io_uring}, rounds, size, executors [{key, url}], rows\n"
-    "[{name, program, kind, bound, what, answer, best, picture, cells {KEY: {seconds,\n"
-    "low, high, ratio, cpu_seconds, cpus_busy, cpus_wanted, workers, switches,\n"
-    "started, shaky, runs [...]}}}], every_answer_equal, failures, differences,\n"
-    "crowded, questions [{key, question, rule, answer [...]}], report.  A cell that\n"
-    "failed is {failure, differed}, one that did not run is null.\n"
+    "model, memory_gib, load, others, io_uring}, rounds, size, executors [{key,\n"
+    "url}], rows [{name, program, kind, bound, what, answer, best, picture, cells\n"
+    "{KEY: {seconds, low, high, ratio, cpu_seconds, cpus_busy, cpus_wanted, workers,\n"
+    "switches, started, shaky, runs [...]}}}], every_answer_equal, failures,\n"
+    "differences, crowded, questions [{key, question, rule, answer [...]}], report.\n"
+    "A cell that failed is {failure, differed}, one that did not run is null.\n"
     "\n"
     "Environment: TUTTI_EXAMPLES, the folder of the programs; NO_COLOR.\n";
 

@@ -14,11 +14,12 @@ static json_t *text(const char *s)
 
 static json_t *machine_json(const struct machine *k)
 {
-    return json_pack("{s:i, s:i, s:o, s:s, s:s, s:s, s:f, s:f, s:b}", "cpus", k->cpus,
-                     "cpus_online", k->cpus_online, "quota",
+    return json_pack("{s:i, s:i, s:o, s:s, s:s, s:s, s:f, s:f, s:f, s:b}", "cpus",
+                     k->cpus, "cpus_online", k->cpus_online, "quota",
                      k->quota > 0 ? json_real(k->quota) : json_null(), "kernel",
                      k->kernel, "arch", k->arch, "model", k->model, "memory_gib",
-                     k->memory, "load", k->load, "io_uring", k->io_uring);
+                     k->memory, "load", k->load, "others", k->others, "io_uring",
+                     k->io_uring);
 }
 
 static json_t *cell_json(const struct cell *c)

@@ -2,16 +2,20 @@
  * number of CPUs is what the library grants itself; the quota is read here only to be
  * shown.  Tests: tests/cli_test.sh. */
 #include "tour.h"
-#include <errno.h>
 #include <linux/io_uring.h>
 #include <limits.h>
+#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/sysinfo.h>
 #include <sys/utsname.h>
 #include <tutti.h>
 #include <unistd.h>
+
+/* More of the CPUs than this in the hands of others spoils a measurement. */
+#define DISTURBED 0.10
 
 /* The first line of a small file; false if it cannot be read. */
 static bool first_line(const char *path, char *out, size_t size)
@@ -135,6 +139,81 @@ void machine_look(struct machine *machine)
         snprintf(machine->arch, sizeof machine->arch, "%s", name.machine);
     }
     model_look(machine->model, sizeof machine->model);
+}
+
+/* CPU seconds that went by on the CPUs this process may use, whoever had them. */
+static double cpus_busy(const cpu_set_t *mine)
+{
+    char line[512];
+    double busy = 0;
+    FILE *f = fopen("/proc/stat", "re");
+    while (f && fgets(line, sizeof line, f)) {
+        unsigned cpu;
+        double t[8] = { 0 }; /* user nice system idle iowait irq softirq steal */
+        if (sscanf(line, "cpu%u %lf %lf %lf %lf %lf %lf %lf %lf", &cpu, t, t + 1, t + 2,
+                   t + 3, t + 4, t + 5, t + 6, t + 7) < 5 ||
+            cpu >= CPU_SETSIZE || !CPU_ISSET(cpu, mine))
+            continue;
+        busy += t[0] + t[1] + t[2] + t[5] + t[6] + t[7];
+    }
+    if (f)
+        fclose(f);
+    return busy / (double)sysconf(_SC_CLK_TCK);
+}
+
+static double seconds_of(struct timeval t)
+{
+    return (double)t.tv_sec + (double)t.tv_usec / 1e6;
+}
+
+static void watch(double out[3])
+{
+    cpu_set_t mine;
+    struct rusage self, programs;
+    CPU_ZERO(&mine);
+    sched_getaffinity(0, sizeof mine, &mine);
+    getrusage(RUSAGE_SELF, &self);
+    getrusage(RUSAGE_CHILDREN, &programs);
+    out[0] = seconds_now();
+    out[1] = cpus_busy(&mine);
+    out[2] = seconds_of(self.ru_utime) + seconds_of(self.ru_stime) +
+             seconds_of(programs.ru_utime) + seconds_of(programs.ru_stime);
+}
+
+void machine_watch_begin(struct machine *machine)
+{
+    watch(machine->watch);
+}
+
+/* With a quota on fewer CPUs than may be used, others can be busy without harm: then
+ * only what serial runs waited tells. */
+void machine_watch_end(struct machine *machine)
+{
+    double now[3];
+    cpu_set_t mine;
+    CPU_ZERO(&mine);
+    sched_getaffinity(0, sizeof mine, &mine);
+    int usable = CPU_COUNT(&mine);
+    watch(now);
+    double all = (now[0] - machine->watch[0]) * usable;
+    double others = now[1] - machine->watch[1] - (now[2] - machine->watch[2]);
+    machine->others = 0;
+    if (machine->cpus >= usable && all > 0 && others > 0)
+        machine->others = others < all ? others / all : 1;
+}
+
+const char *machine_disturbed(const struct machine *machine, double serial_waited,
+                              char out[128])
+{
+    if (machine->others > DISTURBED)
+        snprintf(out, 128, "other work had %.0f%% of the CPUs meanwhile",
+                 100 * machine->others);
+    else if (serial_waited > DISTURBED)
+        snprintf(out, 128, "serial runs waited for a CPU %.0f%% of the time",
+                 100 * serial_waited);
+    else
+        return NULL;
+    return out;
 }
 
 void machine_describe(const struct machine *machine, char *out, size_t size)

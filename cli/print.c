@@ -162,20 +162,18 @@ static void print_findings(const struct printer *p, const struct verdict *v)
     fputs("  (rules: tutti help tour)\n", p->out);
 }
 
-void print_end(const struct printer *p, const struct matrix *m, const struct verdict *v,
-               const char *report)
+void print_end(const struct printer *p, const struct machine *machine,
+               const struct matrix *m, const struct verdict *v, const char *report)
 {
     bool shaky = false;
+    char words[128];
     for (int i = 0; i < m->count; i++)
         for (int e = 0; e < EXECUTORS; e++)
             shaky |= cell_shaky(&m->rows[i].cells[e]);
     print_answers(p, m);
-    if (matrix_crowded(m) > MATRIX_CROWDED)
-        fprintf(
-            p->out,
-            "%sother work had the CPU for %.0f%% of the time that serial runs wanted "
-            "it: take all figures lightly%s\n",
-            paint(p, RED), 100 * matrix_crowded(m), paint(p, PLAIN));
+    if (machine_disturbed(machine, matrix_crowded(m), words))
+        fprintf(p->out, "%s%s: take all figures lightly%s\n", paint(p, RED), words,
+                paint(p, PLAIN));
     if (shaky)
         fprintf(p->out,
                 "~ rounds differed by more than %.0f%%: take that figure lightly\n",

@@ -28,7 +28,7 @@ void html_text(FILE *f, const char *text)
 
 static void write_head(FILE *f, const struct machine *machine, const struct matrix *m)
 {
-    char facts[256];
+    char facts[256], words[128];
     int failures = matrix_failures(m);
     machine_describe(machine, facts, sizeof facts);
     fputs("<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">\n"
@@ -46,12 +46,9 @@ static void write_head(FILE *f, const struct machine *machine, const struct matr
     fprintf(
         f, ", %.1f GiB, load %.1f when it began; median of %d round%s, size %s</p>\n",
         machine->memory, machine->load, m->rounds, m->rounds == 1 ? "" : "s", m->size);
-    if (matrix_crowded(m) > MATRIX_CROWDED)
-        fprintf(
-            f,
-            "<p class=\"word bad\">Other work had the CPU for %.0f%% of the time that "
-            "serial runs wanted it: take all figures lightly.</p>\n",
-            100 * matrix_crowded(m));
+    if (machine_disturbed(machine, matrix_crowded(m), words))
+        fprintf(f, "<p class=\"word bad\">Careful: %s. Take all figures lightly.</p>\n",
+                words);
     if (!failures)
         fputs("<p class=\"word good\">Every answer equals the serial one.</p>\n", f);
     else

@@ -260,7 +260,7 @@ static int conclude(struct tour *t)
     if (o->json && json_write(stdout, &t->machine, &t->matrix, &verdict, report) < 0)
         bad |= complain("the JSON document", -EIO);
     if (!o->json)
-        print_end(&printer, &t->matrix, &verdict, report);
+        print_end(&printer, &t->machine, &t->matrix, &verdict, report);
     verdict_free(&verdict);
     return output_finish(bad || matrix_failures(&t->matrix) ? EXIT_DIFFERED
                                                             : EXIT_FINE);
@@ -278,6 +278,7 @@ static int travel(struct tour *t)
     }
     if (!o->json)
         print_head(&printer, &t->machine, &t->matrix);
+    machine_watch_begin(&t->machine);
     progress_begin(&t->progress, t->matrix.count * runs_each(t));
     for (int i = 0; i < t->matrix.count && !t->interrupted; i++) {
         run_row(t, i);
@@ -291,6 +292,7 @@ static int travel(struct tour *t)
                 sigabbrev_np(t->interrupted), t->progress.done, t->progress.all);
         return EXIT_BY_SIGNAL + t->interrupted;
     }
+    machine_watch_end(&t->machine);
     return conclude(t);
 }
 

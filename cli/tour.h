@@ -129,8 +129,6 @@ enum { BOUND_CPU, BOUND_MIXED, BOUND_IO };
 #define MATRIX_NEAR 1.05
 /* A cell whose runs lie further apart than this share of the median is marked. */
 #define MATRIX_SPREAD 0.20
-/* When serial runs wait for a CPU for more than this part of the time, say so. */
-#define MATRIX_CROWDED 0.10
 
 bool matrix_init(struct matrix *m, const bool *wanted, int rounds, const char *size);
 void matrix_free(struct matrix *m);
@@ -175,10 +173,20 @@ struct machine {
     double quota;    /* CPUs that the tightest cgroup grants; 0: none      */
     double load;     /* of other work, when the tour began                 */
     double memory;   /* GiB                                                */
+    double others;   /* part of the CPUs that other work had; 0: unknown too   */
+    double watch[3]; /* while watching: time, CPU seconds of all, and of ours   */
     bool io_uring;
     char kernel[136], arch[72], model[96];
 };
 void machine_look(struct machine *machine);
+/* To be called before and after the programs ran: how much of the CPUs other work had.
+ */
+void machine_watch_begin(struct machine *machine);
+void machine_watch_end(struct machine *machine);
+/* One sentence if other work had enough of the CPUs to spoil the figures, else NULL;
+ * serial_waited is matrix_crowded(). */
+const char *machine_disturbed(const struct machine *machine, double serial_waited,
+                              char out[128]);
 /* "2 CPUs (quota none), Linux 6.18.4, io_uring yes" */
 void machine_describe(const struct machine *machine, char *out, size_t size);
 
@@ -196,8 +204,8 @@ struct printer {
 void print_head(const struct printer *p, const struct machine *machine,
                 const struct matrix *m);
 void print_row(const struct printer *p, const struct row *row);
-void print_end(const struct printer *p, const struct matrix *m, const struct verdict *v,
-               const char *report);
+void print_end(const struct printer *p, const struct machine *machine,
+               const struct matrix *m, const struct verdict *v, const char *report);
 
 struct progress {
     bool shown;             /* stderr is a terminal                               */
