@@ -48,7 +48,8 @@ void scope_note_failure(struct scope *s, int code, const char *task, uint64_t in
 void scope_fail(tutti_scope *public, int code)
 {
     struct scope *s = scope_of(public);
-    scope_note_failure(s, code, "start", s->started, memory_strdup(tutti_why()));
+    uint64_t index = load_relaxed(&s->started); /* for views */
+    scope_note_failure(s, code, "start", index, memory_strdup(tutti_why()));
 }
 
 void failures_free(struct scope_more *m)

@@ -108,25 +108,33 @@ tutti_executor *tutti_scope_executor(const tutti_scope *s)
 
 /* --- counting -------------------------------------------------------------- */
 
+static void local_add(struct scope *s, int64_t n)
+{
+    store_relaxed(&s->local, load_relaxed(&s->local) + n); /* one writer */
+}
+
 uint64_t scope_start(struct scope *s)
 {
     if (s->thread == thread_mark()) {
         if (likely(!s->watched))
-            s->local++;
+            local_add(s, 1);
         else
             add_relaxed(&s->remote, 1);
-        /* relaxed: an index for views */
-        return s->started++ + load_relaxed(&s->started_elsewhere);
+        uint64_t here = load_relaxed(&s->started); /* an index for views, here and below */
+        store_relaxed(&s->started, here + 1);
+        return here + load_relaxed(&s->started_elsewhere);
     }
     /* relaxed: the task travels to its worker through a queue that orders it, and the
      * starter itself keeps the scope open meanwhile. */
     add_relaxed(&s->remote, 1);
-    return s->started + add_relaxed(&s->started_elsewhere, 1);
+    return load_relaxed(&s->started) + add_relaxed(&s->started_elsewhere, 1);
 }
 
 int64_t scope_live(const struct scope *s)
 {
-    return (load_relaxed(&s->remote) & SCOPE_COUNT) + s->local; /* a moment old */
+    /* A moment old.  Starts here and ends elsewhere bring remote below SCOPE_UNCLOSED, so
+     * only the sum means anything. */
+    return (load_relaxed(&s->remote) + load_relaxed(&s->local)) & SCOPE_COUNT;
 }
 
 static void empties_wake(struct scope *s, struct list *woken)
@@ -186,7 +194,7 @@ static void scope_end_watched(struct scope *s)
 void scope_end(struct scope *s)
 {
     if (s->thread == thread_mark() && likely(!s->watched)) {
-        s->local--;
+        local_add(s, -1);
         return;
     }
     int64_t seen = load_relaxed(&s->remote); /* the CAS decides */
@@ -209,8 +217,9 @@ void scope_watch(struct scope *s)
     if (s->watched)
         return;
     s->watched = true;
-    add_acqrel(&s->remote, s->local + SCOPE_WATCHED); /* pairs with scope_end's CAS */
-    s->local = 0;
+    int64_t local = load_relaxed(&s->local); /* our own, here and below */
+    store_relaxed(&s->local, 0);
+    add_acqrel(&s->remote, local + SCOPE_WATCHED); /* pairs with scope_end's CAS */
 }
 
 /* --- the limit ------------------------------------------------------------- */
@@ -322,8 +331,8 @@ static int scope_may_close(struct scope *s, struct context *c, const char *call)
 static void scope_wait_empty(struct scope *s, struct context *c)
 {
     s->closer = wait_prepare(c, "scope to close", s);
-    int64_t fold = s->local - SCOPE_UNCLOSED;
-    s->local = 0;
+    int64_t fold = load_relaxed(&s->local) - SCOPE_UNCLOSED; /* our own, here and below */
+    store_relaxed(&s->local, 0);
     bool watched = s->watched;
     s->watched = true; /* ends on this thread go to remote now */
     /* acq_rel: pairs with the ends' CAS: `closer` is seen by who brings it to 0, and what
@@ -461,11 +470,13 @@ int tutti_scope_stat(const tutti_scope *public, tutti_scope_stats *out)
         all.parked += !!(load_relaxed(&m->wait_word) & WAIT_OPEN); /* a moment old */
     }
     all.live = (uint64_t)scope_live(s);
-    all.started = s->started + load_relaxed(&s->started_elsewhere);
+    all.started = load_relaxed(&s->started) + load_relaxed(&s->started_elsewhere);
     all.failed = load_relaxed(&s->failed);
     all.cut = load_relaxed(&s->cut);
     scope_unlock(s);
-    all.succeeded = all.started - all.live - all.failed - all.cut;
+    /* Each was read at its own moment: who ends just now may be counted twice. */
+    uint64_t others = all.live + all.failed + all.cut;
+    all.succeeded = all.started > others ? all.started - others : 0;
     all.deadline = TUTTI_NEVER;
     for (struct scope *at = s; at; at = at->flags & TUTTI_SHIELD ? NULL : at->outer) {
         int64_t own = load_relaxed(&at->deadline);

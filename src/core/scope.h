@@ -38,8 +38,8 @@ struct scope {
     struct scope *outer;     /* the opener's current scope before */
     struct scope *shield;    /* the innermost shield at or above this; NULL: none */
     _Atomic int64_t deadline; /* its own */
-    int64_t local;
-    uint64_t started;        /* on the opener's thread */
+    _Atomic int64_t local;   /* moved by the opener's thread alone, read by any */
+    _Atomic uint64_t started; /* as local */
     _Atomic int64_t remote;
     _Atomic uint64_t started_elsewhere, failed, cut;
     uint64_t closer;         /* the closer's ticket */
