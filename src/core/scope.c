@@ -47,8 +47,10 @@ static struct tutti_executor *scope_choose_executor(struct context *c,
     *rc = 0;
     if (!ex && c->scope)
         ex = c->scope->ex;
-    if (!ex && executor_default_hook)
+    if (!ex && !c->scope && executor_default_hook)
         ex = executor_default_hook(rc);
+    if (!ex && c->scope && c->scope->flags & SCOPE_BROKEN)
+        *rc = scope_failure_again(c->scope);
     if (ex && unlikely(ex->epoch != load_relaxed(&fork_epoch))) /* as scope_lost */
         *rc = why_set(-TUTTI_ELOST, "executor %s belongs to the process before fork(); "
                       "open one of this process's own", ex->url);
@@ -87,8 +89,11 @@ void tutti_scope_open(tutti_scope *public, tutti_executor *ex, tutti_time deadli
     int rc;
     if (!s)
         misuse("tutti_scope_open(NULL) in %s: give it a tutti_scope", task_name(c));
+    if (s == c->scope)
+        misuse("tutti_scope_open in %s: the scope is open already", task_name(c));
     ex = scope_choose_executor(c, ex, &rc);
-    scope_init(s, c, ex, deadline, flags);
+    scope_init(s, c, rc < 0 ? NULL : ex, deadline, flags);
+    ex = s->ex;
     if (ex && !ex->ops->carries(ex, c))
         add_relaxed(&ex->scopes, 1); /* ordered by whatever tells the closer of ex */
     c->scope = s;
@@ -97,8 +102,11 @@ void tutti_scope_open(tutti_scope *public, tutti_executor *ex, tutti_time deadli
         rc = why_set(-EINVAL, "tutti_scope_open: unknown flags %#x", flags);
     if (rc == 0 && flags & TUTTI_SHIELD && deadline == TUTTI_NEVER)
         rc = why_set(-EINVAL, "tutti_scope_open: a shield needs a deadline");
-    if (rc < 0)
+    if (rc < 0) {
+        s->flags |= SCOPE_BROKEN;
         scope_fail(public, rc);
+        scope_stop(s, OVER_FAILED); /* even one that keeps going */
+    }
 }
 
 tutti_executor *tutti_scope_executor(const tutti_scope *s)
@@ -351,12 +359,8 @@ static void scope_wait_empty(struct scope *s, struct context *c)
 /* What close returns; the words become the caller's tutti_why. */
 static int scope_result(struct scope *s)
 {
-    int failure = load_relaxed(&s->failure); /* all that could set it has ended */
-    if (failure) {
-        const char *words = s->more ? s->more->words : NULL;
-        return words ? why_set(failure, "%s", words)
-                     : why_static(failure, tutti_strerror(failure));
-    }
+    if (load_relaxed(&s->failure)) /* all that could set it has ended */
+        return scope_failure_again(s);
     int cut = load_relaxed(&s->cut_by);
     return cut ? why_set(cut, "%s", tutti_strerror(cut)) : 0;
 }

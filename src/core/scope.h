@@ -21,6 +21,7 @@
 #include <assert.h>
 
 enum { SCOPE_OPEN = 0x5c09e0, SCOPE_CLOSED = 0x5c09ec };
+enum { SCOPE_BROKEN = 1 << 16 }; /* a flag: opening failed, so nothing may start */
 enum { OVER_CANCELLED = 1, OVER_FAILED = 2, OVER_EXPIRED = 4 };
 #define SCOPE_UNCLOSED (INT64_C(1) << 40)
 #define SCOPE_WATCHED (INT64_C(1) << 41)
@@ -127,6 +128,8 @@ void scope_unlink(struct scope *s);
 /* One failure of s: index and task say whose; words (owned, may be NULL) why. */
 void scope_note_failure(struct scope *s, int code, const char *task, uint64_t index,
                         char *words);
+/* The first failure of s, its words as the caller's tutti_why. */
+int scope_failure_again(struct scope *s);
 void failures_free(struct scope_more *m);
 
 /* --- deadlines brought forward: core/alarm.c --- */

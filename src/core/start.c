@@ -17,9 +17,9 @@ static int start_check(struct scope *s, const char *call)
         return why_set(-TUTTI_ELOST, "%s: the scope was opened before fork()", call);
     int rc = scope_over_start(s);
     if (unlikely(rc < 0)) {
-        int failure = s->ex ? 0 : load_relaxed(&s->failure); /* of the open; long set */
-        return failure ? why_static(failure, tutti_strerror(failure))
-                       : why_static(rc, tutti_strerror(rc));
+        if (s->flags & SCOPE_BROKEN)
+            return scope_failure_again(s);
+        return why_static(rc, tutti_strerror(rc));
     }
     rc = scope_wait_limit(s, c);
     return rc < 0 ? why_static(rc, tutti_strerror(rc)) : 0;
