@@ -121,12 +121,12 @@ static void local_add(struct scope *s, int64_t n)
     store_relaxed(&s->local, load_relaxed(&s->local) + n); /* one writer */
 }
 
-uint64_t scope_start(struct scope *s)
+uint64_t scope_start(struct scope *s, bool counted)
 {
     if (s->thread == thread_mark()) {
         if (likely(!s->watched))
             local_add(s, 1);
-        else
+        else if (!counted)
             add_relaxed(&s->remote, 1);
         uint64_t here = load_relaxed(&s->started); /* an index for views, here and below */
         store_relaxed(&s->started, here + 1);
@@ -134,7 +134,8 @@ uint64_t scope_start(struct scope *s)
     }
     /* relaxed: the task travels to its worker through a queue that orders it, and the
      * starter itself keeps the scope open meanwhile. */
-    add_relaxed(&s->remote, 1);
+    if (!counted)
+        add_relaxed(&s->remote, 1);
     return load_relaxed(&s->started) + add_relaxed(&s->started_elsewhere, 1);
 }
 
@@ -157,7 +158,7 @@ static void empties_wake(struct scope *s, struct list *woken)
 
 static void starters_wake(struct scope *s, int64_t live, struct list *woken)
 {
-    while (s->more && live < (int64_t)s->more->limit) {
+    while (s->more && (!s->more->limit || live < (int64_t)s->more->limit)) {
         struct list *l = list_pop(&s->more->starters);
         if (!l)
             return;
@@ -244,7 +245,7 @@ void tutti_scope_limit(tutti_scope *public, size_t n)
     struct scope_more *m = scope_more(s);
     if (m) {
         m->limit = n;
-        starters_wake(s, n ? scope_live(s) : -1, &woken);
+        starters_wake(s, scope_live(s), &woken);
     }
     scope_unlock(s);
     nodes_wake(&woken);
@@ -260,6 +261,28 @@ static bool context_inside(const struct context *c, const struct scope *s)
     return false;
 }
 
+/* Under the latch, let go meanwhile: wait for a place once.  As a wait, or why s is over. */
+static int scope_wait_place(struct scope *s, struct context *c)
+{
+    struct wait_node n;
+    int64_t deadline;
+    uint64_t ticket = wait_prepare(c, "place in a limited scope", s);
+    wait_node_init(&n, c, ticket, 0);
+    list_push_back(&s->more->starters, &n.link);
+    scope_unlock(s);
+    /* What cuts s finds us from here on; what did before is seen here. */
+    scope_link(s);
+    int rc = scope_over_start(s, &deadline);
+    if (rc == 0 || !wait_abandon(c, ticket))
+        rc = wait_park(c, ticket, deadline, WAIT_CUTTABLE);
+    if (rc >= 0)
+        rc = scope_over_start(s, &deadline);
+    scope_lock(s);
+    if (list_linked(&n.link))
+        list_remove(&n.link);
+    return rc;
+}
+
 int scope_wait_limit(struct scope *s, struct context *c)
 {
     /* relaxed: the owner set it before, or the caller raced with it anyway */
@@ -267,21 +290,14 @@ int scope_wait_limit(struct scope *s, struct context *c)
         return 0;
     int rc = 0;
     scope_lock(s);
-    while (s->more && s->more->limit && scope_live(s) >= (int64_t)s->more->limit) {
-        struct wait_node n;
-        uint64_t ticket = wait_prepare(c, "place in a limited scope", s);
-        wait_node_init(&n, c, ticket, 0);
-        list_push_back(&s->more->starters, &n.link);
-        scope_unlock(s);
-        rc = wait_park(c, ticket, CLOCK_NEVER, WAIT_CUTTABLE);
-        scope_lock(s);
-        if (list_linked(&n.link))
-            list_remove(&n.link);
-        if (rc < 0)
-            break;
-    }
+    while (rc == 0 && s->more && s->more->limit
+           && scope_live(s) >= (int64_t)s->more->limit)
+        rc = scope_wait_place(s, c);
+    bool limited = s->more && s->more->limit;
+    if (rc == 0 && limited)
+        add_relaxed(&s->remote, 1); /* the latch keeps others from taking the same place */
     scope_unlock(s);
-    return rc < 0 ? rc : 0;
+    return rc < 0 ? rc : limited;
 }
 
 /* --- owned things ---------------------------------------------------------- */

@@ -89,14 +89,16 @@ void scope_lock(struct scope *s);
 void scope_unlock(struct scope *s); /* does what signal handlers left to do */
 
 /* --- counting: core/scope.c --- */
-/* Count a start by the caller; the number of starts before. */
-uint64_t scope_start(struct scope *s);
+/* Count a start by the caller; the number of starts before.  It is live from here on, unless
+ * that was counted before. */
+uint64_t scope_start(struct scope *s, bool counted); /* counted: by scope_wait_limit */
 /* Count an end; *s may be gone after. */
 void scope_end(struct scope *s);
 /* From now on ends take the latch.  By the opener's thread. */
 void scope_watch(struct scope *s);
 int64_t scope_live(const struct scope *s);
-/* Wait while *s is at its limit, if the caller is from outside.  0 or as a wait. */
+/* Wait while *s is at its limit, if the caller is from outside.  0; 1: a place was taken, so
+ * either scope_start(s, true) or scope_end(s) must follow; or as a wait. */
 int scope_wait_limit(struct scope *s, struct context *c);
 
 /* --- the tree: core/cut.c --- */
@@ -104,7 +106,7 @@ int scope_wait_limit(struct scope *s, struct context *c);
  * cut, so call it only when the answer ends something. */
 int scope_over(struct context *c, int64_t *deadline);
 /* The same for a start into s by c: looks at s and above. */
-int scope_over_start(struct scope *s);
+int scope_over_start(struct scope *s, int64_t *deadline);
 /* The caller's wait was cut: the code to return. */
 int scope_cut_code(struct context *c);
 /* Make c findable from above before it parks. */
@@ -114,7 +116,9 @@ static inline void scope_enlist(struct context *c)
     if (unlikely(c->enlisted != c->scope))
         scope_enlist_slow(c);
 }
-/* End what waits below s, after s->over was set. */
+/* Make s findable from above before anybody parks for it. */
+void scope_link(struct scope *s);
+/* End what waits below s, and to start in s, after s->over was set. */
 void scope_cut(struct scope *s);
 /* Set bits of `over`, then cut. */
 void scope_stop(struct scope *s, uint32_t why);
