@@ -59,11 +59,11 @@ int scope_over(struct context *c, int64_t *deadline)
     return rc;
 }
 
-int scope_over_start(struct scope *s)
+int scope_over_start(struct scope *s, int64_t *deadline)
 {
     struct scope *cause;
-    int64_t deadline;
-    int rc = over_from(s, false, &deadline, &cause);
+    *deadline = CLOCK_NEVER;
+    int rc = over_from(s, false, deadline, &cause);
     if (unlikely(rc < 0))
         mark_cut(s, cause, rc);
     return rc;
@@ -92,7 +92,7 @@ int tutti_check(void)
 
 /* --- being found from above ------------------------------------------------ */
 
-static void scope_link(struct scope *s)
+void scope_link(struct scope *s)
 {
     struct scope *outer = s->outer;
     /* acquire: pairs with the release below: above s all is linked */
@@ -166,7 +166,13 @@ void scope_cut(struct scope *s)
         struct context *c = list_entry(l, struct context, member_link);
         context_end_wait(c, s->shield);
     }
-    for (struct list *l = s->children.next; l != &s->children; l = l->next)
+    struct list *l;
+    while (s->more && (l = list_pop(&s->more->starters))) { /* they look again */
+        struct wait_node *n = list_entry(l, struct wait_node, link);
+        if (wait_node_claim(n))
+            wait_wake(n->who, n->index);
+    }
+    for (l = s->children.next; l != &s->children; l = l->next)
         scope_cut(list_entry(l, struct scope, child_link));
     scope_unlock(s);
 }

@@ -48,7 +48,18 @@ void scope_note_failure(struct scope *s, int code, const char *task, uint64_t in
 void scope_fail(tutti_scope *public, int code)
 {
     struct scope *s = scope_of(public);
-    scope_note_failure(s, code, "start", s->started, memory_strdup(tutti_why()));
+    uint64_t index = load_relaxed(&s->started); /* for views */
+    scope_note_failure(s, code, "start", index, memory_strdup(tutti_why()));
+}
+
+int scope_failure_again(struct scope *s)
+{
+    int failure = load_relaxed(&s->failure); /* the caller has learnt of it before */
+    scope_lock(s);
+    const char *words = s->more ? s->more->words : NULL;
+    scope_unlock(s); /* words live as s and change no more */
+    return words ? why_set(failure, "%s", words)
+                 : why_static(failure, tutti_strerror(failure));
 }
 
 void failures_free(struct scope_more *m)

@@ -64,8 +64,10 @@ static struct tutti_executor *scope_choose_executor(struct context *c,
     *rc = 0;
     if (!ex && c->scope)
         ex = c->scope->ex;
-    if (!ex && executor_default_hook)
+    if (!ex && !c->scope && executor_default_hook)
         ex = executor_default_hook(rc);
+    if (!ex && c->scope && c->scope->flags & SCOPE_BROKEN)
+        *rc = scope_failure_again(c->scope);
     if (ex && unlikely(ex->epoch != load_relaxed(&fork_epoch))) /* as scope_lost */
         *rc = why_set(-TUTTI_ELOST, "executor %s belongs to the process before fork(); "
                       "open one of this process's own", ex->url);
@@ -105,8 +107,11 @@ void tutti_scope_open(tutti_scope *public, tutti_executor *ex, tutti_time deadli
     int rc;
     if (!s)
         misuse("tutti_scope_open(NULL) in %s: give it a tutti_scope", task_name(c));
+    if (s == c->scope)
+        misuse("tutti_scope_open in %s: the scope is open already", task_name(c));
     ex = scope_choose_executor(c, ex, &rc);
-    scope_init(s, c, ex, deadline, flags);
+    scope_init(s, c, rc < 0 ? NULL : ex, deadline, flags);
+    ex = s->ex;
     if (ex && !ex->ops->carries(ex, c))
         add_relaxed(&ex->scopes, 1); /* ordered by whatever tells the closer of ex */
     c->scope = s;
@@ -115,8 +120,11 @@ void tutti_scope_open(tutti_scope *public, tutti_executor *ex, tutti_time deadli
         rc = why_set(-EINVAL, "tutti_scope_open: unknown flags %#x", flags);
     if (rc == 0 && flags & TUTTI_SHIELD && deadline == TUTTI_NEVER)
         rc = why_set(-EINVAL, "tutti_scope_open: a shield needs a deadline");
-    if (rc < 0)
+    if (rc < 0) {
+        s->flags |= SCOPE_BROKEN;
         scope_fail(public, rc);
+        scope_stop(s, OVER_FAILED); /* even one that keeps going */
+    }
 }
 
 tutti_executor *tutti_scope_executor(const tutti_scope *s)
@@ -126,25 +134,34 @@ tutti_executor *tutti_scope_executor(const tutti_scope *s)
 
 /* --- counting -------------------------------------------------------------- */
 
-uint64_t scope_start(struct scope *s)
+static void local_add(struct scope *s, int64_t n)
+{
+    store_relaxed(&s->local, load_relaxed(&s->local) + n); /* one writer */
+}
+
+uint64_t scope_start(struct scope *s, bool counted)
 {
     if (s->thread == thread_mark()) {
         if (likely(!s->watched))
-            s->local++;
-        else
+            local_add(s, 1);
+        else if (!counted)
             add_relaxed(&s->remote, 1);
-        /* relaxed: an index for views */
-        return s->started++ + load_relaxed(&s->started_elsewhere);
+        uint64_t here = load_relaxed(&s->started); /* an index for views, here and below */
+        store_relaxed(&s->started, here + 1);
+        return here + load_relaxed(&s->started_elsewhere);
     }
     /* relaxed: the task travels to its worker through a queue that orders it, and the
      * starter itself keeps the scope open meanwhile. */
-    add_relaxed(&s->remote, 1);
-    return s->started + add_relaxed(&s->started_elsewhere, 1);
+    if (!counted)
+        add_relaxed(&s->remote, 1);
+    return load_relaxed(&s->started) + add_relaxed(&s->started_elsewhere, 1);
 }
 
 int64_t scope_live(const struct scope *s)
 {
-    return (load_relaxed(&s->remote) & SCOPE_COUNT) + s->local; /* a moment old */
+    /* A moment old.  Starts here and ends elsewhere bring remote below SCOPE_UNCLOSED, so
+     * only the sum means anything. */
+    return (load_relaxed(&s->remote) + load_relaxed(&s->local)) & SCOPE_COUNT;
 }
 
 static void empties_wake(struct scope *s, struct list *woken)
@@ -159,7 +176,7 @@ static void empties_wake(struct scope *s, struct list *woken)
 
 static void starters_wake(struct scope *s, int64_t live, struct list *woken)
 {
-    while (s->more && live < (int64_t)s->more->limit) {
+    while (s->more && (!s->more->limit || live < (int64_t)s->more->limit)) {
         struct list *l = list_pop(&s->more->starters);
         if (!l)
             return;
@@ -204,7 +221,7 @@ static void scope_end_watched(struct scope *s)
 void scope_end(struct scope *s)
 {
     if (s->thread == thread_mark() && likely(!s->watched)) {
-        s->local--;
+        local_add(s, -1);
         return;
     }
     int64_t seen = load_relaxed(&s->remote); /* the CAS decides */
@@ -227,8 +244,9 @@ void scope_watch(struct scope *s)
     if (s->watched)
         return;
     s->watched = true;
-    add_acqrel(&s->remote, s->local + SCOPE_WATCHED); /* pairs with scope_end's CAS */
-    s->local = 0;
+    int64_t local = load_relaxed(&s->local); /* our own, here and below */
+    store_relaxed(&s->local, 0);
+    add_acqrel(&s->remote, local + SCOPE_WATCHED); /* pairs with scope_end's CAS */
 }
 
 /* --- the limit ------------------------------------------------------------- */
@@ -245,7 +263,7 @@ void tutti_scope_limit(tutti_scope *public, size_t n)
     struct scope_more *m = scope_more(s);
     if (m) {
         m->limit = n;
-        starters_wake(s, n ? scope_live(s) : -1, &woken);
+        starters_wake(s, scope_live(s), &woken);
     }
     scope_unlock(s);
     nodes_wake(&woken);
@@ -261,6 +279,28 @@ static bool context_inside(const struct context *c, const struct scope *s)
     return false;
 }
 
+/* Under the latch, let go meanwhile: wait for a place once.  As a wait, or why s is over. */
+static int scope_wait_place(struct scope *s, struct context *c)
+{
+    struct wait_node n;
+    int64_t deadline;
+    uint64_t ticket = wait_prepare(c, "place in a limited scope", s);
+    wait_node_init(&n, c, ticket, 0);
+    list_push_back(&s->more->starters, &n.link);
+    scope_unlock(s);
+    /* What cuts s finds us from here on; what did before is seen here. */
+    scope_link(s);
+    int rc = scope_over_start(s, &deadline);
+    if (rc == 0 || !wait_abandon(c, ticket))
+        rc = wait_park(c, ticket, deadline, WAIT_CUTTABLE);
+    if (rc >= 0)
+        rc = scope_over_start(s, &deadline);
+    scope_lock(s);
+    if (list_linked(&n.link))
+        list_remove(&n.link);
+    return rc;
+}
+
 int scope_wait_limit(struct scope *s, struct context *c)
 {
     /* relaxed: the owner set it before, or the caller raced with it anyway */
@@ -268,21 +308,14 @@ int scope_wait_limit(struct scope *s, struct context *c)
         return 0;
     int rc = 0;
     scope_lock(s);
-    while (s->more && s->more->limit && scope_live(s) >= (int64_t)s->more->limit) {
-        struct wait_node n;
-        uint64_t ticket = wait_prepare(c, "place in a limited scope", s);
-        wait_node_init(&n, c, ticket, 0);
-        list_push_back(&s->more->starters, &n.link);
-        scope_unlock(s);
-        rc = wait_park(c, ticket, CLOCK_NEVER, WAIT_CUTTABLE);
-        scope_lock(s);
-        if (list_linked(&n.link))
-            list_remove(&n.link);
-        if (rc < 0)
-            break;
-    }
+    while (rc == 0 && s->more && s->more->limit
+           && scope_live(s) >= (int64_t)s->more->limit)
+        rc = scope_wait_place(s, c);
+    bool limited = s->more && s->more->limit;
+    if (rc == 0 && limited)
+        add_relaxed(&s->remote, 1); /* the latch keeps others from taking the same place */
     scope_unlock(s);
-    return rc < 0 ? rc : 0;
+    return rc < 0 ? rc : limited;
 }
 
 /* --- owned things ---------------------------------------------------------- */
@@ -340,8 +373,8 @@ static int scope_may_close(struct scope *s, struct context *c, const char *call)
 static void scope_wait_empty(struct scope *s, struct context *c)
 {
     s->closer = wait_prepare(c, "scope to close", s);
-    int64_t fold = s->local - SCOPE_UNCLOSED;
-    s->local = 0;
+    int64_t fold = load_relaxed(&s->local) - SCOPE_UNCLOSED; /* our own, here and below */
+    store_relaxed(&s->local, 0);
     bool watched = s->watched;
     s->watched = true; /* ends on this thread go to remote now */
     /* acq_rel: pairs with the ends' CAS: `closer` is seen by who brings it to 0, and what
@@ -360,12 +393,8 @@ static void scope_wait_empty(struct scope *s, struct context *c)
 /* What close returns; the words become the caller's tutti_why. */
 static int scope_result(struct scope *s)
 {
-    int failure = load_relaxed(&s->failure); /* all that could set it has ended */
-    if (failure) {
-        const char *words = s->more ? s->more->words : NULL;
-        return words ? why_set(failure, "%s", words)
-                     : why_static(failure, tutti_strerror(failure));
-    }
+    if (load_relaxed(&s->failure)) /* all that could set it has ended */
+        return scope_failure_again(s);
     int cut = load_relaxed(&s->cut_by);
     return cut ? why_set(cut, "%s", tutti_strerror(cut)) : 0;
 }
@@ -483,11 +512,13 @@ int tutti_scope_stat(const tutti_scope *public, tutti_scope_stats *out)
         all.parked += !!(load_relaxed(&m->wait_word) & WAIT_OPEN); /* a moment old */
     }
     all.live = (uint64_t)scope_live(s);
-    all.started = s->started + load_relaxed(&s->started_elsewhere);
+    all.started = load_relaxed(&s->started) + load_relaxed(&s->started_elsewhere);
     all.failed = load_relaxed(&s->failed);
     all.cut = load_relaxed(&s->cut);
     scope_unlock(s);
-    all.succeeded = all.started - all.live - all.failed - all.cut;
+    /* Each was read at its own moment: who ends just now may be counted twice. */
+    uint64_t others = all.live + all.failed + all.cut;
+    all.succeeded = all.started > others ? all.started - others : 0;
     all.deadline = TUTTI_NEVER;
     for (struct scope *at = s; at; at = at->flags & TUTTI_SHIELD ? NULL : at->outer) {
         int64_t own = load_relaxed(&at->deadline);

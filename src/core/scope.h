@@ -21,6 +21,7 @@
 #include <assert.h>
 
 enum { SCOPE_OPEN = 0x5c09e0, SCOPE_CLOSED = 0x5c09ec };
+enum { SCOPE_BROKEN = 1 << 16 }; /* a flag: opening failed, so nothing may start */
 enum { OVER_CANCELLED = 1, OVER_FAILED = 2, OVER_EXPIRED = 4 };
 #define SCOPE_UNCLOSED (INT64_C(1) << 40)
 #define SCOPE_WATCHED (INT64_C(1) << 41)
@@ -38,8 +39,8 @@ struct scope {
     struct scope *outer;     /* the opener's current scope before */
     struct scope *shield;    /* the innermost shield at or above this; NULL: none */
     _Atomic int64_t deadline; /* its own */
-    int64_t local;
-    uint64_t started;        /* on the opener's thread */
+    _Atomic int64_t local;   /* moved by the opener's thread alone, read by any */
+    _Atomic uint64_t started; /* as local */
     _Atomic int64_t remote;
     _Atomic uint64_t started_elsewhere, failed, cut;
     uint64_t closer;         /* the closer's ticket */
@@ -88,14 +89,16 @@ void scope_lock(struct scope *s);
 void scope_unlock(struct scope *s); /* does what signal handlers left to do */
 
 /* --- counting: core/scope.c --- */
-/* Count a start by the caller; the number of starts before. */
-uint64_t scope_start(struct scope *s);
+/* Count a start by the caller; the number of starts before.  It is live from here on, unless
+ * that was counted before. */
+uint64_t scope_start(struct scope *s, bool counted); /* counted: by scope_wait_limit */
 /* Count an end; *s may be gone after. */
 void scope_end(struct scope *s);
 /* From now on ends take the latch.  By the opener's thread. */
 void scope_watch(struct scope *s);
 int64_t scope_live(const struct scope *s);
-/* Wait while *s is at its limit, if the caller is from outside.  0 or as a wait. */
+/* Wait while *s is at its limit, if the caller is from outside.  0; 1: a place was taken, so
+ * either scope_start(s, true) or scope_end(s) must follow; or as a wait. */
 int scope_wait_limit(struct scope *s, struct context *c);
 
 /* --- the tree: core/cut.c --- */
@@ -103,7 +106,7 @@ int scope_wait_limit(struct scope *s, struct context *c);
  * cut, so call it only when the answer ends something. */
 int scope_over(struct context *c, int64_t *deadline);
 /* The same for a start into s by c: looks at s and above. */
-int scope_over_start(struct scope *s);
+int scope_over_start(struct scope *s, int64_t *deadline);
 /* The caller's wait was cut: the code to return. */
 int scope_cut_code(struct context *c);
 /* Make c findable from above before it parks. */
@@ -113,7 +116,9 @@ static inline void scope_enlist(struct context *c)
     if (unlikely(c->enlisted != c->scope))
         scope_enlist_slow(c);
 }
-/* End what waits below s, after s->over was set. */
+/* Make s findable from above before anybody parks for it. */
+void scope_link(struct scope *s);
+/* End what waits below s, and to start in s, after s->over was set. */
 void scope_cut(struct scope *s);
 /* Set bits of `over`, then cut. */
 void scope_stop(struct scope *s, uint32_t why);
@@ -127,6 +132,8 @@ void scope_unlink(struct scope *s);
 /* One failure of s: index and task say whose; words (owned, may be NULL) why. */
 void scope_note_failure(struct scope *s, int code, const char *task, uint64_t index,
                         char *words);
+/* The first failure of s, its words as the caller's tutti_why. */
+int scope_failure_again(struct scope *s);
 void failures_free(struct scope_more *m);
 
 /* --- deadlines brought forward: core/alarm.c --- */

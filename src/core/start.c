@@ -8,6 +8,7 @@
 
 /* --- may it start? --------------------------------------------------------- */
 
+/* 0; 1: and its place in a limited scope is taken (see scope_wait_limit); or why not. */
 static int start_check(struct scope *s, const char *call)
 {
     struct context *c = context_self();
@@ -15,27 +16,36 @@ static int start_check(struct scope *s, const char *call)
         return why_set(-EINVAL, "%s in %s: the scope is not open", call, task_name(c));
     if (unlikely(scope_lost(s)))
         return why_set(-TUTTI_ELOST, "%s: the scope was opened before fork()", call);
-    int rc = scope_over_start(s);
+    int64_t deadline;
+    int rc = scope_over_start(s, &deadline);
     if (unlikely(rc < 0)) {
-        int failure = s->ex ? 0 : load_relaxed(&s->failure); /* of the open; long set */
-        return failure ? why_static(failure, tutti_strerror(failure))
-                       : why_static(rc, tutti_strerror(rc));
+        if (s->flags & SCOPE_BROKEN)
+            return scope_failure_again(s);
+        return why_static(rc, tutti_strerror(rc));
     }
     rc = scope_wait_limit(s, c);
-    return rc < 0 ? why_static(rc, tutti_strerror(rc)) : 0;
+    return rc < 0 ? why_static(rc, tutti_strerror(rc)) : rc;
 }
 
-static int start_out_of_memory(struct scope *s, const char *call)
+/* It does not start after all; place: what start_check gave. */
+static int start_not(struct scope *s, int place, int rc)
 {
-    int rc = why_set(-ENOMEM, "%s: out of memory", call);
-    scope_fail((tutti_scope *)(void *)s, rc);
+    if (place > 0)
+        scope_end(s);
     return rc;
 }
 
-static void start_now(struct scope *s, struct task *t)
+static int start_out_of_memory(struct scope *s, int place, const char *call)
+{
+    int rc = why_set(-ENOMEM, "%s: out of memory", call);
+    scope_fail((tutti_scope *)(void *)s, rc);
+    return start_not(s, place, rc);
+}
+
+static void start_now(struct scope *s, struct task *t, int place)
 {
     t->scope = s;
-    t->index = scope_start(s);
+    t->index = scope_start(s, place);
     if (t->record)
         t->record->index = t->index;
     s->ex->ops->start(s->ex, t);
@@ -43,18 +53,25 @@ static void start_now(struct scope *s, struct task *t)
 
 /* --- closures -------------------------------------------------------------- */
 
+static int start_no_function(const char *call)
+{
+    return why_set(-EINVAL, "%s: the function is NULL", call);
+}
+
 int tutti_go(tutti_scope *public, tutti_fn *fn, void *arg)
 {
     struct scope *s = scope_of(public);
-    int rc = start_check(s, "tutti_go");
-    if (unlikely(rc < 0))
-        return rc;
+    int place = start_check(s, "tutti_go");
+    if (unlikely(place < 0))
+        return place;
+    if (unlikely(!fn))
+        return start_not(s, place, start_no_function("tutti_go"));
     struct task *t = task_alloc();
     if (unlikely(!t))
-        return start_out_of_memory(s, "tutti_go");
+        return start_out_of_memory(s, place, "tutti_go");
     t->fn = fn;
     t->arg = arg;
-    start_now(s, t);
+    start_now(s, t, place);
     return 0;
 }
 
@@ -79,7 +96,9 @@ int tutti_spawn(tutti_scope *public, tutti_fn *fn, void *arg, tutti_drop *drop,
                 tutti_future *f)
 {
     struct scope *s = scope_of(public);
-    int rc = start_check(s, "tutti_spawn");
+    int place = start_check(s, "tutti_spawn"), rc = place < 0 ? place : 0;
+    if (rc == 0 && !fn)
+        rc = start_not(s, place, start_no_function("tutti_spawn"));
     struct task *t = rc < 0 ? NULL : task_alloc();
     if (t && f && !(t->record = record_open(s, RECORD_PENDING, "closure", f))) {
         task_free(t);
@@ -87,7 +106,7 @@ int tutti_spawn(tutti_scope *public, tutti_fn *fn, void *arg, tutti_drop *drop,
     }
     if (unlikely(!t)) {
         if (rc == 0)
-            rc = start_out_of_memory(s, "tutti_spawn");
+            rc = start_out_of_memory(s, place, "tutti_spawn");
         if (drop)
             drop(arg);
         future_failed(s, f, rc);
@@ -96,7 +115,7 @@ int tutti_spawn(tutti_scope *public, tutti_fn *fn, void *arg, tutti_drop *drop,
     t->fn = fn;
     t->arg = arg;
     t->drop = drop;
-    start_now(s, t);
+    start_now(s, t, place);
     return 0;
 }
 
@@ -123,7 +142,7 @@ static bool task_copy_input(struct task *t, tutti_bytes in)
     return true;
 }
 
-static int start_typed(struct scope *s, const tutti_task *type, tutti_bytes in,
+static int start_typed(struct scope *s, int place, const tutti_task *type, tutti_bytes in,
                        bool is_batch, tutti_future *f, const char *call)
 {
     struct task *t = task_alloc();
@@ -136,10 +155,10 @@ static int start_typed(struct scope *s, const tutti_task *type, tutti_bytes in,
         t = NULL;
     }
     if (unlikely(!t))
-        return start_out_of_memory(s, call);
+        return start_out_of_memory(s, place, call);
     t->type = type;
     t->batch = is_batch ? (const tutti_batch *)t->in.data : NULL;
-    start_now(s, t);
+    start_now(s, t, place);
     return 0;
 }
 
@@ -147,13 +166,15 @@ int tutti_submit(tutti_scope *public, const tutti_task *type, tutti_bytes in,
                  tutti_future *f)
 {
     struct scope *s = scope_of(public);
-    int rc = start_check(s, "tutti_submit");
-    if (rc == 0 && (rc = submit_check(type, "tutti_submit")) == 0 && type->in_size
-        && in.size != type->in_size)
+    int place = start_check(s, "tutti_submit"), rc = place < 0 ? place : 0;
+    if (rc == 0 && (rc = submit_check(type, "tutti_submit")) == 0
+        && ((type->in_size && in.size != type->in_size) || (in.size && !in.data)))
         rc = why_set(-EINVAL, "tutti_submit: %s takes %u bytes, not %zu", type->name,
                      type->in_size, in.size);
     if (rc == 0)
-        rc = start_typed(s, type, in, false, f, "tutti_submit");
+        rc = start_typed(s, place, type, in, false, f, "tutti_submit");
+    else
+        start_not(s, place, rc);
     if (unlikely(rc < 0))
         future_failed(s, f, rc);
     return rc;
@@ -163,14 +184,16 @@ int tutti_submit_batch(tutti_scope *public, const tutti_task *type, const tutti_
                        tutti_future *f)
 {
     struct scope *s = scope_of(public);
-    int rc = start_check(s, "tutti_submit_batch");
+    int place = start_check(s, "tutti_submit_batch"), rc = place < 0 ? place : 0;
     if (rc == 0 && (rc = submit_check(type, "tutti_submit_batch")) == 0
         && (!b || !f || !type->in_size || (type->out_size && !b->out)))
         rc = why_set(-EINVAL, "tutti_submit_batch: %s needs a task of fixed sizes, inputs, "
                      "outputs and a future", type->name);
     if (rc == 0)
-        rc = start_typed(s, type, (tutti_bytes){ b, sizeof *b }, true, f,
+        rc = start_typed(s, place, type, (tutti_bytes){ b, sizeof *b }, true, f,
                          "tutti_submit_batch");
+    else
+        start_not(s, place, rc);
     if (unlikely(rc < 0))
         future_failed(s, f, rc);
     return rc;

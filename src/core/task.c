@@ -230,7 +230,8 @@ static void context_finish(struct context *c, struct task *t)
 void task_run(struct context *c, struct task *t)
 {
     struct scope *s = t->scope;
-    int rc = scope_over_start(s);
+    int64_t deadline;
+    int rc = scope_over_start(s, &deadline);
     if (rc == 0 && t->record && !record_begin(t->record, c))
         rc = -ECANCELED;
     if (unlikely(rc < 0)) {
