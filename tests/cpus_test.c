@@ -54,7 +54,7 @@ static const char V2_MOUNT[] =
     "22 1 0:20 / /proc rw,nosuid - proc proc rw\n"
     "30 23 0:26 / /sys/fs/cgroup rw,nosuid shared:9 - cgroup2 cgroup2 rw,nsdelegate\n";
 static const char V1_MOUNT[] =
-    "31 23 0:27 / /sys/fs/cgroup/memory rw shared:9 master:1 - cgroup cgroup rw,memory\n"
+    "31 23 0:27 / /sys/fs/cgroup/memory rw shared:9 - cgroup cgroup rw,memory\n"
     "32 23 0:28 / /sys/fs/cgroup/cpu,cpuacct rw - cgroup cgroup rw,cpu,cpuacct\n";
 
 TEST(v2_quota_of_the_leaf)
@@ -96,7 +96,7 @@ TEST(v1_quota_of_leaf_and_parent)
     put("sys/fs/cgroup/cpu,cpuacct/docker/cpu.cfs_quota_us", "25000\n");
     put("sys/fs/cgroup/cpu,cpuacct/docker/cpu.cfs_period_us", "10000\n");
     CHECK_INT(cpus_quota(root), 250);
-    put("sys/fs/cgroup/memory/x/cpu.cfs_quota_us", "1\n"); /* not the cpu controller's */
+    put("sys/fs/cgroup/memory/x/cpu.cfs_quota_us", "1\n"); /* not cpu's */
     put("sys/fs/cgroup/memory/x/cpu.cfs_period_us", "100000\n");
     CHECK_INT(cpus_quota(root), 250);
 }
@@ -162,8 +162,8 @@ TEST(nonsense_is_no_quota)
         put("sys/fs/cgroup/app/cpu.max", "%s", line[i]);
         CHECK_INT(cpus_quota(root), 0);
     }
-    put("proc/self/mountinfo", "\n1 2\n- - -\n1 2 3 / /x rw -\n1 2 3 / /x rw - cgroup2\n%s",
-        V2_MOUNT);
+    put("proc/self/mountinfo",
+        "\n1 2\n- - -\n1 2 3 / /x rw -\n1 2 3 / /x rw - cgroup2\n%s", V2_MOUNT);
     put("sys/fs/cgroup/app/cpu.max", "100000 100000\n");
     CHECK_INT(cpus_quota(root), 100);
 }

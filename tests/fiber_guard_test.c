@@ -1,4 +1,5 @@
-/* Guards below stacks: overflow by name, and running out.  fiber/{guard,overflow,pool}.c. */
+/* Guards below stacks: overflow by name, and running out.
+ * fiber/{guard,overflow,pool}.c. */
 #include "base/memory.h"
 #include "check.h"
 #include "fiber/fiber.h"
@@ -34,7 +35,8 @@ static bool under_valgrind(void)
 
 /* --- children that die --- */
 
-/* Run body in a child; how it ended as waitpid says; what it wrote to stderr is in said. */
+/* Run body in a child; how it ended as waitpid says; what it wrote to stderr is in
+ * said. */
 static int in_child(void (*body)(void))
 {
     int fd[2], status;
@@ -101,8 +103,8 @@ static void overflow_256k(void)
 TEST(an_overflow_is_reported_with_the_name_and_the_size)
 {
     CHECK(died_of_fault(in_child(overflow_256k)));
-    CHECK_HAS(said, "tutti: stack overflow in task \"geo.area\": its 256 KiB stack is full; "
-                    "open the executor with ?stack=512k\n");
+    CHECK_HAS(said, "tutti: stack overflow in task \"geo.area\": its 256 KiB stack "
+                    "is full; open the executor with ?stack=512k\n");
 }
 
 static void overflow_2m(void)

@@ -1,7 +1,7 @@
 /* long registers_across(struct fiber *from, struct fiber *to, const uint64_t in[18],
  *                       uint64_t out[18])
- * Fill every callee-saved register from in, switch, and store what they hold after it to
- * out.  Returns how many there are; unused entries are left alone. */
+ * Fill every callee-saved register from in, switch, and store what they hold after it
+ * to out.  Returns how many there are; unused entries are left alone. */
     .text
     .globl registers_across
 #if defined(__x86_64__)

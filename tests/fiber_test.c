@@ -1,4 +1,5 @@
-/* Stacks and switches: fiber/.  Overflow, guards and running out: fiber_guard_test.c. */
+/* Stacks and switches: fiber/.  Overflow, guards and running out: fiber_guard_test.c.
+ */
 #include "fiber/fiber.h"
 #include "base/memory.h"
 #include "base/race.h"
@@ -7,6 +8,7 @@
 #include <execinfo.h>
 #include <fenv.h>
 #include <pthread.h>
+#include <sys/mman.h>
 
 /* tests/fiber_registers.S */
 long registers_across(struct fiber *from, struct fiber *to, const uint64_t in[18],
@@ -230,6 +232,9 @@ TEST(a_fiber_lies_as_the_header_draws_it)
     size_t sizes[] = { 0, FIBER_STACK_MIN, STACK, 100001, 1 << 20 };
     for (size_t s = 0; s < sizeof sizes / sizeof *sizes; s++) {
         begin(sizes[s], sizeof(struct block), count);
+        /* what is mapped next does not begin at a round address by chance */
+        CHECK(mmap(NULL, 4096, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0)
+              != MAP_FAILED);
         for (int i = 0; i < 40; i++) {
             struct fiber *f = get();
             CHECK((size_t)(f->high - f->low) >= sizes[s]);

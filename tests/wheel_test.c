@@ -29,8 +29,8 @@ static int64_t earliest(void)
     return first;
 }
 
-/* Pop all that is due, and see that it is exactly what the model says.  What had passed at
- * the last look, `before`, comes first, in any order. */
+/* Pop all that is due, and see that it is exactly what the model says.  What had passed
+ * at the last look, `before`, comes first, in any order. */
 static void drain(int64_t before, int64_t now)
 {
     struct wheel_timer *t;

@@ -148,7 +148,8 @@ static unsigned tree_quota(const struct tree *t)
     const char *below = t->group;
     size_t top = strlen(t->top);
     if (top > 1) { /* a mount of a part: the group's path begins with it */
-        bool inside = !strncmp(below, t->top, top) && (!below[top] || below[top] == '/');
+        bool inside = !strncmp(below, t->top, top)
+                      && (!below[top] || below[top] == '/');
         below = inside ? below + top : "";
     }
     if (strstr(below, "/..")) /* the group lies outside this namespace */
@@ -188,8 +189,8 @@ static char *group_find(char *text, bool v2)
     return NULL;
 }
 
-/* One line of mountinfo: id parent dev top mount options [optional] - type source super.
- * True if it is a tree that counts. */
+/* One line of mountinfo: id parent dev top mount options [optional] - type source
+ * super. True if it is a tree that counts. */
 static bool mount_parse(char *line, struct tree *t)
 {
     char *field[5] = { NULL }, *at = line;

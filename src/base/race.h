@@ -1,11 +1,12 @@
 /* base/race.h - what ThreadSanitizer cannot see by itself; nothing in other builds.
  *
- * Fibers of one thread are never running at once, but ThreadSanitizer is told of no order
- * between them (fiber/fiber.c says why).  So a hand-over from one fiber to another must
- * show as an edge: either through an atomic that the receiver reads with acquire, or
- * through race_release before it and race_acquire of the same address after it.
- * State that belongs to a thread, not to a fiber (a worker's queue), is used by fibers
- * that run there one after the other: bracket it with race_own and race_disown. */
+ * Fibers of one thread are never running at once, but ThreadSanitizer is told of no
+ * order between them (fiber/fiber.c says why).  So a hand-over from one fiber to
+ * another must show as an edge: either through an atomic that the receiver reads with
+ * acquire, or through race_release before it and race_acquire of the same address after
+ * it. State that belongs to a thread, not to a fiber (a worker's queue), is used by
+ * fibers that run there one after the other: bracket it with race_own and race_disown.
+ */
 #ifndef BASE_RACE_H
 #define BASE_RACE_H
 
@@ -33,8 +34,9 @@ static inline void race_acquire(const void *address)
 {
     __tsan_acquire((void *)address);
 }
-/* What follows, up to race_disown, touches what belongs to this thread alone; plain reads
- * and writes there are not looked at (atomics still make edges).  Counted, per fiber. */
+/* What follows, up to race_disown, touches what belongs to this thread alone; plain
+ * reads and writes there are not looked at (atomics still make edges).  Counted, per
+ * fiber. */
 static inline void race_own(void)
 {
     AnnotateIgnoreReadsBegin(__FILE__, __LINE__);

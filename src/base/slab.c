@@ -33,16 +33,33 @@ static void *cache_pop(struct cache *c)
     return object;
 }
 
+/* Both under the latch, and looked at by ThreadSanitizer again: this is shared. */
+static void *shared_pop(struct slab *s)
+{
+    race_disown();
+    void *object = s->free;
+    if (object)
+        s->free = *link_of(s, object);
+    race_own();
+    return object;
+}
+
+static void shared_push(struct slab *s, void *object)
+{
+    race_disown();
+    *link_of(s, object) = s->free;
+    s->free = object;
+    race_own();
+}
+
 /* Fill from the shared list, else with a new chunk. */
 static bool cache_refill(struct cache *c)
 {
     struct slab *s = c->slab;
+    void *object;
     latch_lock(&s->latch);
-    while (s->free && c->count < BATCH) {
-        void *object = s->free;
-        s->free = *link_of(s, object);
+    while (c->count < BATCH && (object = shared_pop(s)))
         cache_push(c, object);
-    }
     latch_unlock(&s->latch);
     if (c->count)
         return true;
@@ -56,11 +73,8 @@ static void cache_spill(struct cache *c, unsigned keep)
 {
     struct slab *s = c->slab;
     latch_lock(&s->latch);
-    while (c->count > keep) {
-        void *object = cache_pop(c);
-        *link_of(s, object) = s->free;
-        s->free = object;
-    }
+    while (c->count > keep)
+        shared_push(s, cache_pop(c));
     latch_unlock(&s->latch);
 }
 
@@ -70,8 +84,8 @@ static void cache_bind(struct cache *c, struct slab *s)
     store_relaxed(&slabs[s->kind], s); /* read after fork(), by the one thread left */
 }
 
-/* The caches are the thread's, so ThreadSanitizer shall not take the fibers that use them
- * in turn for racers; an object goes from who puts it to who gets it. */
+/* The caches are the thread's, so ThreadSanitizer shall not take the fibers that use
+ * them in turn for racers; an object goes from who puts it to who gets it. */
 void *slab_get(struct slab *s)
 {
     struct cache *c = &caches[s->kind];
@@ -82,7 +96,8 @@ void *slab_get(struct slab *s)
     if (likely(c->count) || cache_refill(c))
         object = cache_pop(c);
     race_disown();
-    race_acquire(object);
+    if (object)
+        race_acquire(object);
     return object;
 }
 

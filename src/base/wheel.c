@@ -1,11 +1,11 @@
 /* base/wheel.c - see wheel.h.
  *
- * A timer's tick is its time rounded up, so that it is never early.  The level it lives on
- * is that of the highest digit (of 6 bits) in which its tick and `now` differ, the slot is
- * that digit of its tick.  So everything on a level comes before everything on the next
- * one, and the first full slot of the lowest full level is the next to come: no tick is
- * ever stepped through.  When `now` enters a slot above level 0, its timers agree with
- * `now` in that digit and move down. */
+ * A timer's tick is its time rounded up, so that it is never early.  The level it lives
+ * on is that of the highest digit (of 6 bits) in which its tick and `now` differ, the
+ * slot is that digit of its tick.  So everything on a level comes before everything on
+ * the next one, and the first full slot of the lowest full level is the next to come:
+ * no tick is ever stepped through.  When `now` enters a slot above level 0, its timers
+ * agree with `now` in that digit and move down. */
 #include "base/wheel.h"
 #include "base/atomic.h"
 #include <assert.h>

@@ -5,7 +5,7 @@
  * against, chosen at build time with -Dfiber=ucontext.
  *
  * One mapping holds a fiber, from low to high addresses:
- *     | room for a strand, FIBER_STRAND bytes, untouched | guard | <- stack | user block |
+ *   | room for a strand, FIBER_STRAND bytes, untouched | guard | <- stack | user block |
  * The mapping starts at a multiple of FIBER_STRAND, so a pointer into the strand rounds
  * down to it.  The user block (the caller's control block, which begins with its struct
  * fiber) sits at the stack's high end, on the page that any run touches anyway; the
@@ -65,9 +65,9 @@ void fiber_adopt_end(struct fiber *f);
 void fiber_switch(struct fiber *from, struct fiber *to);
 
 /* Overflow: when a thread touches a guard, print one sentence with the fiber's name and
- * the size of its stack to stderr and die of SIGSEGV as it would have.  `name` is called
- * in the signal handler and must only read memory.  Installs the handler once for the
- * process, chaining to what was there for other faults. */
+ * the size of its stack to stderr and die of SIGSEGV as it would have.  `name` is
+ * called in the signal handler and must only read memory.  Installs the handler once
+ * for the process, chaining to what was there for other faults. */
 void fiber_overflow_watch(const char *(*name)(const struct fiber *f));
 /* Give this thread an alternate signal stack for it, or take it away.  0 or -ENOMEM. */
 int fiber_thread_begin(void);

@@ -1,6 +1,7 @@
-/* fiber/fiber_aarch64.S - the switch for AAPCS64.  Keeps x19 to x30 and the low halves of
- * v8 to v15; fpcr and fpsr belong to the thread.  The unwind tables hold at every
- * instruction, so debuggers and backtrace() walk through a parked fiber and out of none.
+/* fiber/fiber_aarch64.S - the switch for AAPCS64.  Keeps x19 to x30 and the low halves
+ * of v8 to v15; fpcr and fpsr belong to the thread.  The unwind tables hold at every
+ * instruction, so debuggers and backtrace() walk through a parked fiber and out of
+ * none.
  * Tests: tests/fiber_test.c, against fiber_ucontext.c. */
     .text
 
@@ -48,7 +49,7 @@ fiber_swap:
     mov x9, sp
     str x9, [x0]
     ldr x9, [x1]
-    mov sp, x9              /* the other stack has the same layout: the tables hold on */
+    mov sp, x9              /* the other stack is laid out alike: the tables hold on */
     ldp d14, d15, [sp, #144]
     .cfi_restore d14
     .cfi_restore d15
@@ -85,8 +86,9 @@ fiber_swap:
     .cfi_endproc
     .size fiber_swap, . - fiber_swap
 
-/* The first frame of a fiber; fiber_frame has put self in x19 and main in x20.  It has no
- * caller: with x30 undefined unwinders end here, with x29 0 walkers of frame pointers. */
+/* The first frame of a fiber; fiber_frame has put self in x19 and main in x20.  It has
+ * no caller: with x30 undefined unwinders end here, with x29 0 walkers of frame
+ * pointers. */
     .globl fiber_start
     .hidden fiber_start
     .type fiber_start, %function

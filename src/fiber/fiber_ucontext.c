@@ -7,7 +7,8 @@
 #include <ucontext.h>
 
 /* Unseen by ThreadSanitizer, which believes to be in `to` already. */
-__attribute__((no_sanitize_thread)) void fiber_swap(struct fiber *from, struct fiber *to)
+__attribute__((no_sanitize_thread)) void fiber_swap(struct fiber *from,
+                                                    struct fiber *to)
 {
     ucontext_t here;
     from->sp = &here;

@@ -1,6 +1,7 @@
-/* fiber/fiber_x86_64.S - the switch for the System V ABI.  Keeps rbx, rbp, r12 to r15; the
- * floating-point control words belong to the thread.  The unwind tables hold at every
- * instruction, so debuggers and backtrace() walk through a parked fiber and out of none.
+/* fiber/fiber_x86_64.S - the switch for the System V ABI.  Keeps rbx, rbp, r12 to r15;
+ * the floating-point control words belong to the thread.  The unwind tables hold at
+ * every instruction, so debuggers and backtrace() walk through a parked fiber and out
+ * of none.
  * Tests: tests/fiber_test.c, against fiber_ucontext.c. */
     .text
 
@@ -31,7 +32,7 @@ fiber_swap:
     .cfi_def_cfa_offset 56
     .cfi_offset %r15, -56
     mov %rsp, (%rdi)
-    mov (%rsi), %rsp        /* the other stack has the same layout: the tables hold on */
+    mov (%rsi), %rsp        /* the other stack is laid out alike: the tables hold on */
     pop %r15
     .cfi_def_cfa_offset 48
     .cfi_restore %r15
@@ -57,8 +58,9 @@ fiber_swap:
     .cfi_endproc
     .size fiber_swap, . - fiber_swap
 
-/* The first frame of a fiber; fiber_frame has put self in rbx and main in r12.  It has no
- * caller: with rip undefined unwinders end here, with rbp 0 walkers of frame pointers. */
+/* The first frame of a fiber; fiber_frame has put self in rbx and main in r12.  It has
+ * no caller: with rip undefined unwinders end here, with rbp 0 walkers of frame
+ * pointers. */
     .globl fiber_start
     .hidden fiber_start
     .type fiber_start, @function

@@ -1,7 +1,7 @@
-/* fiber/guard.c - pages that nobody may touch, below each stack.  Two kinds: a mark in the
- * page table (MADV_GUARD_INSTALL, Linux 6.13), which costs no mapping; else PROT_NONE,
- * which splits the mapping and so counts against vm.max_map_count.
- * Tests: tests/fiber_test.c. */
+/* fiber/guard.c - pages that nobody may touch, below each stack.  Two kinds: a mark in
+ * the page table (MADV_GUARD_INSTALL, Linux 6.13), which costs no mapping; else
+ * PROT_NONE, which splits the mapping and so counts against vm.max_map_count.
+ * Tests: tests/fiber_guard_test.c. */
 #include "fiber/guard.h"
 #include "base/atomic.h"
 #include "base/memory.h"
@@ -28,7 +28,8 @@ static bool writable(void *page)
 /* Emulators answer 0 to advice that they ignore, so look whether it took. */
 static int kind_probe(size_t page)
 {
-    void *p = mmap(NULL, page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    void *p = mmap(NULL, page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1,
+                   0);
     if (p == MAP_FAILED)
         return UNKNOWN;
     bool works = !madvise(p, page, GUARD_INSTALL) && !writable(p);

@@ -1,6 +1,6 @@
 /* fiber/inside.h - what the files of this layer share: who must be told of stacks and
- * switches (the sanitizers, valgrind), the switch of each architecture, and the layout of
- * a pool's mappings, which the overflow handler reads. */
+ * switches (the sanitizers, valgrind), the switch of each architecture, and the layout
+ * of a pool's mappings, which the overflow handler reads. */
 #ifndef FIBER_INSIDE_H
 #define FIBER_INSIDE_H
 #include "base/latch.h"
@@ -30,8 +30,8 @@
 
 /* --- one per architecture --- */
 
-/* Save the callee-saved registers on from's stack and its stack pointer in from->sp, and
- * go on where `to` did that. */
+/* Save the callee-saved registers on from's stack and its stack pointer in from->sp,
+ * and go on where `to` did that. */
 void fiber_swap(struct fiber *from, struct fiber *to);
 /* Set f->sp so that the first fiber_swap to f calls fiber_begin(f, main). */
 void fiber_frame(struct fiber *f, fiber_main *main);

@@ -1,7 +1,7 @@
 /* fiber/overflow.c - names the fiber whose stack ran over.  The handler runs on the
  * thread's alternate stack, says one sentence, and then hands the fault to whoever had
  * SIGSEGV before, or lets it kill the process, as it would have.
- * Tests: tests/fiber_test.c. */
+ * Tests: tests/fiber_guard_test.c. */
 #include "base/memory.h"
 #include "base/race.h"
 #include "fiber/inside.h"
@@ -43,7 +43,8 @@ static size_t put_text(char *to, size_t used, size_t room, const char *text)
 }
 
 /* A size as the stack option takes it: 256k, 2m. */
-static size_t put_size(char *to, size_t used, size_t room, size_t kib, const char *unit[2])
+static size_t put_size(char *to, size_t used, size_t room, size_t kib,
+                       const char *unit[2])
 {
     char digits[24], *at = digits + sizeof digits;
     bool mib = kib >= 1024 && kib % 1024 == 0;
@@ -66,7 +67,8 @@ static void overflow_say(const struct fiber *f, const struct fiber_pool *p)
     n = put_text(text, n, sizeof text - 120, name ? name : "?");
     n = put_text(text, n, sizeof text, "\": its ");
     n = put_size(text, n, sizeof text, p->stack >> 10, said);
-    n = put_text(text, n, sizeof text, " stack is full; open the executor with ?stack=");
+    n = put_text(text, n, sizeof text,
+                 " stack is full; open the executor with ?stack=");
     n = put_size(text, n, sizeof text, p->stack >> 9, option);
     n = put_text(text, n, sizeof text, "\n");
     ssize_t done = write(STDERR_FILENO, text, n);
@@ -143,7 +145,8 @@ int fiber_thread_begin(void)
         return 0;
     if (!sigaltstack(NULL, &now) && !(now.ss_flags & SS_DISABLE))
         return 0; /* the program's or a sanitizer's: it serves as well */
-    size_t size = getauxval(AT_MINSIGSTKSZ) + (64 << 10); /* registers, and others' handlers */
+    /* the registers, and room for the handlers that were there */
+    size_t size = getauxval(AT_MINSIGSTKSZ) + (64 << 10);
     char *stack = memory_alloc(size);
     if (!stack)
         return -ENOMEM;

@@ -1,12 +1,12 @@
-/* fiber/pool.c - where stacks come from: mappings of many slots, each with its guard, and
- * a list of ended fibers, last in first out.
+/* fiber/pool.c - where stacks come from: mappings of many slots, each with its guard,
+ * and a list of ended fibers, last in first out.
  *
  * A mapping is made for many fibers at once (a mapping each would meet vm.max_map_count
  * early) and doubles from one to the next; when the system refuses, half is tried.
  * Memory is only touched when a fiber is made, on its top page.  Nothing is given back
- * before fiber_pool_close: last in first out keeps the stacks that once ran deep in use,
- * and a call for each put would cost more than the task it served.
- * Tests: tests/fiber_test.c. */
+ * before fiber_pool_close: last in first out keeps the stacks that once ran deep in
+ * use, and a call for each put would cost more than the task it served.
+ * Tests: tests/fiber_test.c, tests/fiber_guard_test.c. */
 #include "base/memory.h"
 #include "fiber/guard.h"
 #include "fiber/inside.h"
@@ -15,14 +15,14 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-enum { LINE = 64, STAGGERS = 16 };            /* tops differ by lines, within one page */
+enum { LINE = 64, STAGGERS = 16 }; /* tops differ by lines, within one page */
 enum { SLOTS_FIRST = 16, SLOTS_MOST = 1024 };
 static const size_t REGION_MOST = (size_t)256 << 20, STACK_MOST = (size_t)1 << 30;
 
 /* All pools, for the overflow handler.  Changed under pools_latch.  A handler counts
- * itself in pools_readers, takes no latch, and then reads the list; who takes a pool out
- * waits until nobody reads: seqcst on both, so that the reader sees the pool gone or the
- * closer sees the reader. */
+ * itself in pools_readers, takes no latch, and then reads the list; who takes a pool
+ * out waits until nobody reads: seqcst on both, so that the reader sees the pool gone
+ * or the closer sees the reader. */
 static struct latch pools_latch;
 static struct fiber_pool *_Atomic pools;
 static _Atomic int pools_readers;
@@ -62,7 +62,9 @@ struct fiber_pool *fiber_pool_open(size_t stack, size_t block, fiber_main *main)
         return NULL;
     }
     p->stack = round_up(stack, page);
-    p->block = round_up(block < sizeof(struct fiber) ? sizeof(struct fiber) : block, LINE);
+    if (block < sizeof(struct fiber))
+        block = sizeof(struct fiber);
+    p->block = round_up(block, LINE);
     p->room = round_up(FIBER_STRAND, page);
     size_t upper = round_up(p->stack + p->block + STAGGERS * LINE, page);
     p->slot = round_up(p->room + page + upper, p->room);
@@ -219,7 +221,7 @@ void fiber_pool_close(struct fiber_pool *p)
 
 void pools_read_begin(void)
 {
-    add_seqcst(&pools_readers, 1); /* pairs with pools_remove, as said at pools_readers */
+    add_seqcst(&pools_readers, 1); /* pairs with pools_remove: see pools_readers */
 }
 
 void pools_read_end(void)

@@ -1,5 +1,5 @@
-/* fiber/told.c - tells ThreadSanitizer, AddressSanitizer, LeakSanitizer and valgrind which
- * stacks there are.  Compiles to nearly nothing in ordinary builds.
+/* fiber/told.c - tells ThreadSanitizer, AddressSanitizer, LeakSanitizer and valgrind
+ * which stacks there are.  Compiles to nearly nothing in ordinary builds.
  * Tests: tests/fiber_test.c, run under each of them. */
 #include "base/atomic.h"
 #include "fiber/inside.h"
@@ -40,8 +40,8 @@ bool told_new(struct fiber *f)
     f->tsan = __tsan_create_fiber(0);
 #endif
 #if FIBER_ASAN
-    /* An earlier mapping at this place may have left marks.  What parked frames point to
-     * is not leaked. */
+    /* An earlier mapping at this place may have left marks.  What parked frames point
+     * to is not leaked. */
     __asan_unpoison_memory_region(f->low, (size_t)(f->high - f->low));
     __lsan_register_root_region(f->low, (size_t)(f->high - f->low));
 #endif
