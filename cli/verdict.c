@@ -220,11 +220,11 @@ static void the_lock(struct finding *f, const struct matrix *m)
         if (!rows_of(m, bound))
             continue;
         if (locked * MATRIX_NEAR >= free_ratio)
-            say(f, "it leaves %s work alone: %.1fx without, %.1fx with",
+            say(f, "it leaves %s work alone: %.2fx without, %.2fx with",
                 bound_name[bound], free_ratio, locked);
         else
             say(f,
-                "it takes %s work from %.1fx to %.1fx: %.2f CPUs busy instead of %.2f",
+                "it takes %s work from %.2fx to %.2fx: %.2f CPUs busy instead of %.2f",
                 bound_name[bound], free_ratio, locked,
                 over_rows(m, bound, LOCKED, cpus_of),
                 over_rows(m, bound, THREADS, cpus_of));

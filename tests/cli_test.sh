@@ -84,7 +84,7 @@ ok "the report needs no other file" $?
 grep -q '&lt;8&gt; &quot;parts&quot;' tour/report.html && ! grep -q '<8>' tour/report.html
 ok "words of a program are escaped in the report" $?
 expect "what follows: kind of work" 0 out "CPU-bound: 9 of 9 (alone: 1.00 CPUs wanted) -> threads"
-expect "what follows: the lock" 0 out "it takes CPU-bound work from 2.0x to 1.0x"
+expect "what follows: the lock" 0 out "it takes CPU-bound work from 2.00x to 0.95x"
 quick --color=always; grep -q "$(printf '\033')" out; ok "--color=always" $?
 NO_COLOR=1 quick --color=always; grep -q "$(printf '\033')" out
 ok "--color=always beats NO_COLOR" $?
