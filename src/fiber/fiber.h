@@ -12,7 +12,10 @@
  * tops of fibers are staggered over cache sets.
  * Pools keep ended fibers, last in first out.  Guards are MADV_GUARD_INSTALL where the
  * kernel has it (6.13), else mprotect(PROT_NONE); when guards run out
- * (vm.max_map_count) fiber_get gives NULL and fiber_why() says so in one sentence. */
+ * (vm.max_map_count) fiber_get gives NULL and fiber_why() says so in one sentence.  A
+ * guard is a page at least; a frame larger than it may jump over, so code that runs on
+ * fibers is best built with -fstack-clash-protection.  Memory goes back to the system
+ * when the pool is closed, not before. */
 #ifndef FIBER_FIBER_H
 #define FIBER_FIBER_H
 #include "base/atomic.h"
@@ -61,7 +64,8 @@ void fiber_adopt_end(struct fiber *f);
 /* Leave `from`, which must be running, for `to`; returns when something switches back
  * to `from`, on the same thread.  The callee-saved registers are kept, the
  * floating-point control words are not (they belong to the thread: see tutti.h).
- * Built so that errno's address is not assumed to survive: callers keep errno. */
+ * Built so that errno's address is not assumed to survive: callers keep errno.
+ * ThreadSanitizer is told of no order between the two: see base/race.h. */
 void fiber_switch(struct fiber *from, struct fiber *to);
 
 /* Overflow: when a thread touches a guard, print one sentence with the fiber's name and
