@@ -30,7 +30,7 @@ void scope_unlock(struct scope *s)
 static void scope_verify(const struct scope *s)
 {
     assert(s->state == SCOPE_OPEN && s->opener && s->thread);
-    assert(!s->watched || s->local == 0);
+    assert(!s->watched || load_relaxed(&s->local) == 0);
     assert(s->shield == (s->flags & TUTTI_SHIELD ? s : s->outer ? s->outer->shield : NULL));
     assert(!load_relaxed(&s->linked) || s->outer); /* the latch, here and below */
     for (const struct list *l = s->members.next; l != &s->members; l = l->next) {
