@@ -13,11 +13,14 @@
 static const struct example_about about = {
     .name = "maze",
     .kind = "CPU",
-    .summary = "Eight rival solvers in one maze, from north-west to south-east.",
+    .summary = "Eight rival solvers in one maze, from north-west to south-east.\n"
+               "RIVAL, a number from 1 to 8, runs alone.",
     .size_means = "cells of a side",
     .size = 3000,
     .size_least = 2,
     .size_most = 10000,
+    .arguments = "[RIVAL]",
+    .arguments_most = 1,
     .draws = 1,
 };
 
@@ -231,7 +234,7 @@ static int solve(const struct rival *in, struct way *out)
     return solve_by(in->rule, &j, in->side, out);
 }
 
-static int maze_serial(struct example *e, struct way *out)
+static int maze_serial(struct example *e, struct way *out, enum rule rule)
 {
     size_t cells = e->size * e->size;
     uint8_t *maze = calloc(cells, 1), *map = calloc(cells, 1);
@@ -239,7 +242,7 @@ static int maze_serial(struct example *e, struct way *out)
     int rc = maze && map ? labyrinth_dig(maze, (uint32_t)e->size) : -ENOMEM;
     if (rc >= 0) {
         example_start(e);
-        rc = solve_by(BREADTH, &j, (uint32_t)e->size, out);
+        rc = solve_by(rule, &j, (uint32_t)e->size, out);
         example_stop(e);
     }
     if (rc >= 0)
@@ -249,7 +252,9 @@ static int maze_serial(struct example *e, struct way *out)
     return rc;
 }
 
-static int maze_tasks(struct example *e, struct way *out, int *winner)
+/* Rivals from `first` on; *winner is the rule of the one that won. */
+static int maze_tasks(struct example *e, struct way *out, enum rule first,
+                      size_t rivals, int *winner)
 {
     size_t cells = e->size * e->size;
     struct rival in[RIVALS] = { { .side = (uint32_t)e->size } };
@@ -258,15 +263,16 @@ static int maze_tasks(struct example *e, struct way *out, int *winner)
     uint8_t *maze = tutti_share(&s, cells, 1, TUTTI_READ, &in[0].part);
     uint8_t *maps = tutti_share(&s, RIVALS, cells, TUTTI_WRITE, &in[0].maps);
     if (maze && maps && (rc = labyrinth_dig(maze, (uint32_t)e->size)) >= 0) {
-        for (uint32_t r = 0; r < RIVALS; r++) {
+        for (uint32_t r = 0; r < rivals; r++) {
             in[r] = in[0];
-            in[r].rule = r;
+            in[r].rule = first + r;
         }
         example_start(e);
-        rc = *winner = tutti_race(&s, &solve_task, in, RIVALS, out);
+        rc = tutti_race(&s, &solve_task, in, rivals, out);
         example_stop(e);
+        *winner = (int)first + rc;
         if (rc >= 0)
-            rc = labyrinth_draw(e, maze, maps + (size_t)rc * cells);
+            rc = labyrinth_draw(e, maze, maps + (size_t)*winner * cells);
     }
     int closed = tutti_scope_close(&s);
     return rc < 0 ? rc : closed;
@@ -277,10 +283,16 @@ int main(int argc, char **argv)
     struct example e;
     struct way way = { 0 };
     int winner = BREADTH;
+    size_t rivals = RIVALS;
     example_open(&e, &about, argc, argv);
-    int rc = e.serial ? maze_serial(&e, &way) : maze_tasks(&e, &way, &winner);
-    int status = example_close(&e, rc, "8 rivals", "the way has %llu cells",
-                               (unsigned long long)way.length);
+    if (e.argument_count) {
+        winner = (int)example_number(&e, "RIVAL", e.arguments[0], 1, RIVALS) - 1;
+        rivals = 1;
+    }
+    int rc = e.serial ? maze_serial(&e, &way, winner)
+                      : maze_tasks(&e, &way, winner, rivals, &winner);
+    int status = example_close(&e, rc, rivals == 1 ? "1 rival" : "8 rivals",
+                               "the way has %llu cells", (unsigned long long)way.length);
     if (!e.json && !status)
         printf("  winner: %s\n", rival_name[winner]);
     return status;

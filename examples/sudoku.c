@@ -15,13 +15,14 @@ static const struct example_about about = {
     .name = "sudoku",
     .kind = "CPU",
     .summary = "Solves hard sudokus, each by rival solvers that race.  FILE has one a\n"
-               "line: 81 digits, a dot or 0 for an empty cell; # begins a comment.",
+               "line: 81 digits, a dot or 0 for an empty cell; # begins a comment.\n"
+               "RIVAL, a number from 1 to 4, runs alone.  FILE can be \"-\": ours.",
     .size_means = "how many puzzles; after the last of the file comes the first again",
     .size = 950,
     .size_least = 1,
     .size_most = 100000,
-    .arguments = "[FILE]",
-    .arguments_most = 1,
+    .arguments = "[FILE [RIVAL]]",
+    .arguments_most = 2,
 };
 
 struct puzzle {
@@ -179,8 +180,9 @@ static int solve(const struct puzzle *in, struct solution *out)
     return solve_by(in, out, tutti_yield);
 }
 
-/* Race the rivals on each puzzle in turn; wins counts who was first. */
-static int solve_tasks(struct example *e, const struct puzzle *puzzle,
+/* Race the rivals from puzzle[i].rival on, on each puzzle in turn; wins counts who was
+ * first. */
+static int solve_tasks(struct example *e, const struct puzzle *puzzle, unsigned count,
                        struct solution *out, unsigned wins[RIVALS])
 {
     int winner = 0;
@@ -188,13 +190,13 @@ static int solve_tasks(struct example *e, const struct puzzle *puzzle,
     example_start(e);
     for (uint64_t i = 0; i < e->size && winner >= 0; i++) {
         struct puzzle start[RIVALS];
-        for (unsigned r = 0; r < RIVALS; r++) {
+        for (unsigned r = 0; r < count; r++) {
             start[r] = puzzle[i];
-            start[r].rival = (uint8_t)r;
+            start[r].rival = (uint8_t)(puzzle[i].rival + r);
         }
-        winner = tutti_race(&s, &solve_task, start, RIVALS, &out[i]);
+        winner = tutti_race(&s, &solve_task, start, count, &out[i]);
         if (winner >= 0)
-            wins[winner]++;
+            wins[start[winner].rival]++;
     }
     example_stop(e);
     int closed = tutti_scope_close(&s);
@@ -210,7 +212,8 @@ static void solve_serial(struct example *e, const struct puzzle *puzzle,
     example_stop(e);
 }
 
-static void read_puzzles(const struct example *e, const char *path, struct puzzle *out)
+static void read_puzzles(const struct example *e, const char *path, unsigned rival,
+                         struct puzzle *out)
 {
     char line[256];
     uint64_t n = 0, number = 0;
@@ -227,6 +230,7 @@ static void read_puzzles(const struct example *e, const char *path, struct puzzl
                            (unsigned long long)number, path);
         for (int c = 0; c < 81; c++)
             out[n].cell[c] = (uint8_t)(line[c] == '.' ? 0 : line[c] - '0');
+        out[n].rival = (uint8_t)rival;
         n++;
     }
     if (ferror(f) || !n)
@@ -247,13 +251,19 @@ int main(int argc, char **argv)
     struct solution *out = calloc(e.size, sizeof *out);
     if (!puzzle || !out)
         return example_close(&e, -ENOMEM, "", " ");
-    read_puzzles(&e, e.argument_count ? e.arguments[0] : example_data("sudoku.txt", path),
+    const char *file = e.argument_count ? e.arguments[0] : "-";
+    unsigned rival = 0, count = RIVALS;
+    if (e.argument_count > 1) {
+        rival = (unsigned)example_number(&e, "RIVAL", e.arguments[1], 1, RIVALS) - 1;
+        count = 1;
+    }
+    read_puzzles(&e, strcmp(file, "-") ? file : example_data("sudoku.txt", path), rival,
                  puzzle);
     int rc = 0;
     if (e.serial)
         solve_serial(&e, puzzle, out);
     else
-        rc = solve_tasks(&e, puzzle, out, wins);
+        rc = solve_tasks(&e, puzzle, count, out, wins);
     for (uint64_t i = 0; i < e.size; i++) {
         solved += out[i].solved;
         for (unsigned c = 0; c < 81; c++)

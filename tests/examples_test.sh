@@ -10,6 +10,7 @@ set -u
 bin=$1 expected=$2/tests/examples
 tmp=$(mktemp -d) || exit 1
 trap 'rm -rf "$tmp"' EXIT
+limit=${EXAMPLES_TIMEOUT:-60} # seconds for one run
 unset TUTTI_EXECUTOR
 count=0 failed=0
 
@@ -62,10 +63,10 @@ answer()
 {
     program=$1
     shift
-    if out=$("$bin/$program" --json "$@" 2>&1); then
+    if out=$(timeout "$limit" "$bin/$program" --json "$@" 2>&1); then
         printf '%s\n' "$out" | sed -n 's/.*"answer":"\(.*\)","seconds".*/\1/p'
     else
-        printf 'exit %s: %s\n' $? "$out"
+        printf 'exit %s (124: it hung): %s\n' $? "$out"
     fi
 }
 
@@ -125,6 +126,19 @@ same hashhunt-like hashhunt "$tmp/tree" "$tmp/tree/d3/e1/f20.txt"
 same wordcount wordcount "$tmp/tree"
 same wordcount-some wordcount --size 7 "$tmp/tree"
 
+# Each rival by itself: in a race the others would hide that one is wrong.
+for rival in 1 2 3 4 5 6 7 8; do
+    for url in serial threads://2; do
+        got=$(answer maze --size 150 --executor "$url" $rival)
+        [ "$got" = "$(cat "$expected/maze.expected")" ]
+        report $? "maze, rival $rival alone on $url" "got $got"
+        [ $rival -le 4 ] || continue
+        got=$(answer sudoku --size 20 --executor "$url" - $rival)
+        [ "$got" = "$(cat "$expected/sudoku.expected")" ]
+        report $? "sudoku, rival $rival alone on $url" "got $got"
+    done
+done
+
 # A hash that sha256sum worked out, not we.
 grep -q "found $hash" "$expected/hashhunt-found.expected"
 report $? "hashhunt hashes as sha256sum does"
@@ -173,6 +187,11 @@ refuses --frob average --frob
 refuses --size matmul --size
 refuses x7 matmul --size x7
 refuses 7x matmul --size 7x
+refuses 'from 9' mandelbrot --size 8
+refuses 'to 10000' maze --size 10001
+refuses RIVAL maze 9
+refuses RIVAL maze 0
+refuses RIVAL sudoku - x
 refuses -1 matmul --size -1
 refuses 99999999999999999999 matmul --size 99999999999999999999
 refuses ' 0' primes --size ' 0'

@@ -35,16 +35,15 @@ void example_refuse(const struct example *e, const char *format, ...)
     exit(2);
 }
 
-static uint64_t read_size(const struct example *e, const char *text)
+uint64_t example_number(const struct example *e, const char *what, const char *text,
+                        uint64_t least, uint64_t most)
 {
     char *end;
     errno = 0;
     unsigned long long n = strtoull(text, &end, 10);
-    if (text[0] < '0' || text[0] > '9' || *end || errno || n < e->about->size_least ||
-        n > e->about->size_most)
-        example_refuse(e, "--size wants a number from %llu to %llu, not \"%s\"",
-                       (unsigned long long)e->about->size_least,
-                       (unsigned long long)e->about->size_most, text);
+    if (text[0] < '0' || text[0] > '9' || *end || errno || n < least || n > most)
+        example_refuse(e, "%s wants a number from %llu to %llu, not \"%s\"", what,
+                       (unsigned long long)least, (unsigned long long)most, text);
     return n;
 }
 
@@ -89,7 +88,8 @@ void example_open(struct example *e, const struct example_about *about, int argc
         } else if (c == 'j') {
             e->json = 1;
         } else if (c == 's') {
-            e->size = read_size(e, optarg);
+            e->size = example_number(e, "--size", optarg, about->size_least,
+                                     about->size_most);
         } else if (c == 'p' && about->draws) {
             e->picture = optarg;
         } else if (c == ':') {

@@ -53,6 +53,11 @@ void example_open(struct example *e, const struct example_about *about, int argc
 __attribute__((noreturn, format(printf, 2, 3))) void
 example_refuse(const struct example *e, const char *format, ...);
 
+/* The number that an argument is, which stands for `what`; refuses any other than those
+ * from least to most. */
+uint64_t example_number(const struct example *e, const char *what, const char *text,
+                        uint64_t least, uint64_t most);
+
 /* The path of a file that came with the examples: beside the program when both are
  * installed, else in the source tree.  path has PATH_MAX bytes; returns it. */
 const char *example_data(const char *name, char *path);
