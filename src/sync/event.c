@@ -3,8 +3,8 @@
  * Design: set puts EVENT_SET into the word and is done unless EVENT_WAITED was there; then
  * somebody must settle: under the latch, wake all who wait.  Who may not wait for the latch
  * (a handler, whose own thread may hold it) leaves a poke, and whoever lets the latch go
- * settles.  Clearing settles first, so a set that is cleared at once still ends the waits
- * that had begun.  Signals: sync/event_signal.c.
+ * settles.  What clears it wakes all who wait, so a set that is cleared at once still ends
+ * the waits that had begun.  Signals: sync/event_signal.c.
  * Tests: tests/sync_test.c, tests/wait_test.c. */
 #include "core/waitable.h"
 #include "sync/waiters.h"
@@ -77,9 +77,9 @@ void tutti_event_clear(tutti_event *public)
     struct list woken;
     list_init(&woken);
     latch_lock(&e->latch);
-    event_settle(e, &woken);
-    /* relaxed: the latch orders it for who waits next */
-    and_relaxed(&e->word, ~(uint32_t)EVENT_SET);
+    /* acquire: pairs with tutti_event_set; release: with the next event_on */
+    if (and_acqrel(&e->word, ~(uint32_t)EVENT_SET) & EVENT_SET)
+        waiters_claim_all(&e->waiters, &woken); /* who set it may not have come to it */
     event_unlock(e, &woken);
     waiters_wake(&woken);
 }

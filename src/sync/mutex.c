@@ -120,8 +120,9 @@ static _Noreturn void mutex_not_mine(struct mutex *m, struct context *c, uintptr
            task_name(holder));
 }
 
-/* Somebody waits, or the caller is not the holder. */
-static void mutex_unlock_slow(struct mutex *m, struct context *c)
+/* Somebody waits, or the caller is not the holder.  Not inlined: the fast path would save
+ * its registers. */
+__attribute__((noinline)) static void mutex_unlock_slow(struct mutex *m, struct context *c)
 {
     if (unlikely(!mutex_mine(m, c)))
         mutex_not_mine(m, c, load_relaxed(&m->word)); /* for its words only */
