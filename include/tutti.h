@@ -375,8 +375,9 @@ typedef struct tutti_chan tutti_chan;
 #define TUTTI_ANY_SIZE 0 /* items are tutti_bytes, copied in; recv gives a view */
 
 /* Opened in *s and freed with it; usable by every task under *s.  item: bytes of
- * one; capacity 0: hand to hand.  drop, may be NULL, is called for items nobody
- * received.  0; on error *out is NULL: -EINVAL, -ENOMEM.  [any] */
+ * one; capacity 0: hand to hand.  drop, may be NULL, is called at the end with
+ * the address of each item nobody received (a tutti_bytes for TUTTI_ANY_SIZE).
+ * 0; on error *out is NULL: -EINVAL, -ENOMEM.  [any] */
 TUTTI_API int tutti_chan_open(tutti_chan **out, tutti_scope *s, size_t item,
                               size_t capacity, tutti_drop *drop);
 /* 0; -EPIPE if ended: the item is still yours.  [any] [wait] */

@@ -197,6 +197,35 @@ EVERYWHERE(items_of_any_size_are_copied_and_viewed)
     return 0;
 }
 
+static int views(void) /* that the caller's context keeps */
+{
+    int n = 0;
+    for (void **v = context_self()->recv_view; v; v = *v)
+        n++;
+    return n;
+}
+static int keep_views(struct crew *w, void *unused)
+{
+    tutti_chan *any[2];
+    tutti_bytes item = { "item", 5 }, got;
+    (void)unused;
+    CHECK_INT(views(), 0);
+    for (int i = 0; i < 2; i++)
+        CHECK_INT(tutti_chan_open(&any[i], &w->s, TUTTI_ANY_SIZE, 3, NULL), 0);
+    for (int i = 0; i < 10; i++) {
+        CHECK_INT(tutti_chan_send(any[i % 2], &item), 0);
+        CHECK_INT(tutti_chan_recv(any[i % 2], &got), 1);
+        CHECK_INT(views(), i ? 2 : 1); /* one from each channel, however many came */
+    }
+    return 0;
+}
+EVERYWHERE(the_last_view_of_each_channel_is_kept)
+{
+    for (int i = 0; i < 2; i++) /* the second on the stack of the first, perhaps */
+        crew_join(crew_go(w, keep_views, NULL));
+    return 0;
+}
+
 static int recv_view(struct crew *w, void *unused)
 {
     tutti_bytes b;

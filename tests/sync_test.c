@@ -1,4 +1,6 @@
 /* Locks and signals, from plain threads and from tasks on every executor. */
+#include "base/latch.h"
+#include "base/memory.h"
 #include "crew.h"
 
 static tutti_mutex mutex;
@@ -562,6 +564,39 @@ EVERYWHERE(events_lose_no_wake)
     return 0;
 }
 
+/* A set that finds the latch held, as in a handler, is done by whoever has the latch next,
+ * even if that one clears the event. */
+EVERYWHERE(a_set_under_the_latch_ends_waits_though_cleared)
+{
+    struct latch *latch = (struct latch *)((char *)&event + 4);
+    struct hand *h = crew_go(w, wait_event, NULL);
+    crew_until_waits(h);
+    latch_lock(latch);
+    tutti_event_set(&event);
+    crew_yield();
+    CHECK(!load_acquire(&h->ended));
+    while (latch_unlock(latch))
+        ; /* the poke is dropped */
+    tutti_event_clear(&event);
+    CHECK_INT(crew_join(h), 0);
+    CHECK_INT(tutti_event_is_set(&event), 0);
+    return 0;
+}
+/* While somebody waits, a unit is for who waits, even before it was handed over. */
+EVERYWHERE(nobody_takes_a_unit_past_who_waits)
+{
+    struct latch *latch = (struct latch *)((char *)&sem + 8);
+    struct hand *h = crew_go(w, down_and_note, NULL);
+    crew_until_waits(h);
+    latch_lock(latch);
+    tutti_sem_up(&sem);
+    while (latch_unlock(latch))
+        ; /* the poke is dropped */
+    CHECK_INT(tutti_sem_trydown(&sem), -EBUSY);
+    CHECK_INT(crew_join(h), 0);
+    return 0;
+}
+
 static _Atomic bool stop;
 static int raise_many(struct crew *w, void *unused)
 {
@@ -580,8 +615,17 @@ static void on_usr2(int signum)
     (void)signum;
     tutti_sem_up(&sem);
 }
+/* ThreadSanitizer keeps a signal back until the thread makes a call that it knows to block,
+ * and a raw futex call is none. */
+static void skip_if_signals_are_held_back(void)
+{
+#ifdef __SANITIZE_THREAD__
+    check_skip("ThreadSanitizer holds signals back");
+#endif
+}
 EVERYWHERE(signals_set_events_and_up_semaphores)
 {
+    skip_if_signals_are_held_back();
     signal(SIGUSR2, on_usr2);
     tutti_scope s;
     tutti_scope_open(&s, w->ex, TUTTI_NEVER, 0);
@@ -603,6 +647,107 @@ EVERYWHERE(signals_set_events_and_up_semaphores)
     return 0;
 }
 
+#ifdef __x86_64__
+/* A signal after each single instruction of a call, in turn: the processor's trap flag
+ * makes the kernel send SIGTRAP after every one. */
+static int trap_at, traps;
+static void (*in_trap)(void);
+static void on_trap(int signum)
+{
+    (void)signum;
+    if (traps++ == trap_at)
+        in_trap();
+}
+static void step_on(void)
+{
+    __asm__ volatile("lea -128(%%rsp), %%rsp; pushfq; orq $0x100, (%%rsp); popfq;"
+                     "lea 128(%%rsp), %%rsp" ::: "memory", "cc");
+}
+static void step_off(void)
+{
+    __asm__ volatile("lea -128(%%rsp), %%rsp; pushfq; andq $~0x100, (%%rsp); popfq;"
+                     "lea 128(%%rsp), %%rsp" ::: "memory", "cc");
+}
+static _Atomic int rounds_woken, rounds_begun;
+static int wait_rounds(struct crew *w, void *which)
+{
+    (void)w;
+    for (int round = 1; load_acquire(&rounds_begun) >= 0; round++) {
+        CHECK_INT(which ? tutti_sem_down(&sem) : tutti_event_wait(&event), 0);
+        add_acqrel(&rounds_woken, 1); /* pairs with step_through */
+        while (load_acquire(&rounds_begun) == round) /* pairs with step_through */
+            crew_yield();
+    }
+    return 0;
+}
+/* call, with in_trap after its first instruction, then after its second, to its end, while
+ * `hands` wait; all of them must be woken each time. */
+static int step_through(struct crew *w, void (*call)(void), void (*trap)(void), int hands,
+                        void *which)
+{
+    struct hand *h[2];
+    struct sigaction act = { .sa_handler = on_trap };
+    CHECK_INT(sigaction(SIGTRAP, &act, NULL), 0);
+    in_trap = trap;
+    store_release(&rounds_begun, 1);
+    for (int i = 0; i < hands; i++)
+        h[i] = crew_go(w, wait_rounds, which);
+    for (trap_at = 0;; trap_at++) {
+        for (int i = 0; i < hands; i++)
+            crew_until_waits(h[i]);
+        traps = 0;
+        step_on();
+        call();
+        step_off();
+        if (traps <= trap_at)
+            trap(); /* past the end: the last round */
+        while (load_acquire(&rounds_woken) < hands * (trap_at + 1))
+            crew_yield();
+        tutti_event_clear(&event);
+        store_release(&rounds_begun, traps <= trap_at ? -1 : trap_at + 2);
+        if (traps <= trap_at)
+            break;
+    }
+    crew_join_all(w);
+    return trap_at;
+}
+static void clear_event(void)
+{
+    tutti_event_clear(&event);
+}
+static void set_event(void)
+{
+    tutti_event_set(&event);
+}
+static void up(void)
+{
+    tutti_sem_up(&sem);
+}
+static int step_event(struct crew *w, void *unused)
+{
+    (void)unused;
+    CHECK(step_through(w, clear_event, set_event, 1, NULL) > 20);
+    return 0;
+}
+static int step_sem(struct crew *w, void *unused)
+{
+    (void)unused;
+    CHECK(step_through(w, up, up, 2, (void *)1) > 20);
+    CHECK_INT(tutti_sem_trydown(&sem), -EBUSY);
+    return 0;
+}
+TEST(a_signal_between_any_two_instructions_sets_an_event)
+{
+    skip_if_signals_are_held_back();
+    crew_run(NULL, step_event);
+}
+TEST(a_signal_between_any_two_instructions_ups_a_semaphore)
+{
+    skip_if_signals_are_held_back();
+    crew_run(NULL, step_sem);
+}
+#endif
+
 static _Atomic int handled;
 static void on_usr1(int signum)
 {
@@ -623,6 +768,7 @@ TEST(a_signal_within_any_call_on_its_own_event_is_no_deadlock)
     tutti_executor *ex;
     tutti_scope s;
     struct sigaction before = { .sa_handler = on_usr1 };
+    skip_if_signals_are_held_back();
     CHECK_INT(sigaction(SIGUSR1, &before, NULL), 0);
     CHECK_INT(tutti_executor_open(&ex, "loop://"), 0);
     tutti_scope_open(&s, ex, TUTTI_NEVER, 0);
@@ -893,7 +1039,6 @@ EVERYWHERE(every_wait_is_cut_off)
 
 /* --- no memory ---------------------------------------------------------------- */
 
-#include "base/memory.h"
 TEST(a_signal_hook_without_memory_changes_nothing)
 {
     tutti_executor *ex;

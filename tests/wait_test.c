@@ -5,6 +5,7 @@
 #include "io/poll.h"
 #include <fcntl.h>
 #include <poll.h>
+#include <sys/socket.h>
 
 static tutti_chan *a, *b, *c;
 static tutti_event event;
@@ -392,6 +393,64 @@ EVERYWHERE(different_events_of_one_descriptor)
     TUTTI_SCOPE(s, w->ex, tutti_after(2 * TUTTI_MS), 0);
     CHECK_INT(tutti_wait(late, 1), -ETIMEDOUT);
     return 0;
+}
+
+static int wait_for(struct crew *w, void *events)
+{
+    (void)w;
+    tutti_case k[] = { tutti_on_fd(fds[0], (short)(long)events) };
+    CHECK_INT(tutti_wait(k, 1), 0);
+    return k[0].code;
+}
+EVERYWHERE(who_is_left_at_a_descriptor_is_woken_later)
+{
+    char block[4096] = { 0 };
+    CHECK_INT(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, fds), 0);
+    while (write(fds[0], block, sizeof block) > 0)
+        ;
+    struct hand *in = crew_go(w, wait_for, (void *)POLLIN);
+    crew_until_waits(in);
+    struct hand *out = crew_go(w, wait_for, (void *)POLLOUT), *in2;
+    crew_until_waits(out);
+    put_byte(fds[1]);
+    CHECK_INT(crew_join(in), POLLIN);
+    get_byte(fds[0]);
+    in2 = crew_go(w, wait_for, (void *)POLLIN);
+    crew_until_waits(in2);
+    while (read(fds[1], block, sizeof block) > 0)
+        ;
+    CHECK_INT(crew_join(out), POLLOUT);
+    close(fds[1]);
+    CHECK(crew_join(in2) & POLLIN);
+    return 0;
+}
+
+static tutti_event ack;
+static int sleep_often(struct crew *w, void *unused)
+{
+    (void)w;
+    (void)unused;
+    for (int i = 0; i < 300; i++) {
+        tutti_case k[] = { tutti_on_fd(fds[0], POLLIN), tutti_on_event(&event) };
+        CHECK_INT(tutti_wait(k, 2), 1);
+        tutti_event_clear(&event);
+        tutti_event_set(&ack);
+    }
+    return 0;
+}
+EVERYWHERE(who_sleeps_in_a_poller_is_woken_again_and_again)
+{
+    open_pipe(fds);
+    struct hand *h = crew_go(w, sleep_often, NULL);
+    for (int i = 0; i < 300; i++) {
+        crew_until_waits(h);
+        for (int k = 0; k < i % 40; k++) /* at times it is asleep by then */
+            crew_yield();
+        tutti_event_set(&event);
+        CHECK_INT(tutti_event_wait(&ack), 0);
+        tutti_event_clear(&ack);
+    }
+    return crew_join(h);
 }
 
 EVERYWHERE(odd_descriptors)

@@ -192,8 +192,6 @@ static void context_begin(struct context *c, struct task *t)
     c->name = NULL;
     c->why_static = NULL;
     c->why_code = 0;
-    if (c->why)
-        c->why[0] = 0;
     if (unlikely(load_relaxed(&c->cut))) /* the last task's; nobody can reach us yet */
         store_relaxed(&c->cut, false);
 }
@@ -247,6 +245,10 @@ void task_run(struct context *c, struct task *t)
     if (unlikely(c->member))
         context_unlist(c);
     task_tell(t, end, rc, context_take_words(c, rc));
+    if (unlikely(c->why != NULL)) { /* fibers go back to their pool without it */
+        memory_free(c->why);
+        c->why = NULL;
+    }
     c->task = NULL;
     c->home = c->scope = NULL;
     task_free(t);

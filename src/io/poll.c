@@ -1,13 +1,13 @@
 /* io/poll.c - one epoll for one owner: see poll.h.
  *
  * Design: each descriptor is registered once and armed for one report at a time
- * (EPOLLONESHOT), with the union of what its waiters want; after a report it is armed again
- * for those who are left.  So a wait costs one system call, a waiter that leaves costs none
- * (one report too many may come, and finds nobody), and a descriptor nobody waits for is
- * silent, however ready it is.  Registrations die with the open file, which may be before
- * or, when it was duplicated, after the descriptor; so nothing is believed that the kernel
- * was not asked about for this very wait, and reports carry a generation, which tells
- * those of a file that had this number before.
+ * (EPOLLONESHOT), with the union of what its waiters want; after a report it is armed
+ * again for those who are left.  So a wait costs one system call, a waiter that leaves
+ * costs none (one report too many may come, and finds nobody), and a descriptor nobody
+ * waits for is silent, however ready it is.  Registrations die with the open file,
+ * which may be before or, when it was duplicated, after the descriptor; so nothing is
+ * believed that the kernel was not asked about for this very wait, and reports carry a
+ * generation, which tells those of a file that had this number before.
  * Tests: tests/wait_test.c. */
 #include "io/poll.h"
 #include "base/memory.h"
@@ -233,9 +233,10 @@ static void poller_interrupted(struct poller *p)
     uint64_t count;
     ssize_t got = read(p->wake, &count, sizeof count);
     (void)got;
-    /* After the read: else a write in between would be read with `interrupted` left set,
-     * and no later interrupt would write.  acquire: pairs with poller_interrupt; who found
-     * it set until now has not written, and what they did is seen after poller_run. */
+    /* After the read: else a write in between would be read with `interrupted` left
+     * set, and no later interrupt would write.  acquire: pairs with poller_interrupt;
+     * who found it set until now has not written, and what they did is seen after
+     * poller_run. */
     swap_acquire(&p->interrupted, false);
 }
 
@@ -254,8 +255,8 @@ void poller_run(struct poller *p, int64_t until)
 
 void poller_interrupt(struct poller *p)
 {
-    /* acq_rel: pairs with poller_interrupted; who finds it set knows that the owner has yet
-     * to look and will see what was done before */
+    /* acq_rel: pairs with poller_interrupted; who finds it set knows that the owner has
+     * yet to look and will see what was done before */
     if (swap_acqrel(&p->interrupted, true))
         return;
     int kept = errno;

@@ -1,6 +1,6 @@
-/* sync/barrier.c - a barrier for n, used in rounds.  If one of a round is cut, before it
- * came or while it waits, the round is broken: all others of it, also those who have yet to
- * come, get -ECANCELED at once, since the n-th would never come for them.
+/* sync/barrier.c - a barrier for n, used in rounds.  If one of a round is cut, before
+ * it came or while it waits, the round is broken: all others of it, also those who have
+ * yet to come, get -ECANCELED at once, since the n-th would never come for them.
  * Tests: tests/sync_test.c. */
 #include "sync/waiters.h"
 #include <tutti/sync.h>
@@ -38,8 +38,9 @@ static void barrier_break(struct barrier *b, struct list *woken)
         list_entry(l, struct wait_node, link)->index = BARRIER_BROKEN;
 }
 
-/* Under the latch: the last of the round has come.  Those who wait are claimed before it is
- * decided, since one may be cut at this very moment.  True: the round was whole. */
+/* Under the latch: the last of the round has come.  Those who wait are claimed before
+ * it is decided, since one may be cut at this very moment.  True: the round was
+ * whole. */
 static bool barrier_round(struct barrier *b, struct list *woken)
 {
     bool whole = !b->broken && waiters_claim_all(&b->waiters, woken) == b->n - 1;

@@ -1,12 +1,14 @@
-/* sync/chan.c - channels: a ring of items under a latch, and two queues of those who wait.
+/* sync/chan.c - channels: a ring of items under a latch, and two queues of those who
+ * wait.
  *
- * Design: an item is handed over once.  Who sends gives it to the longest waiting receiver,
- * straight to where that one wants it; else puts it into the ring; else waits, and is
- * served, in order, as soon as a receiver has made room.  So nobody is woken to find
- * nothing, and nobody overtakes.  With capacity 0 the ring is left out and the rest stays.
- * A channel that has ended wakes all that wait, with node.item set to NULL.
- * Items of TUTTI_ANY_SIZE are copied once, by the sender, into a struct view; what is queued
- * and handed over is its address, and the receiver's context owns it then.
+ * Design: an item is handed over once.  Who sends gives it to the longest waiting
+ * receiver, straight to where that one wants it; else puts it into the ring; else
+ * waits, and is served, in order, as soon as a receiver has made room.  So nobody is
+ * woken to find nothing, and nobody overtakes.  With capacity 0 the ring is left out
+ * and the rest stays.  A channel that has ended wakes all that wait, with node.item set
+ * to NULL.  Items of TUTTI_ANY_SIZE are copied once, by the sender, into a struct view;
+ * what is queued and handed over is its address, and the receiver's context owns it
+ * then.
  * Tests: tests/chan_test.c. */
 #include "base/memory.h"
 #include "core/owned.h"
@@ -14,8 +16,8 @@
 #include "sync/waiters.h"
 #include <assert.h>
 
-/* A received one is in the chain of its context, context.recv_view, which keeps the last
- * one from each channel.  core frees what is left there when the context ends. */
+/* A received one is in the chain of its context, context.recv_view, which keeps the
+ * last one from each channel.  core frees what is left there when the context ends. */
 struct view {
     struct view *next; /* first: core knows this much */
     const struct tutti_chan *from; /* compared, never followed: it may be gone */
@@ -23,10 +25,10 @@ struct view {
     _Alignas(16) unsigned char data[];
 };
 
-/* Holds, with the latch free: count <= capacity; the slots [first, first + count) modulo
- * capacity are full; count == 0 or no receiver waits; count == capacity or no sender waits
- * (who was cut may still be queued); ended if and only if writers == 0, and then nobody
- * waits.  node.item: where a receiver wants it, or a sender has it. */
+/* Holds, with the latch free: count <= capacity; the slots [first, first + count)
+ * modulo capacity are full; count == 0 or no receiver waits; count == capacity or no
+ * sender waits (who was cut may still be queued); ended if and only if writers == 0,
+ * and then nobody waits.  node.item: where a receiver wants it, or a sender has it. */
 struct tutti_chan {
     struct owned owned;
     struct latch latch; /* guards all below; count may be read without it */
@@ -145,7 +147,8 @@ static struct view *view_make(const tutti_bytes *b, int *rc)
     return v;
 }
 
-/* c has received v: show it to the caller, and drop the one before from that channel. */
+/* c has received v: show it to the caller, and drop the one before from that
+ * channel. */
 static void view_keep(struct context *c, const struct tutti_chan *from, struct view *v,
                       tutti_bytes *out)
 {

@@ -1,11 +1,11 @@
-/* sync/cond.c - conditions.  A waiter queues here before it lets its mutex go, so no signal
- * given under the mutex is missed.  Tests: tests/sync_test.c. */
+/* sync/cond.c - conditions.  A waiter queues here before it lets its mutex go, so no
+ * signal given under the mutex is missed.  Tests: tests/sync_test.c. */
 #include "core/task.h"
 #include "sync/mutex.h"
 #include "sync/waiters.h"
 
-/* Holds: a node is in waiters from before its mutex is unlocked until it is signalled or
- * cut. */
+/* Holds: a node is in waiters from before its mutex is unlocked until it is signalled
+ * or cut. */
 struct cond {
     struct latch latch; /* guards waiters */
     struct list waiters;

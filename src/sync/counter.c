@@ -1,4 +1,5 @@
-/* sync/counter.c - an atomic counter on a cache line of its own, as far as its place allows.
+/* sync/counter.c - an atomic counter on a cache line of its own, as far as its place
+ * allows.
  * Tests: tests/sync_test.c. */
 #include "base/atomic.h"
 #include <tutti/sync.h>

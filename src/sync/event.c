@@ -1,18 +1,18 @@
 /* sync/event.c - a flag to wait for.  Setting it is safe in signal handlers.
  *
- * Design: set puts EVENT_SET into the word and is done unless EVENT_WAITED was there; then
- * somebody must settle: under the latch, wake all who wait.  Who may not wait for the latch
- * (a handler, whose own thread may hold it) leaves a poke, and whoever lets the latch go
- * settles.  Clearing settles first, so a set that is cleared at once still ends the waits
- * that had begun.  Signals: sync/event_signal.c.
+ * Design: set puts EVENT_SET into the word and is done unless EVENT_WAITED was there;
+ * then somebody must settle: under the latch, wake all who wait.  Who may not wait for
+ * the latch (a handler, whose own thread may hold it) leaves a poke, and whoever lets
+ * the latch go settles.  What clears it wakes all who wait, so a set that is cleared at
+ * once still ends the waits that had begun.  Signals: sync/event_signal.c.
  * Tests: tests/sync_test.c, tests/wait_test.c. */
 #include "core/waitable.h"
 #include "sync/waiters.h"
 #include <tutti/sync.h>
 
-/* EVENT_WAITED: somebody waits or is about to.  May be set with none waiting (a set takes
- * the latch for nothing); must never be clear with one waiting.  Both change under the
- * latch, but for setting EVENT_SET. */
+/* EVENT_WAITED: somebody waits or is about to.  May be set with none waiting (a set
+ * takes the latch for nothing); must never be clear with one waiting.  Both change
+ * under the latch, but for setting EVENT_SET. */
 enum { EVENT_SET = 1, EVENT_WAITED = 2 };
 
 /* Holds: with the latch free and no set under way, not EVENT_SET or nobody waits. */
@@ -51,8 +51,8 @@ static void event_unlock(struct event *e, struct list *woken)
 static void event_add(struct event *e, struct wait_node *n)
 {
     waiters_add(&e->waiters, n);
-    /* relaxed: a set before it in the word's order is seen by the settling when the latch
-     * is let go; one after it sees the bit, and settles or pokes */
+    /* relaxed: a set before it in the word's order is seen by the settling when the
+     * latch is let go; one after it sees the bit, and settles or pokes */
     or_relaxed(&e->word, EVENT_WAITED);
 }
 
@@ -77,9 +77,9 @@ void tutti_event_clear(tutti_event *public)
     struct list woken;
     list_init(&woken);
     latch_lock(&e->latch);
-    event_settle(e, &woken);
-    /* relaxed: the latch orders it for who waits next */
-    and_relaxed(&e->word, ~(uint32_t)EVENT_SET);
+    /* acquire: pairs with tutti_event_set; release: with the next event_on */
+    if (and_acqrel(&e->word, ~(uint32_t)EVENT_SET) & EVENT_SET)
+        waiters_claim_all(&e->waiters, &woken); /* who set it may not have come to it */
     event_unlock(e, &woken);
     waiters_wake(&woken);
 }

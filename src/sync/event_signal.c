@@ -1,5 +1,5 @@
-/* sync/event_signal.c - signals that set events: for each signal the event, and the action
- * to bring back when the scope closes.  Tests: tests/sync_test.c. */
+/* sync/event_signal.c - signals that set events: for each signal the event, and the
+ * action to bring back when the scope closes.  Tests: tests/sync_test.c. */
 #include "base/atomic.h"
 #include "base/memory.h"
 #include "core/context.h"
@@ -11,8 +11,8 @@
 
 enum { SIGNALS = 65 };
 
-/* Holds: entry n is NULL, or the event of an open scope's hook, whose handler is installed
- * or about to be. */
+/* Holds: entry n is NULL, or the event of an open scope's hook, whose handler is
+ * installed or about to be. */
 static _Atomic(tutti_event *) hooked[SIGNALS];
 /* Handlers under way, for each signal: an event may go away only when none is. */
 static _Atomic uint32_t handling[SIGNALS];
@@ -26,8 +26,8 @@ struct signal_hook {
 static void on_signal(int signum)
 {
     int kept = errno;
-    /* seq_cst, both: pair with signal_hook_end, which empties the entry and then waits for
-     * the count: one of the two sees the other. */
+    /* seq_cst, both: pair with signal_hook_end, which empties the entry and then waits
+     * for the count: one of the two sees the other. */
     add_seqcst(&handling[signum], 1);
     tutti_event *e = load_seqcst(&hooked[signum]);
     if (e)
@@ -42,7 +42,8 @@ static void signal_hook_end(struct owned *o)
     struct signal_hook *h = list_entry(o, struct signal_hook, owned);
     sigaction(h->signum, &h->before, NULL);
     store_seqcst(&hooked[h->signum], NULL); /* pairs with on_signal */
-    /* A handler runs to its end unless its thread is put off the CPU: let it have it. */
+    /* A handler runs to its end unless its thread is put off the CPU: let it have
+     * it. */
     while (load_seqcst(&handling[h->signum])) /* as above; acquire of the release there */
         sched_yield();
     memory_free(h);

@@ -6,12 +6,12 @@
 #include "sync/waiters.h"
 #include <tutti/sync.h>
 
-/* GROUP_WAITED: somebody waits.  May be set with none waiting; must never be clear with one
- * waiting.  Changed under the latch. */
+/* GROUP_WAITED: somebody waits.  May be set with none waiting; must never be clear with
+ * one waiting.  Changed under the latch. */
 enum { GROUP_WAITED = 1, GROUP_ONE = 2 };
 
-/* Holds: word = count * GROUP_ONE | GROUP_WAITED or not; with the latch free, count > 0 or
- * nobody waits. */
+/* Holds: word = count * GROUP_ONE | GROUP_WAITED or not; with the latch free, count > 0
+ * or nobody waits. */
 struct group {
     _Atomic uint64_t word;
     struct latch latch; /* guards waiters */
@@ -35,8 +35,9 @@ static uint64_t group_plus(struct group *g, uint64_t word, int n)
     return (uint64_t)count * GROUP_ONE | (word & GROUP_WAITED);
 }
 
-/* As the caller's change makes it zero and somebody waits.  GROUP_WAITED stays: who waits
- * next and finds zero comes by the latch, so *g cannot go away while we hold it. */
+/* As the caller's change makes it zero and somebody waits.  GROUP_WAITED stays: who
+ * waits next and finds zero comes by the latch, so *g cannot go away while we hold
+ * it. */
 static void group_change_waited(struct group *g, int n)
 {
     struct list woken;

@@ -1,12 +1,13 @@
 /* sync/mutex.c - a mutex whose word is its holder, so that locking and unlocking what
- * nobody else wants is one compare-and-swap each, and a wrong unlock is noticed for free.
+ * nobody else wants is one compare-and-swap each, and a wrong unlock is noticed for
+ * free.
  *
- * Design: with somebody waiting, unlock hands the mutex to who has waited longest instead
- * of freeing it.  That costs a switch for each hand-over where letting the running caller
- * barge in would not; in return nobody starves, the order is that of arrival (which the
- * header promises), and the waker is done after one wake.
- * A caller that finds the mutex held queues at once: spinning for a holder that is parked,
- * or on this same thread, would be waste, and which it is cannot be seen from here.
+ * Design: with somebody waiting, unlock hands the mutex to who has waited longest
+ * instead of freeing it.  That costs a switch for each hand-over where letting the
+ * running caller barge in would not; in return nobody starves, the order is that of
+ * arrival (which the header promises), and the waker is done after one wake.  A caller
+ * that finds the mutex held queues at once: spinning for a holder that is parked, or on
+ * this same thread, would be waste, and which it is cannot be seen from here.
  * Tests: tests/sync_test.c. */
 #include "sync/mutex.h"
 #include "core/task.h"
@@ -120,8 +121,9 @@ static _Noreturn void mutex_not_mine(struct mutex *m, struct context *c, uintptr
            task_name(holder));
 }
 
-/* Somebody waits, or the caller is not the holder. */
-static void mutex_unlock_slow(struct mutex *m, struct context *c)
+/* Somebody waits, or the caller is not the holder.  Not inlined: the fast path would
+ * save its registers. */
+__attribute__((noinline)) static void mutex_unlock_slow(struct mutex *m, struct context *c)
 {
     if (unlikely(!mutex_mine(m, c)))
         mutex_not_mine(m, c, load_relaxed(&m->word)); /* for its words only */
@@ -131,8 +133,8 @@ static void mutex_unlock_slow(struct mutex *m, struct context *c)
         struct wait_node *n = waiters_claim(&m->waiters);
         if (n) {
             word = (uintptr_t)n->who | (waiters_none(&m->waiters) ? 0 : MUTEX_WAITED);
-            /* relaxed: the new holder sees what we did by the wake, and the latch orders
-             * it for who waits later */
+            /* relaxed: the new holder sees what we did by the wake, and the latch
+             * orders it for who waits later */
             store_relaxed(&m->word, word);
             latch_unlock(&m->latch);
             wait_wake(n->who, 0);

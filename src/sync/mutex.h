@@ -1,4 +1,5 @@
-/* sync/mutex.h - what conditions and recursive mutexes need of a mutex.  See mutex.c. */
+/* sync/mutex.h - what conditions and recursive mutexes need of a mutex.  See
+ * mutex.c. */
 #ifndef SYNC_MUTEX_H
 #define SYNC_MUTEX_H
 #include "base/latch.h"
@@ -7,9 +8,9 @@
 
 /* Holds: word is 0, or the holder's context, with MUTEX_WAITED beside it or not.
  * MUTEX_WAITED: somebody waits.  May be set with none waiting (one unlock goes the long
- * way); must never be clear with one waiting (it would sleep for ever).  It is set under
- * the latch while the mutex is held, and cleared under the latch by the holder, so with it
- * set, or the latch held by the holder, nobody else changes word. */
+ * way); must never be clear with one waiting (it would sleep for ever).  It is set
+ * under the latch while the mutex is held, and cleared under the latch by the holder,
+ * so with it set, or the latch held by the holder, nobody else changes word. */
 struct mutex {
     _Atomic uintptr_t word;
     struct latch latch; /* guards waiters */

@@ -1,20 +1,21 @@
-/* sync/rwlock.c - many readers or one writer.  With nobody waiting, locking and unlocking
- * are one compare-and-swap; once somebody waits, all goes through the latch and in order of
- * arrival: a writer at the head holds up readers behind it, readers at the head are let in
- * together up to the next writer.  So neither side starves.
+/* sync/rwlock.c - many readers or one writer.  With nobody waiting, locking and
+ * unlocking are one compare-and-swap; once somebody waits, all goes through the latch
+ * and in order of arrival: a writer at the head holds up readers behind it, readers at
+ * the head are let in together up to the next writer.  So neither side starves.
  * Tests: tests/sync_test.c. */
 #include "core/task.h"
 #include "sync/waiters.h"
 #include <assert.h>
 #include <tutti/sync.h>
 
-/* RW_WAITED: somebody waits.  May be set with none waiting; must never be clear with one
- * waiting.  While it is set the word changes under the latch only. */
+/* RW_WAITED: somebody waits.  May be set with none waiting; must never be clear with
+ * one waiting.  While it is set the word changes under the latch only. */
 enum { RW_WAITED = 1, RW_WRITING = 2, RW_READER = 4 };
 enum { RW_READ, RW_WRITE };
 
-/* Holds: word = readers * RW_READER | RW_WRITING or not | RW_WAITED or not; readers == 0 or
- * not RW_WRITING; writer is set if and only if RW_WRITING, by the writer or for it. */
+/* Holds: word = readers * RW_READER | RW_WRITING or not | RW_WAITED or not; readers ==
+ * 0 or not RW_WRITING; writer is set if and only if RW_WRITING, by the writer or for
+ * it. */
 struct rwlock {
     _Atomic uint64_t word;
     _Atomic(struct context *) writer;
@@ -159,8 +160,8 @@ static uint64_t rwlock_share(struct rwlock *l, uint64_t word)
     return RW_WRITING;
 }
 
-/* Somebody waits: under the latch.  The word is published last, after the latch was let go,
- * when nobody is left, since who comes next may destroy the lock. */
+/* Somebody waits: under the latch.  The word is published last, after the latch was let
+ * go, when nobody is left, since who comes next may destroy the lock. */
 static bool rwlock_leave_waited(struct rwlock *l, uint64_t share)
 {
     struct list woken;

@@ -1,20 +1,21 @@
 /* sync/sem.c - a counting semaphore, whose up is safe in signal handlers.
  *
- * Design: up adds one to the word and is done unless SEM_WAITED was set; then somebody must
- * settle: under the latch, hand units to waiters in order.  Who may not wait for the latch
- * (a handler, whose own thread may hold it) leaves a poke, and whoever lets the latch go
- * settles.  So every unlock of the latch settles first.
+ * Design: up adds one to the word and is done unless SEM_WAITED was set; then somebody
+ * must settle: under the latch, hand units to waiters in order.  Who may not wait for
+ * the latch (a handler, whose own thread may hold it) leaves a poke, and whoever lets
+ * the latch go settles.  So every unlock of the latch settles first.
  * Tests: tests/sync_test.c. */
 #include "sync/waiters.h"
 #include <tutti/sync.h>
 
-/* SEM_WAITED: somebody waits or is about to.  May be set with none waiting (an up takes the
- * latch for nothing); must never be clear with one waiting (it would sleep for ever).
- * While it is set units go to waiters alone, in order; nobody takes one past them. */
+/* SEM_WAITED: somebody waits or is about to.  May be set with none waiting (an up takes
+ * the latch for nothing); must never be clear with one waiting (it would sleep for
+ * ever).  While it is set units go to waiters alone, in order; nobody takes one past
+ * them. */
 enum { SEM_WAITED = 1, SEM_ONE = 2 };
 
-/* Holds: word = units * SEM_ONE | SEM_WAITED or not; with the latch free and no up under
- * way, units == 0 or nobody waits. */
+/* Holds: word = units * SEM_ONE | SEM_WAITED or not; with the latch free and no up
+ * under way, units == 0 or nobody waits. */
 struct sem {
     _Atomic uint64_t word;
     struct latch latch; /* guards waiters */
@@ -39,7 +40,8 @@ void tutti_sem_init(tutti_sem *public, unsigned n)
 static void sem_settle(struct sem *s, struct list *woken)
 {
     struct wait_node *n;
-    /* acquire: pairs with the release in tutti_sem_up; the woken see what the upper did */
+    /* acquire: pairs with the release in tutti_sem_up; the woken see what the upper
+     * did */
     while (load_acquire(&s->word) >= SEM_ONE && (n = waiters_claim(&s->waiters))) {
         sub_relaxed(&s->word, SEM_ONE); /* no order beyond that of the load above */
         list_push_back(woken, &n->link);
@@ -74,8 +76,8 @@ static int sem_down_slow(struct sem *s, struct context *c)
     uint64_t ticket = wait_prepare(c, "semaphore", s);
     wait_node_init(&n, c, ticket, 0);
     waiters_add(&s->waiters, &n);
-    /* relaxed: an up before it in the word's order is seen by the settling in sem_unlock,
-     * one after it sees the bit and settles or pokes */
+    /* relaxed: an up before it in the word's order is seen by the settling in
+     * sem_unlock, one after it sees the bit and settles or pokes */
     or_relaxed(&s->word, SEM_WAITED);
     sem_unlock(s, &woken);
     waiters_wake(&woken); /* the caller itself, perhaps */

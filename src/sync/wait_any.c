@@ -1,11 +1,12 @@
 /* sync/wait_any.c - tutti_wait: do one of several things, whichever can be done first.
  *
  * Design: all latches are taken at once, each once, in one order for everybody: futures
- * before the rest (a record's latch comes before its scope's), then by address.  So no two
- * waits can do half of each other's, and what was found not ready is still not ready when
- * the nodes are queued.  Who wakes us claims our ticket, and by that one case only.
- * Descriptors are asked with poll(2) before, and given to the carrier's poller after; a
- * plain thread has a poller of its own and sleeps in it instead of on its futex.
+ * before the rest (a record's latch comes before its scope's), then by address.  So no
+ * two waits can do half of each other's, and what was found not ready is still not
+ * ready when the nodes are queued.  Who wakes us claims our ticket, and by that one
+ * case only.  Descriptors are asked with poll(2) before, and given to the carrier's
+ * poller after; a plain thread has a poller of its own and sleeps in it instead of on
+ * its futex.
  * Tests: tests/wait_test.c. */
 #include "base/memory.h"
 #include "core/thread.h"
@@ -27,8 +28,8 @@ struct part {
     struct poll_node node;    /* got: the descriptor is ready */
 };
 
-/* Holds: order has the parts with latches, in locking order; the first part of each latch
- * locks and unlocks it. */
+/* Holds: order has the parts with latches, in locking order; the first part of each
+ * latch locks and unlocks it. */
 struct any {
     struct part *parts, **order;
     struct pollfd *polls;
@@ -327,7 +328,8 @@ static void any_enlist(struct any *a, struct context *self, uint64_t ticket)
     any_unlock(a);
 }
 
-/* 0: go on and park; 1: *outcome is final; negative: it failed, and the wait is over. */
+/* 0: go on and park; 1: *outcome is final; negative: it failed, and the wait is
+ * over. */
 static int any_enlist_fds(struct any *a, struct context *self, uint64_t ticket,
                           int *outcome)
 {

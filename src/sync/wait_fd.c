@@ -1,12 +1,12 @@
-/* sync/wait_fd.c - a descriptor that is readable when one of several cases is ready, for
- * event loops that are not ours.
+/* sync/wait_fd.c - a descriptor that is readable when one of several cases is ready,
+ * for event loops that are not ours.
  *
  * Design: what they get is an epoll descriptor. In it are the user's own descriptors, a
- * timer, and an eventfd, which is written by observers: nodes in the queues of channels,
- * futures and events that take nothing and only tell.  An observer tells once and is out;
- * arming again (tutti_wait on the same cases that found nothing) reads the eventfd first,
- * then looks at each object and queues the observer again or, if the object is ready, writes
- * the eventfd: so nothing that happens in between is missed.
+ * timer, and an eventfd, which is written by observers: nodes in the queues of
+ * channels, futures and events that take nothing and only tell.  An observer tells once
+ * and is out; arming again (tutti_wait on the same cases that found nothing) reads the
+ * eventfd first, then looks at each object and queues the observer again or, if the
+ * object is ready, writes the eventfd: so nothing that happens in between is missed.
  * Tests: tests/wait_test.c. */
 #include "sync/wait_fd.h"
 #include "base/memory.h"
@@ -19,8 +19,8 @@
 
 struct wait_fd;
 
-/* Holds: enlisted: the node was put into the queue of on's object; it may have told and be
- * out since.  Changed by who arms, and at the end. */
+/* Holds: enlisted: the node was put into the queue of on's object; it may have told and
+ * be out since.  Changed by who arms, and at the end. */
 struct observer {
     struct wait_node node;
     struct wait_fd *of;

@@ -10,7 +10,8 @@ const struct waitable *waitable_of(unsigned kind);
 /* Descriptors there are now; a moment old. */
 extern _Atomic unsigned wait_fd_count;
 void wait_fd_rearm(const tutti_case *cases);
-/* A wait on these cases found nothing ready: if they have a descriptor, arm it again. */
+/* A wait on these cases found nothing ready: if they have a descriptor, arm it
+ * again. */
 static inline void wait_fd_nothing(const tutti_case *cases)
 {
     /* relaxed: who opened a descriptor for these cases also made this call, or told who

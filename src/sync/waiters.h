@@ -1,8 +1,8 @@
-/* sync/waiters.h - those who wait at one object, first come first: the few steps that all
- * primitives of this folder share.  A head of all zero is an empty list, so that an object
- * of all zero is ready to use.  Everything here is called under the object's latch but
- * for waiters_wake, which is called after it was let go: then the object may be gone, since
- * whom we wake may own it.  Tests: tests/sync_test.c. */
+/* sync/waiters.h - those who wait at one object, first come first: the few steps that
+ * all primitives of this folder share.  A head of all zero is an empty list, so that an
+ * object of all zero is ready to use.  Everything here is called under the object's
+ * latch but for waiters_wake, which is called after it was let go: then the object may
+ * be gone, since whom we wake may own it.  Tests: tests/sync_test.c. */
 #ifndef SYNC_WAITERS_H
 #define SYNC_WAITERS_H
 #include "base/latch.h"
@@ -32,8 +32,8 @@ static inline struct wait_node *waiters_first(const struct list *head)
     return waiters_none(head) ? NULL : list_entry(head->next, struct wait_node, link);
 }
 
-/* Take out the first that can still be had; it is the caller's to wake.  Those that were
- * cut meanwhile are dropped, observers are told and left out.  NULL: none. */
+/* Take out the first that can still be had; it is the caller's to wake.  Those that
+ * were cut meanwhile are dropped, observers are told and left out.  NULL: none. */
 static inline struct wait_node *waiters_claim(struct list *head)
 {
     struct wait_node *n;
