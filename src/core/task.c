@@ -232,13 +232,15 @@ void task_run(struct context *c, struct task *t)
     struct scope *s = t->scope;
     int64_t deadline;
     int rc = scope_over_start(s, &deadline);
+    context_begin(c, t); /* before record_begin: from there on others may cancel it */
     if (rc == 0 && t->record && !record_begin(t->record, c))
         rc = -ECANCELED;
     if (unlikely(rc < 0)) {
+        c->task = NULL;
+        c->home = c->scope = NULL;
         task_refuse(t, rc, NULL);
         return;
     }
-    context_begin(c, t);
     rc = task_body(t);
     if (unlikely(scope_lost(s)))
         exit(0); /* the child of a fork() made in this task: as when a thread ends there */
