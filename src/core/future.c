@@ -16,6 +16,14 @@ static uint64_t record_state(struct record *r)
     return load_acquire(&r->tag) & STATE_MASK; /* pairs with fulfil's release */
 }
 
+/* Under the latch. */
+static bool record_is_current(struct record *r, tutti_future f)
+{
+    /* relaxed: both change under the latch */
+    return load_relaxed(&r->tag) >> RECORD_STATE_BITS == f._[1]
+           && !load_relaxed(&r->released);
+}
+
 /* The record with its latch held; NULL: *rc says why. */
 static struct record *record_lock(tutti_future f, int *rc)
 {
@@ -25,11 +33,10 @@ static struct record *record_lock(tutti_future f, int *rc)
         return NULL;
     *rc = -ESTALE;
     latch_lock(&r->latch);
-    /* relaxed: the generation changes under the latch */
-    if (load_relaxed(&r->tag) >> RECORD_STATE_BITS == f._[1] && !r->released
-        && scope_lost(r->scope)) {
+    bool current = record_is_current(r, f);
+    if (current && scope_lost(r->scope)) {
         *rc = -TUTTI_ELOST;
-    } else if (load_relaxed(&r->tag) >> RECORD_STATE_BITS == f._[1] && !r->released) {
+    } else if (current) {
         if (record_state(r) == RECORD_FILLED) { /* its handler has not come by yet */
             record_unlock(r);
             record_poke(r);
@@ -178,7 +185,7 @@ int tutti_future_outcome(tutti_future f, tutti_outcome *out)
                           done ? r->end : TUTTI_PENDING,
                           done ? r->code : 0,
                           0,
-                          r->runner || done,
+                          r->ran,
                           r->name,
                           done && r->words ? r->words : done ? tutti_strerror(r->code) : "",
                           r->index };
@@ -209,6 +216,10 @@ int tutti_scope_next(tutti_scope *public, tutti_future *f)
         if (l) {
             struct record *r = list_entry(l, struct record, link);
             list_push_back(&s->given, &r->link);
+            if (load_relaxed(&r->released)) { /* while it was being fulfilled */
+                scope_unlock(s);
+                continue;
+            }
             f->_[0] = (uint64_t)(uintptr_t)r;
             f->_[1] = load_relaxed(&r->tag) >> RECORD_STATE_BITS; /* in our lists: current */
             scope_unlock(s);
@@ -283,8 +294,7 @@ static struct latch *done_latch(tutti_case *c, int *rc)
 
 static bool done_is_current(tutti_case *c)
 {
-    struct record *r = record_of(c->on.future);
-    return load_relaxed(&r->tag) >> RECORD_STATE_BITS == c->on.future._[1] && !r->released;
+    return record_is_current(record_of(c->on.future), c->on.future);
 }
 
 static bool done_ready(tutti_case *c)

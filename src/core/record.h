@@ -39,7 +39,8 @@ struct record {
     uint64_t index;
     int code;
     tutti_end end;
-    bool looked, released, cancelled;
+    bool looked, cancelled, ran;
+    _Atomic bool released; /* changed under the latch; scope_next looks without it */
     struct tutti_out out;
     unsigned char small[TUTTI_PROMISE_MAX];
     struct record *next; /* in the slab */
