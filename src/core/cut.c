@@ -206,14 +206,14 @@ void context_cut(struct context *c)
 void tutti_scope_cancel(tutti_scope *public)
 {
     struct scope *s = scope_of(public);
-    if (scope_is_open(s))
+    if (scope_is_open(s) && !scope_lost(s))
         scope_stop(s, OVER_CANCELLED);
 }
 
 void tutti_scope_expire(tutti_scope *public, tutti_time when)
 {
     struct scope *s = scope_of(public);
-    if (!scope_is_open(s))
+    if (!scope_is_open(s) || scope_lost(s))
         return;
     int64_t now_set = load_relaxed(&s->deadline); /* the CAS decides */
     do {

@@ -31,12 +31,12 @@ static struct record *record_lock(tutti_future f, int *rc)
     *rc = -EINVAL;
     if (!r)
         return NULL;
+    *rc = -TUTTI_ELOST;
+    if (record_lost(r))
+        return NULL;
     *rc = -ESTALE;
     latch_lock(&r->latch);
-    bool current = record_is_current(r, f);
-    if (current && scope_lost(r->scope)) {
-        *rc = -TUTTI_ELOST;
-    } else if (current) {
+    if (record_is_current(r, f)) {
         if (record_state(r) == RECORD_FILLED) { /* its handler has not come by yet */
             record_unlock(r);
             record_poke(r);
@@ -203,6 +203,8 @@ int tutti_scope_next(tutti_scope *public, tutti_future *f)
     struct scope *s = scope_of(public);
     struct context *c = context_self();
     *f = (tutti_future){ { 0, 0 } };
+    if (scope_is_open(s) && scope_lost(s))
+        return why_lost();
     if (!scope_is_open(s) || s->opener != c)
         return why_set(-EINVAL, "tutti_scope_next: the scope is not open, or not the "
                        "caller's");
@@ -250,6 +252,8 @@ int tutti_promise(tutti_scope *public, tutti_future *f)
     *f = (tutti_future){ { 0, 0 } };
     if (!scope_is_open(s))
         return why_set(-EINVAL, "tutti_promise: the scope is not open");
+    if (scope_lost(s))
+        return why_lost();
     return record_open(s, RECORD_PROMISED, "promise", f)
                ? 0
                : why_set(-ENOMEM, "tutti_promise: out of memory");
@@ -260,6 +264,8 @@ int tutti_future_fulfil(tutti_future f, int code, tutti_bytes value)
     struct record *r = record_of(f);
     if (!r)
         return -EINVAL;
+    if (record_lost(r))
+        return -TUTTI_ELOST;
     unsigned char *large = value.size > TUTTI_PROMISE_MAX ? memory_alloc(value.size) : NULL;
     if (value.size > TUTTI_PROMISE_MAX && !large)
         return -ENOMEM;
