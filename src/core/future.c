@@ -19,8 +19,8 @@ static uint64_t record_state(struct record *r)
 /* Under the latch. */
 static bool record_is_current(struct record *r, tutti_future f)
 {
-    /* relaxed: both change under the latch */
-    return load_relaxed(&r->tag) >> RECORD_STATE_BITS == f._[1]
+    uint64_t tag = load_relaxed(&r->tag); /* changes under the latch, as released */
+    return tag >> RECORD_STATE_BITS == f._[1] && (tag & STATE_MASK) != RECORD_FREE
            && !load_relaxed(&r->released);
 }
 
@@ -273,9 +273,10 @@ int tutti_future_fulfil(tutti_future f, int code, tutti_bytes value)
     /* acquire: pairs with record_open; from here until FILLED the value is ours to write */
     if (!cas_acquire(&r->tag, &tag, f._[1] << RECORD_STATE_BITS | RECORD_FILLING)) {
         memory_free(large);
-        return tag >> RECORD_STATE_BITS != f._[1]           ? -ESTALE
-               : (tag & STATE_MASK) == RECORD_PENDING ? -EINVAL
-                                                            : -EALREADY;
+        uint64_t state = tag & STATE_MASK;
+        return tag >> RECORD_STATE_BITS != f._[1] || state == RECORD_FREE ? -ESTALE
+               : state == RECORD_PENDING                                  ? -EINVAL
+                                                                          : -EALREADY;
     }
     if (value.size)
         memcpy(large ? large : r->small, value.data, value.size);
