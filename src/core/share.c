@@ -130,25 +130,26 @@ void *tutti_share(tutti_scope *s, uint64_t count, size_t item, unsigned flags,
     return load_relaxed(&g->base); /* our own stores */
 }
 
-static char *ref_find(const tutti_ref *r)
+/* flags: those it must have been shared with, whatever the ref says. */
+static char *ref_find(const tutti_ref *r, unsigned flags)
 {
     struct segment *g = r->id == UINT64_MAX ? NULL : segment_at(r->id);
     /* acquire: pairs with segment_end and share_make */
     if (!g || load_acquire(&g->id) != r->id || !load_acquire(&g->base))
         return NULL;
-    if (r->from > g->count || r->count > g->count - r->from)
+    if ((g->flags & flags) != flags || r->from > g->count || r->count > g->count - r->from)
         return NULL;
     return (char *)load_relaxed(&g->base) + r->from * g->item; /* read above */
 }
 
 const void *tutti_ref_view(const tutti_ref *r)
 {
-    return ref_find(r);
+    return ref_find(r, 0);
 }
 
 void *tutti_ref_edit(const tutti_ref *r)
 {
-    return r->flags & TUTTI_WRITE ? ref_find(r) : NULL;
+    return r->flags & TUTTI_WRITE ? ref_find(r, TUTTI_WRITE) : NULL;
 }
 
 static void share_after_fork(void)

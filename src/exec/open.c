@@ -260,11 +260,18 @@ int tutti_run(const char *text, tutti_fn *fn, void *arg)
 {
     tutti_executor *ex;
     struct run r = { fn, arg, 0 };
+    const char *given = getenv("TUTTI_EXECUTOR");
     if (!text)
-        text = getenv("TUTTI_EXECUTOR");
-    int rc = tutti_executor_open(&ex, text && *text ? text : "threads://");
+        text = given && *given ? given : "threads://";
+    int rc = tutti_executor_open(&ex, text);
     if (rc < 0)
         return rc;
+    if (!fn)
+        rc = why_set(-EINVAL, "tutti_run: the function is NULL");
+    if (rc < 0) {
+        tutti_executor_close(ex);
+        return rc;
+    }
     tutti_scope s;
     tutti_scope_open(&s, ex, TUTTI_NEVER, 0);
     tutti_go(&s, run_first, &r);
