@@ -119,7 +119,7 @@ typedef struct tutti_executor tutti_executor;
 TUTTI_API int tutti_executor_open(tutti_executor **out, const char *url);
 /* Waits for scopes still open on it (a bug of theirs; debug builds name them),
  * ends its workers, frees it, whatever the answer, except: -EDEADLK from a task
- * that runs on it and -EPERM for a loop from another thread than its own leave it
+ * that runs on it, or inside a scope of the caller's own on it, and -EPERM for a loop from another thread than its own leave it
  * as it was.  -TUTTI_ELOST in a fork()ed child.  NULL gives 0.  [owner] [wait] */
 TUTTI_API int tutti_executor_close(tutti_executor *ex);
 /* The resolved URL, with the number of workers filled in; lives as ex.  "" for

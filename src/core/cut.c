@@ -9,14 +9,16 @@
 
 static void mark_cut(struct scope *s, struct scope *cause, int code)
 {
-    for (; s && s != cause; s = s->outer)
-        store_relaxed(&s->cut_by, code); /* read after all has ended */
+    int none = 0; /* relaxed: read after all has ended; the first cause is told */
+    for (; s && s != cause; s = s->outer, none = 0)
+        cas_relaxed(&s->cut_by, &none, code);
     if (cause && code == -ETIMEDOUT)
-        store_relaxed(&cause->cut_by, code);
+        cas_relaxed(&cause->cut_by, &none, code);
 }
 
-/* Walk from s up; the task `c` itself counts as over when it was cancelled alone. */
-static int over_from(struct scope *s, bool cut_alone, int64_t *deadline,
+/* Walk from s up.  alone: a task that was cancelled by itself, or NULL; what it has opened
+ * is over, its home is not. */
+static int over_from(struct scope *s, const struct context *alone, int64_t *deadline,
                      struct scope **cause)
 {
     int64_t earliest = CLOCK_NEVER;
@@ -34,14 +36,17 @@ static int over_from(struct scope *s, bool cut_alone, int64_t *deadline,
             first = s;
         }
         if (s->flags & TUTTI_SHIELD) {
-            cut_alone = false;
+            alone = NULL;
             break;
         }
-        cut_alone |= load_seqcst(&s->opener->cut); /* as `over` */
+        if (load_seqcst(&s->opener->cut)) /* as `over` */
+            alone = s->opener;
     }
     *deadline = earliest;
-    if (unlikely(cut_alone))
+    if (unlikely(alone != NULL)) {
+        *cause = alone->home;
         return -ECANCELED;
+    }
     if (earliest != CLOCK_NEVER && clock_now() >= earliest) {
         *cause = first;
         return -ETIMEDOUT;
@@ -53,7 +58,7 @@ int scope_over(struct context *c, int64_t *deadline)
 {
     struct scope *cause;
     *deadline = CLOCK_NEVER;
-    int rc = over_from(c->scope, load_seqcst(&c->cut), deadline, &cause);
+    int rc = over_from(c->scope, load_seqcst(&c->cut) ? c : NULL, deadline, &cause);
     if (unlikely(rc < 0))
         mark_cut(c->scope, cause, rc);
     return rc;
@@ -63,7 +68,7 @@ int scope_over_start(struct scope *s, int64_t *deadline)
 {
     struct scope *cause;
     *deadline = CLOCK_NEVER;
-    int rc = over_from(s, false, deadline, &cause);
+    int rc = over_from(s, NULL, deadline, &cause);
     if (unlikely(rc < 0))
         mark_cut(s, cause, rc);
     return rc;
@@ -201,14 +206,14 @@ void context_cut(struct context *c)
 void tutti_scope_cancel(tutti_scope *public)
 {
     struct scope *s = scope_of(public);
-    if (scope_is_open(s))
+    if (scope_is_open(s) && !scope_lost(s))
         scope_stop(s, OVER_CANCELLED);
 }
 
 void tutti_scope_expire(tutti_scope *public, tutti_time when)
 {
     struct scope *s = scope_of(public);
-    if (!scope_is_open(s))
+    if (!scope_is_open(s) || scope_lost(s))
         return;
     int64_t now_set = load_relaxed(&s->deadline); /* the CAS decides */
     do {

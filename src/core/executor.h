@@ -14,8 +14,10 @@ struct executor_ops {
     /* Is c carried by this executor (so that closing it would wait for itself)? */
     bool (*carries)(const struct tutti_executor *ex, const struct context *c);
     void (*stat)(const struct tutti_executor *ex, tutti_executor_stats *out);
-    /* End workers, free all but the struct.  0, or -EPERM and nothing done. */
-    int (*close)(struct tutti_executor *ex);
+    /* 0, or why the calling thread may not close it; NULL: any may. */
+    int (*may_close)(const struct tutti_executor *ex);
+    /* End workers, free all but the struct.  No scope is open on it. */
+    void (*close)(struct tutti_executor *ex);
 };
 
 struct wait_node;
@@ -32,6 +34,9 @@ struct tutti_executor {
     struct wait_node *closer; /* who waits for scopes to reach 0 */
 };
 
+/* Is the caller inside a scope on ex, so that closing ex would wait for the caller?
+ * core/scope.c. */
+bool executor_holds(const struct tutti_executor *ex, const struct context *c);
 /* Wait until no scope from outside is open on ex.  core/scope.c. */
 void executor_wait_scopes(struct tutti_executor *ex);
 

@@ -77,6 +77,8 @@ int tutti_scope_failures(tutti_scope *public,
                          void (*each)(void *ctx, const tutti_outcome *o), void *ctx)
 {
     struct scope *s = scope_of(public);
+    if (scope_is_open(s) && scope_lost(s))
+        return why_lost();
     if (!scope_is_open(s) || s->opener != context_self())
         return why_set(-EINVAL, "tutti_scope_failures: the scope is not open, or not the "
                        "caller's");

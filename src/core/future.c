@@ -16,6 +16,14 @@ static uint64_t record_state(struct record *r)
     return load_acquire(&r->tag) & STATE_MASK; /* pairs with fulfil's release */
 }
 
+/* Under the latch. */
+static bool record_is_current(struct record *r, tutti_future f)
+{
+    uint64_t tag = load_relaxed(&r->tag); /* changes under the latch, as released */
+    return tag >> RECORD_STATE_BITS == f._[1] && (tag & STATE_MASK) != RECORD_FREE
+           && !load_relaxed(&r->released);
+}
+
 /* The record with its latch held; NULL: *rc says why. */
 static struct record *record_lock(tutti_future f, int *rc)
 {
@@ -23,13 +31,12 @@ static struct record *record_lock(tutti_future f, int *rc)
     *rc = -EINVAL;
     if (!r)
         return NULL;
+    *rc = -TUTTI_ELOST;
+    if (record_lost(r))
+        return NULL;
     *rc = -ESTALE;
     latch_lock(&r->latch);
-    /* relaxed: the generation changes under the latch */
-    if (load_relaxed(&r->tag) >> RECORD_STATE_BITS == f._[1] && !r->released
-        && scope_lost(r->scope)) {
-        *rc = -TUTTI_ELOST;
-    } else if (load_relaxed(&r->tag) >> RECORD_STATE_BITS == f._[1] && !r->released) {
+    if (record_is_current(r, f)) {
         if (record_state(r) == RECORD_FILLED) { /* its handler has not come by yet */
             record_unlock(r);
             record_poke(r);
@@ -178,7 +185,7 @@ int tutti_future_outcome(tutti_future f, tutti_outcome *out)
                           done ? r->end : TUTTI_PENDING,
                           done ? r->code : 0,
                           0,
-                          r->runner || done,
+                          r->ran,
                           r->name,
                           done && r->words ? r->words : done ? tutti_strerror(r->code) : "",
                           r->index };
@@ -196,6 +203,8 @@ int tutti_scope_next(tutti_scope *public, tutti_future *f)
     struct scope *s = scope_of(public);
     struct context *c = context_self();
     *f = (tutti_future){ { 0, 0 } };
+    if (scope_is_open(s) && scope_lost(s))
+        return why_lost();
     if (!scope_is_open(s) || s->opener != c)
         return why_set(-EINVAL, "tutti_scope_next: the scope is not open, or not the "
                        "caller's");
@@ -209,6 +218,10 @@ int tutti_scope_next(tutti_scope *public, tutti_future *f)
         if (l) {
             struct record *r = list_entry(l, struct record, link);
             list_push_back(&s->given, &r->link);
+            if (load_relaxed(&r->released)) { /* while it was being fulfilled */
+                scope_unlock(s);
+                continue;
+            }
             f->_[0] = (uint64_t)(uintptr_t)r;
             f->_[1] = load_relaxed(&r->tag) >> RECORD_STATE_BITS; /* in our lists: current */
             scope_unlock(s);
@@ -239,6 +252,8 @@ int tutti_promise(tutti_scope *public, tutti_future *f)
     *f = (tutti_future){ { 0, 0 } };
     if (!scope_is_open(s))
         return why_set(-EINVAL, "tutti_promise: the scope is not open");
+    if (scope_lost(s))
+        return why_lost();
     return record_open(s, RECORD_PROMISED, "promise", f)
                ? 0
                : why_set(-ENOMEM, "tutti_promise: out of memory");
@@ -249,6 +264,8 @@ int tutti_future_fulfil(tutti_future f, int code, tutti_bytes value)
     struct record *r = record_of(f);
     if (!r)
         return -EINVAL;
+    if (record_lost(r))
+        return -TUTTI_ELOST;
     unsigned char *large = value.size > TUTTI_PROMISE_MAX ? memory_alloc(value.size) : NULL;
     if (value.size > TUTTI_PROMISE_MAX && !large)
         return -ENOMEM;
@@ -256,9 +273,10 @@ int tutti_future_fulfil(tutti_future f, int code, tutti_bytes value)
     /* acquire: pairs with record_open; from here until FILLED the value is ours to write */
     if (!cas_acquire(&r->tag, &tag, f._[1] << RECORD_STATE_BITS | RECORD_FILLING)) {
         memory_free(large);
-        return tag >> RECORD_STATE_BITS != f._[1]           ? -ESTALE
-               : (tag & STATE_MASK) == RECORD_PENDING ? -EINVAL
-                                                            : -EALREADY;
+        uint64_t state = tag & STATE_MASK;
+        return tag >> RECORD_STATE_BITS != f._[1] || state == RECORD_FREE ? -ESTALE
+               : state == RECORD_PENDING                                  ? -EINVAL
+                                                                          : -EALREADY;
     }
     if (value.size)
         memcpy(large ? large : r->small, value.data, value.size);
@@ -283,8 +301,7 @@ static struct latch *done_latch(tutti_case *c, int *rc)
 
 static bool done_is_current(tutti_case *c)
 {
-    struct record *r = record_of(c->on.future);
-    return load_relaxed(&r->tag) >> RECORD_STATE_BITS == c->on.future._[1] && !r->released;
+    return record_is_current(record_of(c->on.future), c->on.future);
 }
 
 static bool done_ready(tutti_case *c)

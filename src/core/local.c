@@ -11,16 +11,26 @@ struct local_value {
 
 static _Thread_local struct local_value *thread_locals;
 
+static void *local_find(struct local_value *v, const tutti_local *l)
+{
+    while (v && v->of != l)
+        v = v->next;
+    return v ? v->value : NULL;
+}
+
 static void *local_get(struct local_value **list, const tutti_local *l)
 {
-    for (struct local_value *v = *list; v; v = v->next)
-        if (v->of == l)
-            return v->value;
+    void *value = local_find(*list, l);
+    if (value)
+        return value;
     struct local_value *v = memory_alloc(sizeof *v);
-    void *value = v ? l->make() : NULL;
-    if (!value) {
+    value = v ? l->make() : NULL;
+    void *other = local_find(*list, l); /* made while our make was parked */
+    if (!value || other) {
+        if (value && l->drop)
+            l->drop(value);
         memory_free(v);
-        return NULL;
+        return other;
     }
     *v = (struct local_value){ *list, l, value };
     *list = v;

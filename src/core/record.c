@@ -23,14 +23,19 @@ struct record *record_open(struct scope *s, uint64_t state, const char *name,
         return NULL;
     /* relaxed: nobody has a ticket of this generation yet */
     uint64_t generation = (load_relaxed(&r->tag) >> RECORD_STATE_BITS) + 1;
+    if (record_lost(r)) /* reused in a child: whoever held its latch is gone */
+        store_relaxed(&r->latch.word, LATCH_FREE);
     latch_lock(&r->latch); /* holders of stale tickets look in */
+    r->epoch = load_relaxed(&fork_epoch); /* as in record_lost */
     r->scope = s;
     r->runner = NULL;
     r->name = name;
     r->words = NULL;
     r->code = 0;
     r->end = TUTTI_PENDING;
-    r->looked = r->released = r->cancelled = false;
+    r->looked = r->cancelled = r->ran = false;
+    r->index = 0;
+    store_relaxed(&r->released, false); /* as the rest: nobody has a ticket yet */
     list_init(&r->waiters);
     store_release(&r->tag, generation << RECORD_STATE_BITS | state); /* for fulfil */
     scope_lock(s);
@@ -92,6 +97,7 @@ bool record_begin(struct record *r, struct context *c)
     latch_lock(&r->latch);
     bool go = !r->cancelled;
     r->runner = go ? c : NULL;
+    r->ran = go;
     record_unlock(r);
     return go;
 }
@@ -106,10 +112,12 @@ void record_end(struct record *r, tutti_end end, int code, char *words)
     r->end = end;
     r->code = code;
     r->words = words;
-    bool unwanted = r->released;
-    or_relaxed(&r->tag, RECORD_DONE); /* PENDING | DONE == DONE; the latch orders it */
+    bool unwanted = load_relaxed(&r->released); /* under the latch */
     record_claim_waiters(r, &woken);
     scope_lock(s);
+    /* Relaxed: the latches order it.  Not before the scope's: records_settle would take it
+     * for a promise and move it as well, so that tutti_scope_next gave it twice. */
+    or_relaxed(&r->tag, RECORD_DONE); /* PENDING | DONE == DONE */
     if (unwanted)
         list_remove(&r->link);
     else
@@ -202,7 +210,8 @@ void record_release(struct record *r)
     struct list woken;
     list_init(&woken);
     struct context *next = NULL;
-    r->released = r->looked = true;
+    r->looked = true;
+    store_relaxed(&r->released, true); /* a hint outside the latch */
     if (over) {
         struct scope *s = r->scope;
         record_claim_waiters(r, &woken);

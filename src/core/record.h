@@ -37,9 +37,11 @@ struct record {
     const char *name;
     char *words; /* owned */
     uint64_t index;
+    uint32_t epoch; /* fork_epoch when opened */
     int code;
     tutti_end end;
-    bool looked, released, cancelled;
+    bool looked, cancelled, ran;
+    _Atomic bool released; /* changed under the latch; scope_next looks without it */
     struct tutti_out out;
     unsigned char small[TUTTI_PROMISE_MAX];
     struct record *next; /* in the slab */
@@ -52,6 +54,11 @@ struct record *record_open(struct scope *s, uint64_t state, const char *name,
 void record_unlock(struct record *r);
 /* After a promise was filled: settle it now, or let the holder of the latch do it. */
 void record_poke(struct record *r);
+/* Of the process before a fork(): its latch may be held for ever, its scope be anywhere. */
+static inline bool record_lost(const struct record *r)
+{
+    return unlikely(r->epoch != load_relaxed(&fork_epoch)); /* as scope_lost */
+}
 /* Under the latch, which is let go: nobody wants the result. */
 void record_release(struct record *r);
 /* The task of r has begun on c.  False: cancelled before. */

@@ -2,6 +2,7 @@
  * complete before main; the nodes are the tasks themselves.  Tests: tests/task_test.c. */
 #include "base/latch.h"
 #include "core/context.h"
+#include "core/thread.h"
 
 static struct latch registry_latch;
 static tutti_task *registry; /* under the latch */
@@ -26,6 +27,16 @@ void tutti_enrol(tutti_task *t)
         registry = t;
     }
     latch_unlock(&registry_latch);
+}
+
+static void registry_after_fork(void)
+{
+    registry_latch = (struct latch){ 0 };
+}
+
+__attribute__((constructor)) static void registry_begin(void)
+{
+    fork_watch(registry_after_fork);
 }
 
 const tutti_task *tutti_task_find(const char *name)

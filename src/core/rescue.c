@@ -46,10 +46,14 @@ static void call_run(struct call *k)
     struct context *c = context_self();
     c->why_code = 0;
     k->code = k->fn(k->arg);
+    if (unlikely(c->scope != NULL))
+        misuse("a function given to tutti_blocking returned with a scope open; use "
+               "TUTTI_SCOPE, which closes itself");
     if (k->code < 0 && c->why_code == k->code)
         k->words = memory_strdup(tutti_why());
     if (k->drop)
         k->drop(k->arg);
+    c->name = NULL; /* the call's; the thread goes on to others */
     uint32_t running = CALL_RUNNING;
     /* acq_rel: pairs with the caller's, whichever comes first */
     if (!cas_acqrel(&k->state, &running, CALL_ENDING)) {

@@ -43,6 +43,12 @@ static void scope_verify(const struct scope *s)
     }
 }
 
+int why_lost(void)
+{
+    return why_set(-TUTTI_ELOST, "the scope was opened before fork(); its tasks run in the "
+                   "parent");
+}
+
 struct scope_more *scope_more(struct scope *s)
 {
     if (!s->more) {
@@ -254,7 +260,7 @@ void scope_watch(struct scope *s)
 void tutti_scope_limit(tutti_scope *public, size_t n)
 {
     struct scope *s = scope_of(public);
-    if (!scope_is_open(s) || s->opener != context_self())
+    if (!scope_is_open(s) || scope_lost(s) || s->opener != context_self())
         return;
     scope_watch(s);
     struct list woken;
@@ -323,8 +329,10 @@ int scope_wait_limit(struct scope *s, struct context *c)
 int scope_own(tutti_scope *public, struct owned *o)
 {
     struct scope *s = scope_of(public);
-    if (!scope_is_open(s) || scope_lost(s))
+    if (!scope_is_open(s))
         return why_set(-EINVAL, "the scope is not open");
+    if (scope_lost(s))
+        return why_lost();
     scope_lock(s);
     list_push_front(&s->owned, &o->link);
     scope_unlock(s);
@@ -360,11 +368,14 @@ static int scope_may_close(struct scope *s, struct context *c, const char *call)
     if (!scope_is_open(s))
         return why_set(-EINVAL, "%s in %s: the scope is not open (closed twice, or never "
                        "opened)", call, task_name(c));
+    if (scope_lost(s)) {
+        s->state = SCOPE_CLOSED; /* of our copy; its tasks run in the parent */
+        return why_lost();
+    }
     if (s->opener != c)
         return why_set(-EPERM, "%s in %s: only %s, which opened the scope, may close it",
-                       call, task_name(c), scope_lost(s) ? "the parent process"
-                       : task_name(s->opener));
-    if (c->scope != s && !scope_lost(s))
+                       call, task_name(c), task_name(s->opener));
+    if (c->scope != s)
         return why_set(-EPERM, "%s in %s: a scope opened after this one is still open",
                        call, task_name(c));
     return 0;
@@ -427,6 +438,14 @@ static void executor_release(struct tutti_executor *ex, const struct context *c)
         wait_wake(woken, 0);
 }
 
+bool executor_holds(const struct tutti_executor *ex, const struct context *c)
+{
+    for (const struct scope *s = c->scope; s; s = s->outer)
+        if (s->ex == ex)
+            return true;
+    return false;
+}
+
 void executor_wait_scopes(struct tutti_executor *ex)
 {
     struct context *c = context_self();
@@ -450,13 +469,6 @@ int tutti_scope_close(tutti_scope *public)
     int rc = scope_may_close(s, c, "tutti_scope_close");
     if (rc < 0)
         return rc;
-    if (scope_lost(s)) {
-        if (c->scope == s)
-            c->scope = s->outer;
-        s->state = SCOPE_CLOSED;
-        return why_set(-TUTTI_ELOST, "the scope was opened before fork(): its tasks run in "
-                       "the parent");
-    }
     scope_wait_empty(s, c);
     alarm_clear(s);
     records_close(s);
@@ -488,14 +500,16 @@ void tutti_scope_leave(tutti_scope *public)
     /* The failure that made the caller leave is the one to tell of. */
     char *kept = c->why;
     const char *kept_static = c->why_static;
-    bool had = kept && !kept_static && kept[0];
+    int kept_code = c->why_code;
+    bool had = kept_static || (kept && kept[0]);
     if (had)
         c->why = NULL;
     tutti_scope_close(public);
     if (had) {
         memory_free(c->why);
         c->why = kept;
-        c->why_static = NULL;
+        c->why_static = kept_static;
+        c->why_code = kept_code;
     }
 }
 
@@ -505,6 +519,8 @@ int tutti_scope_stat(const tutti_scope *public, tutti_scope_stats *out)
     if (!scope_is_open(s) || !out || !out->size)
         return why_set(-EINVAL, "tutti_scope_stat: %s", out && out->size
                        ? "the scope is not open" : "set size first");
+    if (scope_lost(s))
+        return why_lost();
     tutti_scope_stats all = { .size = out->size };
     scope_lock(s);
     for (struct list *l = s->members.next; l != &s->members; l = l->next) {
@@ -533,10 +549,12 @@ int tutti_scope_stat(const tutti_scope *public, tutti_scope_stats *out)
 static struct latch *empty_latch(tutti_case *c, int *rc)
 {
     struct scope *s = scope_of(c->on.scope);
-    if (!scope_is_open(s) || s->opener != context_self()) {
-        *rc = -EINVAL;
+    *rc = -EINVAL;
+    if (!scope_is_open(s) || s->opener != context_self())
         return NULL;
-    }
+    *rc = -TUTTI_ELOST;
+    if (scope_lost(s))
+        return NULL;
     scope_watch(s);
     return &s->latch;
 }

@@ -84,6 +84,7 @@ static inline bool scope_lost(const struct scope *s)
     /* relaxed: changes only in a child that has one thread */
     return unlikely(s->epoch != load_relaxed(&fork_epoch));
 }
+int why_lost(void); /* says so; -TUTTI_ELOST */
 struct scope_more *scope_more(struct scope *s); /* under the latch; NULL: no memory */
 void scope_lock(struct scope *s);
 void scope_unlock(struct scope *s); /* does what signal handlers left to do */

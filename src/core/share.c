@@ -48,7 +48,9 @@ static struct segment *segment_new(void)
         store_release(&table[table_size / BLOCK], block); /* pairs with segment_at */
     }
     struct segment *g = &load_relaxed(&table[table_size / BLOCK])[table_size % BLOCK];
-    store_relaxed(&g->id, table_size++); /* no ref has it yet; the latch orders the table */
+    /* Generations begin at 1, so that a zeroed ref finds nothing.  Relaxed: no ref has it yet,
+     * the latch orders the table. */
+    store_relaxed(&g->id, (UINT64_C(1) << INDEX_BITS) + table_size++);
     return g;
 }
 
@@ -110,8 +112,8 @@ void *tutti_share(tutti_scope *s, uint64_t count, size_t item, unsigned flags,
 {
     int rc;
     *out = (tutti_ref){ UINT64_MAX, 0, 0, 0, 0 };
-    if (!scope_is_open(scope_of(s))) {
-        why_set(-EINVAL, "tutti_share: the scope is not open");
+    if (!scope_is_open(scope_of(s)) || scope_lost(scope_of(s))) {
+        scope_own(s, NULL); /* says why */
         return NULL;
     }
     struct segment *g = share_make(count, item, flags, &rc);
@@ -120,30 +122,34 @@ void *tutti_share(tutti_scope *s, uint64_t count, size_t item, unsigned flags,
                               (unsigned long long)count, item, tutti_strerror(rc)));
         return NULL;
     }
-    scope_own(s, &g->owned);
+    if (scope_own(s, &g->owned) < 0) { /* lost by fork() */
+        segment_end(&g->owned);
+        return NULL;
+    }
     *out = (tutti_ref){ load_relaxed(&g->id), 0, count, (uint32_t)item, flags };
     return load_relaxed(&g->base); /* our own stores */
 }
 
-static char *ref_find(const tutti_ref *r)
+/* flags: those it must have been shared with, whatever the ref says. */
+static char *ref_find(const tutti_ref *r, unsigned flags)
 {
     struct segment *g = r->id == UINT64_MAX ? NULL : segment_at(r->id);
     /* acquire: pairs with segment_end and share_make */
     if (!g || load_acquire(&g->id) != r->id || !load_acquire(&g->base))
         return NULL;
-    if (r->from > g->count || r->count > g->count - r->from)
+    if ((g->flags & flags) != flags || r->from > g->count || r->count > g->count - r->from)
         return NULL;
     return (char *)load_relaxed(&g->base) + r->from * g->item; /* read above */
 }
 
 const void *tutti_ref_view(const tutti_ref *r)
 {
-    return ref_find(r);
+    return ref_find(r, 0);
 }
 
 void *tutti_ref_edit(const tutti_ref *r)
 {
-    return r->flags & TUTTI_WRITE ? ref_find(r) : NULL;
+    return r->flags & TUTTI_WRITE ? ref_find(r, TUTTI_WRITE) : NULL;
 }
 
 static void share_after_fork(void)

@@ -15,7 +15,7 @@ static int start_check(struct scope *s, const char *call)
     if (!scope_is_open(s))
         return why_set(-EINVAL, "%s in %s: the scope is not open", call, task_name(c));
     if (unlikely(scope_lost(s)))
-        return why_set(-TUTTI_ELOST, "%s: the scope was opened before fork()", call);
+        return why_lost();
     int64_t deadline;
     int rc = scope_over_start(s, &deadline);
     if (unlikely(rc < 0)) {
@@ -81,7 +81,7 @@ static void future_failed(struct scope *s, tutti_future *f, int code)
     if (!f)
         return;
     *f = (tutti_future){ { 0, 0 } };
-    if (!scope_is_open(s))
+    if (!scope_is_open(s) || scope_lost(s))
         return;
     char *words = memory_strdup(tutti_why());
     struct record *r = record_open(s, RECORD_PENDING, "start", f);

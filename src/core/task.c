@@ -43,7 +43,7 @@ void *tutti_reserve(tutti_out *o, size_t n)
     size_t at = (o->size + 15) & ~(size_t)15;
     if (at < o->size || at + n < at)
         return NULL;
-    if (at + n > o->room) {
+    if (at + n > o->room || !o->data) { /* even nothing has a place: NULL is a failure */
         size_t room = at + n > o->room * 2 ? at + n : o->room * 2;
         unsigned char *data = memory_realloc(o->owned ? o->data : NULL, room);
         if (!data)
@@ -62,7 +62,7 @@ void *tutti_reserve(tutti_out *o, size_t n)
 int tutti_put(tutti_out *o, const void *data, size_t n)
 {
     size_t was = o->size;
-    if (was + n > o->room) { /* grow by the same rule, without its alignment */
+    if (n > o->room - was) { /* grow by the same rule, without its alignment */
         if (!tutti_reserve(o, n))
             return -ENOMEM;
     }
@@ -101,6 +101,25 @@ int tutti_task_call(const tutti_task *t, tutti_bytes in, void *out)
     return run_into(t, in, out);
 }
 
+struct batch_one {
+    const tutti_task *type;
+    tutti_bytes in;
+    void *out;
+};
+
+static int batch_one_call(void *arg)
+{
+    struct batch_one *b = arg;
+    return run_into(b->type, b->in, b->out);
+}
+
+static int batch_one(const tutti_task *type, tutti_bytes in, void *out)
+{
+    struct batch_one b = { type, in, out };
+    return type->flags & TUTTI_BLOCKS ? tutti_blocking(batch_one_call, &b, NULL)
+                                      : batch_one_call(&b);
+}
+
 static int batch_run(struct task *t)
 {
     const tutti_task *type = t->type;
@@ -108,9 +127,8 @@ static int batch_run(struct task *t)
     int failures = 0;
     for (size_t i = 0; i < b->n; i++) {
         tutti_bytes in = { (const char *)b->in + i * type->in_size, type->in_size };
-        int rc = tutti_check();
-        if (rc == 0)
-            rc = run_into(type, in, b->out ? (char *)b->out + i * type->out_size : NULL);
+        void *out = b->out ? (char *)b->out + i * type->out_size : NULL;
+        int rc = tutti_check() ? -ECANCELED : batch_one(type, in, out);
         if (b->codes)
             b->codes[i] = rc;
         else if (rc < 0)
@@ -178,7 +196,7 @@ void task_refuse(struct task *t, int code, const char *words)
         t->drop(t->arg);
     if (t->batch && t->batch->codes)
         for (size_t i = 0; i < t->batch->n; i++)
-            t->batch->codes[i] = code;
+            t->batch->codes[i] = cut ? -ECANCELED : code;
     task_tell(t, cut ? TUTTI_CUT : TUTTI_FAILED, code, words ? memory_strdup(words) : NULL);
     task_free(t);
     scope_end(s);
@@ -207,8 +225,10 @@ static tutti_end task_classify(struct context *c, int rc)
 
 static char *context_take_words(struct context *c, int rc)
 {
-    if (rc >= 0 || c->why_code != rc || c->why_static || !c->why)
+    if (rc >= 0 || c->why_code != rc)
         return NULL;
+    if (c->why_static || !c->why)
+        return c->why_static ? memory_strdup(c->why_static) : NULL;
     char *words = c->why;
     c->why = NULL;
     return words;
@@ -230,13 +250,15 @@ void task_run(struct context *c, struct task *t)
     struct scope *s = t->scope;
     int64_t deadline;
     int rc = scope_over_start(s, &deadline);
+    context_begin(c, t); /* before record_begin: from there on others may cancel it */
     if (rc == 0 && t->record && !record_begin(t->record, c))
         rc = -ECANCELED;
     if (unlikely(rc < 0)) {
+        c->task = NULL;
+        c->home = c->scope = NULL;
         task_refuse(t, rc, NULL);
         return;
     }
-    context_begin(c, t);
     rc = task_body(t);
     if (unlikely(scope_lost(s)))
         exit(0); /* the child of a fork() made in this task: as when a thread ends there */

@@ -21,6 +21,7 @@ struct entry {
 static struct latch open_latch; /* guards the table; held while one is opened, so that two
                                    who ask for the shared one get the same */
 static struct entry *open_entries;
+static struct entry *lost_entries; /* those of the process before fork() */
 static struct tutti_executor *default_executor; /* under the latch */
 static _Thread_local struct tutti_executor *default_loop; /* a default loop is the thread's */
 
@@ -109,15 +110,28 @@ int tutti_executor_open(tutti_executor **out, const char *text)
 
 /* --- closing ---------------------------------------------------------------- */
 
+/* What a fork() left to the parent is known, so that closing it can say so. */
+static int entry_none(const struct tutti_executor *ex)
+{
+    for (struct entry *e = lost_entries; e; e = e->next)
+        if (e->ex == ex)
+            return why_set(-TUTTI_ELOST, "executor %s was opened before fork(); only the "
+                           "parent can close it", ex->url);
+    return why_set(-EINVAL, "tutti_executor_close: it is not open (closed twice?)");
+}
+
 /* Under the latch: 0 and the entry is out of the table, 1: others still use it. */
 static int entry_leave(struct entry *e, struct context *c)
 {
+    int rc = e->ex->ops->may_close ? e->ex->ops->may_close(e->ex) : 0;
+    if (rc < 0)
+        return rc;
     if (e->users > 1) {
         e->users--;
         return 1;
     }
-    if (e->ex->ops->carries(e->ex, c))
-        return why_set(-EDEADLK, "%s cannot be closed by task %s, which runs on it",
+    if (executor_holds(e->ex, c))
+        return why_set(-EDEADLK, "%s cannot be closed by %s, which is inside a scope on it",
                        e->ex->url, tutti_task_name());
     struct entry **at = &open_entries;
     while (*at != e)
@@ -126,32 +140,18 @@ static int entry_leave(struct entry *e, struct context *c)
     return 0;
 }
 
-static void entry_enter(struct entry *e)
-{
-    latch_lock(&open_latch);
-    e->next = open_entries;
-    open_entries = e;
-    latch_unlock(&open_latch);
-}
-
 int tutti_executor_close(tutti_executor *ex)
 {
     if (!ex)
         return 0;
     latch_lock(&open_latch);
     struct entry *e = entry_find(ex);
-    int rc = e ? entry_leave(e, context_self())
-               : why_set(-EINVAL, "tutti_executor_close: it is not open (closed twice, or "
-                         "opened before fork())");
+    int rc = e ? entry_leave(e, context_self()) : entry_none(ex);
     latch_unlock(&open_latch);
     if (rc)
         return rc < 0 ? rc : 0;
     executor_wait_scopes(ex);
-    rc = ex->ops->close(ex);
-    if (rc < 0) {
-        entry_enter(e);
-        return rc;
-    }
+    ex->ops->close(ex);
     memory_free(ex->url);
     memory_free(ex);
     memory_free(e);
@@ -206,7 +206,11 @@ static struct tutti_executor *default_get(int *rc)
 static void open_after_fork(void)
 {
     open_latch = (struct latch){ 0 };
-    open_entries = NULL; /* the parent's */
+    struct entry **end = &lost_entries;
+    while (*end)
+        end = &(*end)->next;
+    *end = open_entries;
+    open_entries = NULL;
     default_executor = NULL;
     default_loop = NULL;
 }
@@ -256,11 +260,18 @@ int tutti_run(const char *text, tutti_fn *fn, void *arg)
 {
     tutti_executor *ex;
     struct run r = { fn, arg, 0 };
+    const char *given = getenv("TUTTI_EXECUTOR");
     if (!text)
-        text = getenv("TUTTI_EXECUTOR");
-    int rc = tutti_executor_open(&ex, text && *text ? text : "threads://");
+        text = given && *given ? given : "threads://";
+    int rc = tutti_executor_open(&ex, text);
     if (rc < 0)
         return rc;
+    if (!fn)
+        rc = why_set(-EINVAL, "tutti_run: the function is NULL");
+    if (rc < 0) {
+        tutti_executor_close(ex);
+        return rc;
+    }
     tutti_scope s;
     tutti_scope_open(&s, ex, TUTTI_NEVER, 0);
     tutti_go(&s, run_first, &r);

@@ -2,6 +2,7 @@
 #include "sched/gil.h"
 #include "base/clock.h"
 #include "base/memory.h"
+#include "core/thread.h"
 #include <errno.h>
 #include <sched.h>
 #include <signal.h>
@@ -119,6 +120,17 @@ void gil_release(struct gil *g)
 uint64_t gil_handed(const struct gil *g)
 {
     return load_relaxed(&g->handed); /* a count for views */
+}
+
+static void gil_after_fork(void)
+{
+    handler_latch = (struct latch){ 0 };
+    gil_mine = NULL; /* a thread of the parent's pool that forked goes on without its lock */
+}
+
+__attribute__((constructor)) static void gil_begin(void)
+{
+    fork_watch(gil_after_fork);
 }
 
 struct gil *gil_open(void)

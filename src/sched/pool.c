@@ -238,7 +238,7 @@ static void threads_free(struct threads *t)
     memory_free(t->thread);
 }
 
-static int threads_close(struct tutti_executor *ex)
+static void threads_close(struct tutti_executor *ex)
 {
     struct threads *t = threads_of(ex);
     for (unsigned i = 0; i < t->started; i++) {
@@ -247,11 +247,10 @@ static int threads_close(struct tutti_executor *ex)
     }
     threads_join(t);
     threads_free(t);
-    return 0;
 }
 
 static const struct executor_ops threads_ops = { threads_start, threads_carries,
-                                                 threads_stat, threads_close };
+                                                 threads_stat, NULL, threads_close };
 
 /* All threads have counted themselves.  0, or what went wrong. */
 static int threads_wait_ready(struct threads *t)
@@ -337,25 +336,29 @@ static void loop_stat(const struct tutti_executor *ex, tutti_executor_stats *out
     pool_stat(&one, out);
 }
 
-static int loop_close(struct tutti_executor *ex)
+static int loop_may_close(const struct tutti_executor *ex)
 {
-    struct loop *l = loop_of(ex);
-    if (worker_current != l->worker)
+    if (worker_current != loop_of(ex)->worker)
         return why_set(-EPERM, "%s: only the thread that opened a loop may close it",
                        ex->url);
+    return 0;
+}
+
+static void loop_close(struct tutti_executor *ex)
+{
+    struct loop *l = loop_of(ex);
     struct worker *w = l->worker;
     if (--w->users == 0) {
         struct pool *p = w->pool;
         worker_detach(w);
         pool_fini(p);
         memory_free(p);
-    } 
+    }
     fiber_pool_close(l->stacks);
-    return 0;
 }
 
 static const struct executor_ops loop_ops = { loop_start, loop_carries, loop_stat,
-                                              loop_close };
+                                              loop_may_close, loop_close };
 
 struct fiber_pool *executor_stacks(const struct tutti_executor *ex)
 {

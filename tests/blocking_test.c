@@ -1,0 +1,187 @@
+/* tests/blocking_test.c - calls that block: on threads of their own, waited for or abandoned. */
+#include "urls.h"
+#include <pthread.h>
+
+static atomic_int entered, let_go, dropped;
+
+static int stand_and_wait(void *arg)
+{
+    atomic_fetch_add(&entered, 1);
+    while (!atomic_load(&let_go))
+        usleep(500);
+    return arg ? *(int *)arg : 0;
+}
+
+static void count_drop(void *arg)
+{
+    (void)arg;
+    atomic_fetch_add(&dropped, 1);
+}
+
+static int say_no(void *arg)
+{
+    return tutti_fail(-EACCES, "%s is locked", (const char *)arg);
+}
+
+static int say_no_plainly(void *arg)
+{
+    (void)arg;
+    return -EACCES;
+}
+
+static int calls(void *arg)
+{
+    int n = 41;
+    (void)arg;
+    atomic_store(&let_go, 1);
+    CHECK_INT(tutti_blocking(stand_and_wait, &n, NULL), 41);
+    CHECK_INT(tutti_blocking(say_no, (void *)"the door", count_drop), -EACCES);
+    CHECK_STR(tutti_why(), "the door is locked");
+    CHECK_INT(dropped, 1);
+    CHECK_INT(tutti_blocking(say_no_plainly, NULL, NULL), -EACCES);
+    CHECK_STR(tutti_why(), tutti_strerror(-EACCES)); /* not the words of another failure */
+    return 0;
+}
+
+ON_URLS(a_blocking_call_gives_its_own_code_and_words)
+{
+    CHECK_INT(tutti_run(url, calls, NULL), 0);
+    dropped = 0;
+    CHECK_INT(calls(NULL), 0); /* on a plain thread */
+}
+
+static int abandon(void *arg)
+{
+    (void)arg;
+    TUTTI_SCOPE(s, NULL, tutti_after(10 * TUTTI_MS), 0);
+    CHECK_INT(tutti_blocking(stand_and_wait, NULL, count_drop), -ETIMEDOUT);
+    CHECK_INT(dropped, 0); /* it still runs */
+    CHECK_INT(tutti_blocking(stand_and_wait, NULL, count_drop), -ETIMEDOUT);
+    CHECK_INT(dropped, 1); /* and this one was not even begun */
+    return 0;
+}
+
+ON_URLS(an_abandoned_call_drops_its_argument_at_its_end)
+{
+    for (int plain = 0; plain < 2; plain++) {
+        entered = let_go = dropped = 0;
+        CHECK_INT(plain ? abandon(NULL) : tutti_run(url, abandon, NULL), 0);
+        CHECK_INT(entered, 1);
+        let_go = 1;
+        urls_until(&dropped, 2);
+    }
+}
+
+static int waits_all_the_same(void *arg)
+{
+    int n = 9;
+    (void)arg;
+    CHECK_INT(tutti_blocking(stand_and_wait, &n, NULL), 9); /* n is on this stack */
+    CHECK_INT(tutti_check(), -ECANCELED);
+    return tutti_check();
+}
+
+ON_URLS(without_drop_the_call_is_waited_for)
+{
+    tutti_executor *ex = urls_open(url);
+    tutti_scope s;
+    entered = let_go = 0;
+    tutti_scope_open(&s, ex, TUTTI_NEVER, 0);
+    CHECK_INT(tutti_go(&s, waits_all_the_same, NULL), 0);
+    urls_until(&entered, 1);
+    tutti_scope_cancel(&s);
+    for (int i = 0; i < 20; i++)
+        tutti_yield();
+    let_go = 1;
+    CHECK_INT(tutti_scope_close(&s), 0);
+    CHECK_INT(tutti_executor_close(ex), 0);
+}
+
+static int one_call(void *arg)
+{
+    return tutti_blocking(stand_and_wait, arg, NULL);
+}
+
+ON_URLS(many_block_at_once_while_others_run)
+{
+    tutti_executor *ex = urls_open(url);
+    tutti_scope s;
+    int n = 3;
+    entered = let_go = 0;
+    tutti_scope_open(&s, ex, TUTTI_NEVER, 0);
+    for (int i = 0; i < 40; i++)
+        CHECK_INT(tutti_go(&s, one_call, &n), 0);
+    urls_until(&entered, 40); /* all stand there at the same time */
+    atomic_store(&let_go, 1);
+    CHECK_INT(tutti_scope_close(&s), 0);
+    CHECK_INT(tutti_executor_close(ex), 0);
+}
+
+/* --- tasks declared as blocking --------------------------------------------------------- */
+
+static int where(const int *in, uint64_t *out);
+TUTTI_TASK_FLAGS(where, "blocking_test.where", int, uint64_t, TUTTI_BLOCKS);
+static int where(const int *in, uint64_t *out)
+{
+    *out = (uint64_t)pthread_self();
+    usleep(1000);
+    return *in < 0 ? tutti_fail(*in, "no such place") : 0;
+}
+
+static int same_thread(const int *in, uint64_t *out);
+TUTTI_TASK(same_thread, "blocking_test.same_thread", int, uint64_t);
+static int same_thread(const int *in, uint64_t *out)
+{
+    (void)in;
+    *out = (uint64_t)pthread_self();
+    return 0;
+}
+
+ON_URLS(a_task_that_blocks_runs_beside_the_workers)
+{
+    tutti_executor *ex = urls_open(url);
+    tutti_scope s;
+    tutti_future f;
+    int in[8] = { 0 };
+    uint64_t at, out[8], worker[64] = { 0 };
+    tutti_scope_open(&s, ex, TUTTI_NEVER, 0);
+    for (int i = 0; i < 64; i++)
+        CHECK_INT(same_thread_call(&s, in, &worker[i]), 0);
+    CHECK_INT(where_call(&s, in, &at), 0);
+    for (int i = 0; i < 64; i++)
+        CHECK(at != worker[i]);
+    tutti_batch b = { in, out, NULL, 8 };
+    CHECK_INT(tutti_submit_batch(&s, &where_task, &b, &f), 0);
+    CHECK_INT(tutti_future_await(f, NULL), 0);
+    for (int i = 0; i < 8; i++)
+        for (int k = 0; k < 64; k++)
+            CHECK(out[i] != worker[k]);
+    in[0] = -EIO;
+    CHECK_INT(where_call(&s, in, &at), -EIO);
+    CHECK_STR(tutti_why(), "no such place");
+    CHECK_INT(tutti_scope_close(&s), 0);
+    CHECK_INT(tutti_executor_close(ex), 0);
+}
+
+static int forget_scope(void *arg)
+{
+    static tutti_scope s;
+    (void)arg;
+    tutti_scope_open(&s, NULL, TUTTI_NEVER, 0);
+    return 0;
+}
+
+static void block_and_forget(const char *url)
+{
+    setenv("TUTTI_EXECUTOR", url, 1);
+    tutti_blocking(forget_scope, NULL, NULL);
+}
+
+TEST(a_scope_left_open_on_a_rescue_thread_aborts)
+{
+    char text[500];
+    CHECK_INT(urls_dies(block_and_forget, "threads://1", text, sizeof text), SIGABRT);
+    CHECK_HAS(text, "returned with a scope open");
+}
+
+TEST_MAIN

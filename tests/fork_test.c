@@ -1,0 +1,234 @@
+/* tests/fork_test.c - the child of a fork(): what the parent had open is lost and says so at
+ * once, and the child may start afresh. */
+#include "urls.h"
+#include <fcntl.h>
+#include <pthread.h>
+#include <tutti/sync.h>
+
+static int never(void *arg)
+{
+    if (arg)
+        atomic_fetch_add((atomic_int *)arg, 1);
+    return tutti_sleep_until(TUTTI_NEVER);
+}
+
+static int count(void *arg)
+{
+    atomic_fetch_add((atomic_int *)arg, 1);
+    return 0;
+}
+
+static int busy(void *arg)
+{
+    while (tutti_yield() == 0)
+        ;
+    return arg ? 0 : tutti_check();
+}
+
+struct old {
+    const char *url;
+    tutti_executor *ex;
+    tutti_scope *s;
+    tutti_future f, promise;
+};
+
+/* In the child: every old handle answers, none hangs. */
+static void old_is_lost(struct old *old)
+{
+    tutti_scope_stats stats = { .size = sizeof stats };
+    tutti_executor_stats exstats = { .size = sizeof exstats };
+    tutti_outcome o = { .size = sizeof o };
+    tutti_future f;
+    tutti_ref ref;
+    int n;
+    CHECK_INT(tutti_future_await(old->f, NULL), -TUTTI_ELOST);
+    CHECK_INT(tutti_future_done(old->f), -TUTTI_ELOST);
+    CHECK_INT(tutti_future_take(old->f, &n, sizeof n), -TUTTI_ELOST);
+    CHECK_INT(tutti_future_outcome(old->f, &o), -TUTTI_ELOST);
+    CHECK_INT(tutti_future_await(old->promise, NULL), -TUTTI_ELOST);
+    CHECK_INT(tutti_future_fulfil(old->promise, 0, (tutti_bytes){ 0 }), -TUTTI_ELOST);
+    tutti_future_cancel(old->f);
+    tutti_future_release(old->f);
+    CHECK_INT(tutti_go(old->s, count, NULL), -TUTTI_ELOST);
+    CHECK_HAS(tutti_why(), "fork()");
+    CHECK_INT(tutti_spawn(old->s, count, NULL, NULL, &f), -TUTTI_ELOST);
+    CHECK_INT(tutti_promise(old->s, &f), -TUTTI_ELOST);
+    CHECK_INT(tutti_scope_next(old->s, &f), -TUTTI_ELOST);
+    CHECK_INT(tutti_scope_stat(old->s, &stats), -TUTTI_ELOST);
+    CHECK_INT(tutti_scope_failures(old->s, NULL, NULL), -TUTTI_ELOST);
+    CHECK(tutti_share(old->s, 1, 1, 0, &ref) == NULL);
+    tutti_scope_cancel(old->s);
+    tutti_scope_expire(old->s, 0);
+    tutti_scope_limit(old->s, 1);
+    CHECK_INT(tutti_executor_close(old->ex), -TUTTI_ELOST);
+    CHECK_HAS(tutti_why(), "fork()");
+    CHECK_INT(tutti_executor_stat(old->ex, &exstats), 0);
+    tutti_scope s;
+    tutti_scope_open(&s, old->ex, TUTTI_NEVER, 0);
+    CHECK_INT(tutti_go(&s, count, NULL), -TUTTI_ELOST);
+    CHECK_INT(tutti_scope_close(&s), -TUTTI_ELOST);
+    CHECK_INT(tutti_scope_close(old->s), -TUTTI_ELOST);
+    tutti_scope_leave(old->s);
+}
+
+static int work(void *arg)
+{
+    tutti_future f;
+    TUTTI_SCOPE(s, NULL, tutti_after(20 * TUTTI_SEC), 0);
+    for (int i = 0; i < 50; i++)
+        tutti_go(&s, count, arg);
+    tutti_spawn(&s, never, NULL, NULL, &f);
+    tutti_sleep_until(tutti_after(TUTTI_MS));
+    tutti_future_cancel(f);
+    CHECK_INT(tutti_blocking(count, arg, NULL), 0);
+    return tutti_scope_close(&s);
+}
+
+static void fresh_start(const char *url)
+{
+    atomic_int n = 0;
+    CHECK_INT(tutti_check(), 0);
+    CHECK_INT(tutti_run(url, work, &n), 0);
+    CHECK_INT(n, 51);
+    setenv("TUTTI_EXECUTOR", url, 1);
+    CHECK_INT(work(&n), 0);
+    CHECK_INT(n, 102);
+    tutti_executor *ex = urls_open(url);
+    tutti_scope s;
+    tutti_scope_open(&s, ex, TUTTI_NEVER, 0);
+    CHECK_INT(tutti_go(&s, never, NULL), 0);
+    tutti_scope_expire(&s, tutti_after(TUTTI_MS));
+    CHECK_INT(tutti_scope_close(&s), -ETIMEDOUT);
+    CHECK_INT(tutti_executor_close(ex), 0);
+}
+
+static void fork_and_check(struct old *old)
+{
+    fflush(stdout);
+    pid_t pid = fork();
+    CHECK(pid >= 0);
+    if (pid == 0) {
+        alarm(20);
+        old_is_lost(old);
+        fresh_start(old->url);
+        _exit(0);
+    }
+    int status;
+    CHECK(waitpid(pid, &status, 0) == pid);
+    if (!WIFEXITED(status) || WEXITSTATUS(status))
+        check_fail(__FILE__, __LINE__, "the child ended with status %#x", (unsigned)status);
+}
+
+ON_URLS(the_child_of_a_plain_thread_starts_afresh)
+{
+    struct old old = { .url = url, .ex = urls_open(url) };
+    tutti_scope s;
+    atomic_int n = 0;
+    old.s = &s;
+    tutti_scope_open(&s, old.ex, TUTTI_NEVER, 0);
+    CHECK_INT(tutti_spawn(&s, never, &n, NULL, &old.f), 0);
+    CHECK_INT(tutti_promise(&s, &old.promise), 0);
+    CHECK_INT(tutti_go(&s, busy, NULL), 0);
+    CHECK_INT(tutti_blocking(count, &n, NULL), 0); /* the parent has a rescue thread */
+    urls_until(&n, 2);
+    for (int i = 0; i < 5; i++)
+        fork_and_check(&old);
+    tutti_scope_cancel(&s);
+    CHECK_INT(tutti_scope_close(&s), 0); /* the parent goes on as if nothing was */
+    CHECK_INT(tutti_executor_close(old.ex), 0);
+}
+
+static int fork_in_task(void *arg)
+{
+    struct old *old = arg;
+    tutti_scope s;
+    atomic_int n = 0;
+    old->s = &s;
+    tutti_scope_open(&s, NULL, TUTTI_NEVER, 0);
+    CHECK_INT(tutti_spawn(&s, never, &n, NULL, &old->f), 0);
+    CHECK_INT(tutti_promise(&s, &old->promise), 0);
+    urls_until(&n, 1);
+    for (int i = 0; i < 5; i++)
+        fork_and_check(old);
+    tutti_scope_cancel(&s);
+    return tutti_scope_close(&s);
+}
+
+ON_URLS(the_child_of_a_task_starts_afresh)
+{
+    struct old old = { .url = url, .ex = urls_open(url) };
+    tutti_scope s;
+    tutti_scope_open(&s, old.ex, TUTTI_NEVER, 0);
+    CHECK_INT(tutti_go(&s, fork_in_task, &old), 0);
+    CHECK_INT(tutti_scope_close(&s), 0);
+    CHECK_INT(tutti_executor_close(old.ex), 0);
+}
+
+static int fork_and_return(void *arg)
+{
+    (void)arg;
+    fflush(stdout);
+    pid_t pid = fork();
+    CHECK(pid >= 0);
+    if (pid == 0)
+        return 0; /* the child ends as if its last thread had */
+    int status = -1;
+    CHECK(waitpid(pid, &status, 0) == pid);
+    CHECK_INT(status, 0);
+    return 0;
+}
+
+ON_URLS(a_task_that_returns_in_the_child_ends_it)
+{
+    CHECK_INT(tutti_run(url, fork_and_return, NULL), 0);
+}
+
+/* --- while everything runs -------------------------------------------------------------- */
+
+static int churn(void *arg)
+{
+    atomic_int *stop = arg;
+    while (!atomic_load(stop)) {
+        TUTTI_SCOPE(s, NULL, TUTTI_NEVER, 0);
+        tutti_future f;
+        tutti_spawn(&s, never, NULL, NULL, &f);
+        tutti_yield();
+        tutti_future_cancel(f);
+        if (tutti_future_await(f, NULL) != -ECANCELED || tutti_scope_close(&s) != 0)
+            return -EIO;
+    }
+    return 0;
+}
+
+ON_URLS(a_hundred_forks_while_tasks_churn)
+{
+    tutti_executor *ex = urls_open(url);
+    tutti_scope s;
+    atomic_int stop = 0;
+    tutti_scope_open(&s, ex, TUTTI_NEVER, 0);
+    for (int i = 0; i < 8; i++)
+        CHECK_INT(tutti_go(&s, churn, &stop), 0);
+    for (int i = 0; i < 20; i++) {
+        for (int k = 0; k < 5; k++)
+            tutti_yield();
+        fflush(stdout);
+        pid_t pid = fork();
+        CHECK(pid >= 0);
+        if (pid == 0) {
+            atomic_int n = 0;
+            alarm(20);
+            CHECK_INT(tutti_go(&s, count, &n), -TUTTI_ELOST);
+            CHECK_INT(tutti_run(url, work, &n), 0);
+            CHECK_INT(n, 51);
+            _exit(0);
+        }
+        int status = -1;
+        CHECK(waitpid(pid, &status, 0) == pid);
+        CHECK_INT(status, 0);
+    }
+    stop = 1;
+    CHECK_INT(tutti_scope_close(&s), 0);
+    CHECK_INT(tutti_executor_close(ex), 0);
+}
+
+TEST_MAIN
