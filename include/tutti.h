@@ -32,6 +32,9 @@
  *            a task what they mean in a thread.  But between two [wait] calls of
  *            one task others run on its thread: a thread-local is shared with
  *            them, and no foreign lock may be held over a [wait] call.
+ * Signals    A worker's thread of its own takes none meant for the process and blocks
+ *            those sent to it, but for faults, SIGPROF and SIGURG: they reach the
+ *            program's threads.  See tutti_event_on_signal.
  * Rounding   The floating-point environment (fesetround and friends) belongs to
  *            the thread, not to the task: put it back before a [wait] call.
  * fork()     In the child, tutti starts afresh: open new executors and scopes.
