@@ -292,7 +292,8 @@ int main(int argc, char **argv)
     int rc = e.serial ? maze_serial(&e, &way, winner)
                       : maze_tasks(&e, &way, winner, rivals, &winner);
     int status = example_close(&e, rc, rivals == 1 ? "1 rival" : "8 rivals",
-                               "the way has %llu cells", (unsigned long long)way.length);
+                               "the way has %llu cells",
+                               (unsigned long long)way.length);
     if (!e.json && !status)
         printf("  winner: %s\n", rival_name[winner]);
     return status;
