@@ -5,6 +5,7 @@
 #ifndef BASE_SLAB_H
 #define BASE_SLAB_H
 #include "base/latch.h"
+#include "base/race.h"
 #include <stddef.h>
 
 enum { SLAB_KINDS = 4 };
@@ -18,9 +19,53 @@ struct slab {
 };
 #define SLAB(kind_, type_, link_) { kind_, sizeof(type_), offsetof(type_, link_), { 0 }, NULL }
 
-/* An object as it was last put back, or zeroed when it is new; NULL: no memory. */
-void *slab_get(struct slab *s);
-void slab_put(struct slab *s, void *object);
+enum { SLAB_BATCH = 32, SLAB_CACHE_MOST = 96 };
+
+/* This thread's spare objects of one slab.  Holds: count is the length of the chain free;
+ * slab is set once the cache was used. */
+struct slab_cache {
+    struct slab *slab;
+    void *free;
+    unsigned count;
+};
+extern _Thread_local struct slab_cache slab_caches[SLAB_KINDS];
+void *slab_get_slow(struct slab *s);
+void slab_put_slow(struct slab *s);
+
+static inline void **slab_link(const struct slab *s, void *object)
+{
+    return (void **)(void *)((char *)object + s->link);
+}
+/* An object as it was last put back, or zeroed when it is new; NULL: no memory.  The caches
+ * are the thread's, so ThreadSanitizer shall not take the fibers that use them in turn for
+ * racers; an object goes from who puts it to who gets it. */
+static inline void *slab_get(struct slab *s)
+{
+    struct slab_cache *c = &slab_caches[s->kind];
+    race_own();
+    void *object = c->free;
+    if (likely(object != NULL)) {
+        c->free = *slab_link(s, object);
+        c->count--;
+    } else {
+        object = slab_get_slow(s);
+    }
+    race_disown();
+    if (object)
+        race_acquire(object);
+    return object;
+}
+static inline void slab_put(struct slab *s, void *object)
+{
+    struct slab_cache *c = &slab_caches[s->kind];
+    race_release(object);
+    race_own();
+    *slab_link(s, object) = c->free;
+    c->free = object;
+    if (unlikely(++c->count > SLAB_CACHE_MOST || !c->slab))
+        slab_put_slow(s);
+    race_disown();
+}
 /* This thread ends: its caches go to the shared lists. */
 void slab_thread_end(void);
 /* In the child after fork(): other threads' caches are lost, their latches free. */

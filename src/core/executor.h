@@ -27,6 +27,7 @@ struct wait_node;
 struct tutti_executor {
     const struct executor_ops *ops;
     char *url;
+    struct fiber_pool *stacks; /* what its tasks run on */
     unsigned workers;
     uint32_t epoch; /* fork_epoch when opened */
     _Atomic int64_t scopes;

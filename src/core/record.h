@@ -43,7 +43,7 @@ struct record {
     bool looked, cancelled, ran;
     _Atomic bool released; /* changed under the latch; scope_next looks without it */
     struct tutti_out out;
-    unsigned char small[TUTTI_PROMISE_MAX];
+    _Alignas(16) unsigned char small[TUTTI_PROMISE_MAX]; /* small results need no memory */
     struct record *next; /* in the slab */
 };
 

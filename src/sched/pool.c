@@ -293,6 +293,7 @@ struct tutti_executor *threads_open(unsigned workers, size_t stack, bool lock, i
     }
     t->ex.ops = &threads_ops;
     t->ex.workers = workers;
+    t->ex.stacks = t->pool.stacks;
     *rc = threads_begin(t, lock);
     if (*rc) {
         threads_free(t);
@@ -310,7 +311,6 @@ struct loop {
     struct tutti_executor ex; /* first */
     struct worker *worker;
     struct pool *own;         /* the pool made for that worker; NULL: it was one before */
-    struct fiber_pool *stacks;
 };
 
 static struct loop *loop_of(const struct tutti_executor *ex)
@@ -332,7 +332,7 @@ static void loop_stat(const struct tutti_executor *ex, tutti_executor_stats *out
 {
     const struct loop *l = loop_of(ex);
     struct worker *w = l->worker;
-    struct pool one = { .count = 1, .worker = &w, .stacks = l->stacks };
+    struct pool one = { .count = 1, .worker = &w, .stacks = l->ex.stacks };
     pool_stat(&one, out);
 }
 
@@ -354,16 +354,11 @@ static void loop_close(struct tutti_executor *ex)
         pool_fini(p);
         memory_free(p);
     }
-    fiber_pool_close(l->stacks);
+    fiber_pool_close(l->ex.stacks);
 }
 
 static const struct executor_ops loop_ops = { loop_start, loop_carries, loop_stat,
                                               loop_may_close, loop_close };
-
-struct fiber_pool *executor_stacks(const struct tutti_executor *ex)
-{
-    return ex->ops == &loop_ops ? loop_of(ex)->stacks : NULL;
-}
 
 /* Make the calling thread a worker. */
 static int loop_attach(struct loop *l, size_t stack)
@@ -389,15 +384,15 @@ struct tutti_executor *loop_open(size_t stack, int *rc)
     *rc = l ? 0 : why_set(-ENOMEM, "out of memory");
     if (!l)
         return NULL;
-    l->stacks = fiber_pool_open(stack, sizeof(struct context), fiber_main_task);
-    if (!l->stacks)
+    l->ex.stacks = fiber_pool_open(stack, sizeof(struct context), fiber_main_task);
+    if (!l->ex.stacks)
         *rc = why_set(-ENOMEM, "out of memory");
     else if (worker_current)
         (l->worker = worker_current)->users++;
     else
         *rc = loop_attach(l, stack);
     if (*rc) {
-        fiber_pool_close(l->stacks);
+        fiber_pool_close(l->ex.stacks);
         memory_free(l);
         return NULL;
     }

@@ -130,16 +130,10 @@ struct runnable *worker_take(struct worker *w)
     return r ? r : worker_take_task(w);
 }
 
-static struct fiber_pool *stacks_of(struct worker *w, const struct task *t)
-{
-    struct fiber_pool *own = executor_stacks(t->scope->ex);
-    return own ? own : w->pool->stacks;
-}
-
 /* A fiber that will run t; NULL: t has been refused for want of a stack. */
 static struct context *context_for(struct worker *w, struct task *t)
 {
-    struct fiber_pool *stacks = stacks_of(w, t);
+    struct fiber_pool *stacks = t->scope->ex->stacks;
     struct fiber *f = w->spare;
     if (stacks == w->pool->stacks && f) {
         w->spare = f->next;
@@ -251,7 +245,7 @@ closed_call static void fiber_turn(struct context *c)
         struct task *t = (struct task *)(void *)r;
         if (!r->is_task) {
             next = context_of(r);
-        } else if (likely(stacks_of(w, t) == c->stacks)) {
+        } else if (likely(t->scope->ex->stacks == c->stacks)) {
             c->task = t;
             stat_add(&w->stats.started);
         } else {

@@ -86,8 +86,6 @@ struct worker *worker_attach(struct pool *p, unsigned index);
 void worker_detach(struct worker *w);
 /* Back to those that can be reused. */
 void worker_free(struct worker *w);
-/* The stacks tasks of ex run on, when they are not its workers' own; NULL: they are. */
-struct fiber_pool *executor_stacks(const struct tutti_executor *ex);
 /* Let w run r: on its own thread in the order of calls, else through the inbox. */
 void worker_push(struct worker *w, struct runnable *r);
 void worker_rouse(struct worker *w);
