@@ -1,6 +1,7 @@
 /* base/latch.c - see latch.h.  After Drepper, "Futexes Are Tricky", mutex 2, with a
  * short spin before the sleep.  Tests: tests/latch_test.c. */
 #include "base/latch.h"
+#include "base/race.h"
 #include <errno.h>
 #include <linux/futex.h>
 #include <sys/syscall.h>
@@ -54,7 +55,7 @@ void latch_lock_slow(struct latch *l)
         } else if (seen & LATCH_WAITED
                    || cas_relaxed(&l->word, &seen, LATCH_WAITED | poke)) {
             /* relaxed: the kernel compares the word again before it sleeps */
-            futex_wait(&l->word, LATCH_WAITED | poke, INT64_MAX);
+            futex_wait(&l->word, LATCH_WAITED | poke, race_nap());
         }
     }
 }

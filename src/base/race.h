@@ -10,6 +10,8 @@
 #ifndef BASE_RACE_H
 #define BASE_RACE_H
 
+#include "base/clock.h"
+
 #if defined(__SANITIZE_THREAD__)
 #define RACE_TSAN 1
 #elif defined(__has_feature)
@@ -26,6 +28,13 @@ void AnnotateIgnoreReadsEnd(const char *file, int line);
 void AnnotateIgnoreWritesBegin(const char *file, int line);
 void AnnotateIgnoreWritesEnd(const char *file, int line);
 
+/* Until when a thread may sleep for a latch.  ThreadSanitizer holds signals back until the
+ * program comes by one of its calls, and the kernel goes on with an interrupted sleep by
+ * itself: a thread that is asked by a signal to hand something over would sleep on. */
+static inline int64_t race_nap(void)
+{
+    return clock_now() + 10000000;
+}
 static inline void race_release(const void *address)
 {
     __tsan_release((void *)address);
@@ -48,6 +57,10 @@ static inline void race_disown(void)
     AnnotateIgnoreReadsEnd(__FILE__, __LINE__);
 }
 #else
+static inline int64_t race_nap(void)
+{
+    return CLOCK_NEVER;
+}
 static inline void race_release(const void *address)
 {
     (void)address;

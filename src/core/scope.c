@@ -212,9 +212,9 @@ static void scope_end_watched(struct scope *s)
     /* acq_rel: pairs with the closer's; what the task wrote is seen after close. */
     int64_t left = sub_acqrel(&s->remote, 1) - 1;
     int64_t live = left & SCOPE_COUNT;
-    struct context *opener = s->opener;
-    uint64_t closer = s->closer;
     bool last = !live && !(left & SCOPE_UNCLOSED);
+    struct context *opener = s->opener;
+    uint64_t closer = last ? s->closer : 0; /* else it may be about to be written */
     if (!live)
         empties_wake(s, &woken);
     starters_wake(s, live, &woken);

@@ -234,6 +234,17 @@ static char *context_take_words(struct context *c, int rc)
     return words;
 }
 
+/* The words of a task end with it: its stack may be unmapped before it runs another. */
+static void context_end(struct context *c)
+{
+    c->task = NULL;
+    c->home = c->scope = NULL;
+    if (unlikely(c->why != NULL)) {
+        memory_free(c->why);
+        c->why = NULL;
+    }
+}
+
 static void context_finish(struct context *c, struct task *t)
 {
     if (unlikely(c->locals != NULL))
@@ -254,9 +265,9 @@ void task_run(struct context *c, struct task *t)
     if (rc == 0 && t->record && !record_begin(t->record, c))
         rc = -ECANCELED;
     if (unlikely(rc < 0)) {
-        c->task = NULL;
-        c->home = c->scope = NULL;
+        context_end(c);
         task_refuse(t, rc, NULL);
+        context_end(c); /* its drop may have failed aloud */
         return;
     }
     rc = task_body(t);
@@ -267,12 +278,7 @@ void task_run(struct context *c, struct task *t)
     if (unlikely(c->member))
         context_unlist(c);
     task_tell(t, end, rc, context_take_words(c, rc));
-    if (unlikely(c->why != NULL)) { /* fibers go back to their pool without it */
-        memory_free(c->why);
-        c->why = NULL;
-    }
-    c->task = NULL;
-    c->home = c->scope = NULL;
+    context_end(c);
     task_free(t);
     scope_end(s);
 }

@@ -266,7 +266,7 @@ static int threads_begin(struct threads *t, bool lock)
     unsigned n = t->pool.count;
     t->thread = memory_zalloc(n * sizeof *t->thread);
     if (!t->thread || (lock && !(t->pool.gil = gil_open())))
-        return -ENOMEM;
+        return why_set(-ENOMEM, "out of memory");
     int rc = 0;
     while (t->started < n && (rc = thread_spawn(t, t->started)) == 0)
         t->started++;
