@@ -103,15 +103,15 @@ static int wait_next(void)
 {
     tutti_future f;
     TUTTI_SCOPE(s, NULL, TUTTI_NEVER, 0);
-    CHECK_INT(tutti_spawn(&s, never, NULL, NULL, &f), 0);
-    return tutti_scope_next(&s, &f);
+    int rc = tutti_spawn(&s, never, NULL, NULL, &f); /* the cancel may be here already */
+    return rc < 0 ? rc : tutti_scope_next(&s, &f);
 }
 static int wait_limit(void)
 {
     TUTTI_SCOPE(s, NULL, TUTTI_NEVER, 0);
     tutti_scope_limit(&s, 1);
-    CHECK_INT(tutti_go(&s, never, NULL), 0);
-    return tutti_go(&s, never, NULL);
+    int rc = tutti_go(&s, never, NULL); /* as in wait_next */
+    return rc < 0 ? rc : tutti_go(&s, never, NULL);
 }
 static int wait_foreign_limit(void)
 {
