@@ -66,9 +66,10 @@ ON_URLS(an_abandoned_call_drops_its_argument_at_its_end)
     for (int plain = 0; plain < 2; plain++) {
         entered = let_go = dropped = 0;
         CHECK_INT(plain ? abandon(NULL) : tutti_run(url, abandon, NULL), 0);
-        CHECK_INT(entered, 1);
+        urls_until(&entered, 1); /* a busy machine may begin it after the deadline */
         let_go = 1;
         urls_until(&dropped, 2);
+        CHECK_INT(entered, 1);
     }
 }
 
