@@ -49,6 +49,42 @@ ON_URLS(a_cancel_reaches_the_bottom)
     CHECK_INT(tutti_executor_close(ex), 0);
 }
 
+static int dig_deep(void *arg)
+{
+    intptr_t depth = (intptr_t)arg;
+    if (depth == 0) {
+        atomic_fetch_add(&parked, 1);
+        return tutti_sleep_until(TUTTI_NEVER);
+    }
+    tutti_scope s;
+    tutti_scope_open(&s, NULL, TUTTI_NEVER, 0);
+    CHECK_INT(tutti_go(&s, dig_deep, (void *)(depth - 1)), 0);
+    return tutti_scope_close(&s);
+}
+
+static int cancel_it(void *s)
+{
+    tutti_scope_cancel(s);
+    return 0;
+}
+
+/* Neither hearing of a cancel nor bringing it down may take stack for each level. */
+TEST(a_cancel_reaches_the_bottom_of_a_thousand_small_stacks)
+{
+    tutti_executor *ex = urls_open("threads://2?stack=16k");
+    tutti_scope s, canceller;
+    tutti_scope_open(&s, ex, TUTTI_NEVER, 0);
+    tutti_scope_open(&canceller, ex, TUTTI_NEVER, TUTTI_KEEP_GOING);
+    CHECK_INT(tutti_go(&s, dig_deep, (void *)1000), 0);
+    urls_until(&parked, 1);
+    CHECK_INT(tutti_go(&canceller, cancel_it, &s), 0);
+    while (tutti_check() == 0)
+        tutti_yield();
+    tutti_scope_close(&canceller);
+    CHECK_INT(tutti_scope_close(&s), 0);
+    CHECK_INT(tutti_executor_close(ex), 0);
+}
+
 /* --- kinds of wait ------------------------------------------------------------------ */
 
 static tutti_future promised;

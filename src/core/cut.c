@@ -97,19 +97,29 @@ int tutti_check(void)
 
 /* --- being found from above ------------------------------------------------ */
 
+/* s is where cuts come down to, or needs no link since they stop above it. */
+static bool scope_linked(const struct scope *s)
+{
+    /* acquire: pairs with the release below: above s all is linked */
+    return !s->outer || s->flags & TUTTI_SHIELD || load_acquire(&s->linked);
+}
+
+/* Top down, so that who sees a scope linked need not look further; not by recursion, since
+ * tasks deep in a tree may have little stack. */
 void scope_link(struct scope *s)
 {
-    struct scope *outer = s->outer;
-    /* acquire: pairs with the release below: above s all is linked */
-    if (!outer || s->flags & TUTTI_SHIELD || load_acquire(&s->linked))
-        return;
-    scope_link(outer); /* top down: who sees s linked need not look further */
-    scope_lock(outer);
-    if (!load_relaxed(&s->linked)) { /* outer's latch guards it */
-        list_push_back(&outer->children, &s->child_link);
-        store_release(&s->linked, true);
+    while (!scope_linked(s)) {
+        struct scope *top = s;
+        while (!scope_linked(top->outer))
+            top = top->outer;
+        struct scope *outer = top->outer;
+        scope_lock(outer);
+        if (!load_relaxed(&top->linked)) { /* outer's latch guards it */
+            list_push_back(&outer->children, &top->child_link);
+            store_release(&top->linked, true);
+        }
+        scope_unlock(outer);
     }
-    scope_unlock(outer);
 }
 
 void scope_enlist_slow(struct context *c)
@@ -163,7 +173,8 @@ static void context_end_wait(struct context *c, struct scope *shield)
         wait_wake(c, WAIT_CUT);
 }
 
-void scope_cut(struct scope *s)
+/* Take s's latch and end what waits in s itself. */
+static void scope_cut_enter(struct scope *s)
 {
     scope_lock(s);
     context_end_wait(s->opener, s->shield);
@@ -177,9 +188,32 @@ void scope_cut(struct scope *s)
         if (wait_node_claim(n))
             wait_wake(n->who, n->index);
     }
-    for (l = s->children.next; l != &s->children; l = l->next)
-        scope_cut(list_entry(l, struct scope, child_link));
-    scope_unlock(s);
+}
+
+/* Depth first, holding the latches from top to where we are, so that none of them can go.
+ * Not by recursion, as in scope_link. */
+void scope_cut(struct scope *top)
+{
+    struct scope *s = top;
+    scope_cut_enter(s);
+    struct list *next = s->children.next, *end = &s->children;
+    for (;;) {
+        if (next != end) { /* down */
+            s = list_entry(next, struct scope, child_link);
+            scope_cut_enter(s);
+            next = s->children.next;
+            end = &s->children;
+        } else if (s != top) { /* up, and on to the next child there */
+            struct scope *outer = s->outer;
+            next = s->child_link.next; /* guarded by outer's latch, which we hold */
+            end = &outer->children;
+            scope_unlock(s);
+            s = outer;
+        } else {
+            scope_unlock(s);
+            return;
+        }
+    }
 }
 
 void scope_stop(struct scope *s, uint32_t why)
