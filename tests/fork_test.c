@@ -5,6 +5,18 @@
 #include <pthread.h>
 #include <tutti/sync.h>
 
+/* ThreadSanitizer ends a child that starts threads after a process with threads forked. */
+static void needs_threads_after_fork(void)
+{
+#ifdef __SANITIZE_THREAD__
+    check_skip("not under ThreadSanitizer");
+#elif defined(__has_feature)
+#if __has_feature(thread_sanitizer)
+    check_skip("not under ThreadSanitizer");
+#endif
+#endif
+}
+
 static int never(void *arg)
 {
     if (arg)
@@ -121,6 +133,7 @@ static void fork_and_check(struct old *old)
 
 ON_URLS(the_child_of_a_plain_thread_starts_afresh)
 {
+    needs_threads_after_fork();
     struct old old = { .url = url, .ex = urls_open(url) };
     tutti_scope s;
     atomic_int n = 0;
@@ -156,6 +169,7 @@ static int fork_in_task(void *arg)
 
 ON_URLS(the_child_of_a_task_starts_afresh)
 {
+    needs_threads_after_fork();
     struct old old = { .url = url, .ex = urls_open(url) };
     tutti_scope s;
     tutti_scope_open(&s, old.ex, TUTTI_NEVER, 0);
@@ -202,6 +216,7 @@ static int churn(void *arg)
 
 ON_URLS(a_hundred_forks_while_tasks_churn)
 {
+    needs_threads_after_fork();
     tutti_executor *ex = urls_open(url);
     tutti_scope s;
     atomic_int stop = 0;
