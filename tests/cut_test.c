@@ -139,14 +139,14 @@ static int wait_next(void)
 {
     tutti_future f;
     TUTTI_SCOPE(s, NULL, TUTTI_NEVER, 0);
-    int rc = tutti_spawn(&s, never, NULL, NULL, &f); /* the cancel may be here already */
-    return rc < 0 ? rc : tutti_scope_next(&s, &f);
+    CHECK_INT(tutti_promise(&s, &f), 0); /* a task would be cut, finish and be next */
+    return tutti_scope_next(&s, &f);
 }
 static int wait_limit(void)
 {
     TUTTI_SCOPE(s, NULL, TUTTI_NEVER, 0);
     tutti_scope_limit(&s, 1);
-    int rc = tutti_go(&s, never, NULL); /* as in wait_next */
+    int rc = tutti_go(&s, never, NULL); /* the cancel may be here already */
     return rc < 0 ? rc : tutti_go(&s, never, NULL);
 }
 static int wait_foreign_limit(void)

@@ -1,5 +1,5 @@
 /* core/wait.c - the four verbs, and the context of a plain thread, which waits on a futex.
- * See wait.h for the protocol.  Tests: tests/wait_core_test.c, and every primitive's. */
+ * See wait.h for the protocol.  Tests: tests/cut_test.c, and every primitive's. */
 #include "core/wait.h"
 #include "base/latch.h"
 #include "core/scope.h"

@@ -1,5 +1,5 @@
 /* sched/worker.c - the worker's own side: choosing what is next, switching, parking.  See
- * worker.h.  How it sleeps is in idle.c.  Tests: tests/pool_test.c, tests/loop_test.c. */
+ * worker.h.  How it sleeps is in idle.c.  Tests: tests/pool_test.c, tests/executor_test.c. */
 #include "sched/worker.h"
 #include "base/memory.h"
 #include <assert.h>
