@@ -5,16 +5,25 @@
 #include <pthread.h>
 #include <tutti/sync.h>
 
-/* ThreadSanitizer ends a child that starts threads after a process with threads forked. */
-static void needs_threads_after_fork(void)
-{
-#ifdef __SANITIZE_THREAD__
-    check_skip("not under ThreadSanitizer");
+/* ThreadSanitizer ends a child that starts threads after a process with threads forked.
+ * AddressSanitizer's malloc does not survive a fork() while others are inside it. */
+#if defined(__SANITIZE_THREAD__)
+enum { THREADS_AFTER_FORK = 0, MALLOC_AFTER_FORK = 0 };
+#elif defined(__SANITIZE_ADDRESS__)
+enum { THREADS_AFTER_FORK = 1, MALLOC_AFTER_FORK = 0 };
 #elif defined(__has_feature)
-#if __has_feature(thread_sanitizer)
-    check_skip("not under ThreadSanitizer");
+enum {
+    THREADS_AFTER_FORK = !__has_feature(thread_sanitizer),
+    MALLOC_AFTER_FORK = THREADS_AFTER_FORK && !__has_feature(address_sanitizer)
+};
+#else
+enum { THREADS_AFTER_FORK = 1, MALLOC_AFTER_FORK = 1 };
 #endif
-#endif
+
+static void needs(int ability)
+{
+    if (!ability)
+        check_skip("a sanitizer forbids it");
 }
 
 static int never(void *arg)
@@ -133,7 +142,7 @@ static void fork_and_check(struct old *old)
 
 ON_URLS(the_child_of_a_plain_thread_starts_afresh)
 {
-    needs_threads_after_fork();
+    needs(THREADS_AFTER_FORK);
     struct old old = { .url = url, .ex = urls_open(url) };
     tutti_scope s;
     atomic_int n = 0;
@@ -169,7 +178,7 @@ static int fork_in_task(void *arg)
 
 ON_URLS(the_child_of_a_task_starts_afresh)
 {
-    needs_threads_after_fork();
+    needs(THREADS_AFTER_FORK);
     struct old old = { .url = url, .ex = urls_open(url) };
     tutti_scope s;
     tutti_scope_open(&s, old.ex, TUTTI_NEVER, 0);
@@ -216,7 +225,7 @@ static int churn(void *arg)
 
 ON_URLS(a_hundred_forks_while_tasks_churn)
 {
-    needs_threads_after_fork();
+    needs(MALLOC_AFTER_FORK);
     tutti_executor *ex = urls_open(url);
     tutti_scope s;
     atomic_int stop = 0;

@@ -228,7 +228,8 @@ static char *context_take_words(struct context *c, int rc)
     if (rc >= 0 || c->why_code != rc)
         return NULL;
     if (c->why_static || !c->why)
-        return c->why_static ? memory_strdup(c->why_static) : NULL;
+        return c->why_static && c->why_static != tutti_strerror(rc)
+                   ? memory_strdup(c->why_static) : NULL;
     char *words = c->why;
     c->why = NULL;
     return words;
