@@ -705,6 +705,41 @@ TEST(best_gives_the_best_so_far_at_the_deadline)
     everywhere(best_late);
 }
 
+/* The deadline comes while the caller compares, and all have ended by then. */
+static _Atomic int scored;
+TUTTI_TASK(score_and_tell, "test.score_and_tell", struct item, uint64_t);
+static int score_and_tell(const struct item *in, uint64_t *out)
+{
+    *out = in->i;
+    scored++;
+    return 0;
+}
+static int larger_at_leisure(void *ctx, const void *a, const void *b)
+{
+    while (scored < 3)
+        CHECK(tutti_yield() == 0);
+    while (tutti_check() == 0 && !*(int *)ctx)
+        ;
+    *(int *)ctx = 1;
+    return larger(NULL, a, b);
+}
+static void best_unseen(tutti_scope *outer)
+{
+    struct item *in = items_make(3, 1, 0);
+    uint64_t out = 7;
+    int over = 0;
+    scored = 0;
+    TUTTI_SCOPE(s, tutti_scope_executor(outer), tutti_after(200 * TUTTI_MS), 0);
+    CHECK_INT(tutti_best(&s, &score_and_tell_task, in, 3, larger_at_leisure, &over, &out), 2);
+    CHECK_INT(out, 2);
+    CHECK_INT(tutti_scope_close(&s), -ETIMEDOUT);
+    free(in);
+}
+TEST(best_counts_what_ended_in_time_and_was_not_looked_at)
+{
+    everywhere(best_unseen);
+}
+
 /* --- again ------------------------------------------------------------------ */
 
 struct tries {
