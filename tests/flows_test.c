@@ -1,6 +1,6 @@
-/* The patterns in which things pass through: tutti_stream, tutti_pipeline, tutti_worklist.
- * Each body runs over every executor, called from a plain thread and from a task.  The
- * others: patterns_test.c. */
+/* The patterns in which things pass through: tutti_stream, tutti_pipeline,
+ * tutti_worklist. Each body runs over every executor, called from a plain thread and
+ * from a task.  The others: patterns_test.c. */
 #include "check.h"
 #include "patterns_common.h"
 #include <pthread.h>
@@ -29,7 +29,8 @@ static void gauge_in(struct gauge *g)
 {
     int now = ++g->now, most = g->most;
     while (now > most && !__atomic_compare_exchange_n((int *)&g->most, &most, now, 0,
-                                                      __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST))
+                                                      __ATOMIC_SEQ_CST,
+                                                          __ATOMIC_SEQ_CST))
         ;
 }
 static void gauge_out(struct gauge *g)
@@ -111,7 +112,8 @@ static tutti_flow tape_flow(struct tape *t)
 
 static void streams(tutti_scope *s)
 {
-    static const uint64_t sizes[] = { 0, 1, 3, 100, 2000 }, windows[] = { 0, 1, 2, 7, 5000 };
+    static const uint64_t sizes[] = { 0, 1, 3, 100, 2000 }, windows[] = { 0, 1, 2, 7,
+                                                                          5000 };
     for (int i = 0; i < 50; i++) {
         struct tape t = { .n = sizes[i / 10], .window = windows[i / 2 % 5],
                           .unordered = i % 2, .fail_source_at = UINT64_MAX };
@@ -134,7 +136,8 @@ static void streams_end(tutti_scope *s)
     static unsigned char seen[1000];
     for (int unordered = 0; unordered < 2; unordered++) {
         struct tape t = { .n = 1000, .unordered = unordered, .fail_source_at = 100,
-                          .seen = memset(seen, 0, sizeof seen), .caller = pthread_self() };
+                          .seen = memset(seen, 0, sizeof seen), .caller =
+                              pthread_self() };
         tutti_flow flow = tape_flow(&t);
         CHECK_INT(tutti_stream(s, &echo_task, &flow), -ENOLINK);
         CHECK_STR(tutti_why(), "no more tape");
@@ -159,7 +162,8 @@ TEST(stream_says_what_ended_it)
     everywhere(streams_end);
 }
 
-/* A result is handed on although the source is not asked to end and the window has room. */
+/* A result is handed on although the source is not asked to end and the window has
+ * room. */
 struct talk {
     int asked, answered;
     _Atomic int done;
@@ -177,7 +181,8 @@ static int talk_source(void *ctx, tutti_bytes *item)
     (void)ctx;
     while (talk.done < talk.asked) /* let what was asked be answered */
         CHECK(tutti_yield() == 0);
-    /* Its future is done a moment after the answer; all but the last are with the sink. */
+    /* Its future is done a moment after the answer; all but the last are with the
+     * sink. */
     CHECK(talk.asked - talk.answered <= 2);
     *item = (tutti_bytes){ &talk.asked, sizeof talk.asked };
     return talk.asked < 50 && ++talk.asked;
@@ -204,7 +209,8 @@ static int talks_in_a_task(void *arg)
 }
 TEST(stream_hands_results_on_before_it_asks_again)
 {
-    /* On one worker, so that a task that has answered has also ended when we run again. */
+    /* On one worker, so that a task that has answered has also ended when we run
+     * again. */
     tutti_executor *ex;
     CHECK_INT(tutti_executor_open(&ex, "loop://"), 0);
     TUTTI_SCOPE(s, ex, TUTTI_NEVER, 0);
@@ -237,7 +243,8 @@ static void stream_cut(tutti_scope *outer)
                     i / 2 ? tutti_after(10 * TUTTI_MS) : TUTTI_NEVER, 0);
         if (i / 2 == 0)
             CHECK_INT(tutti_go(&helpers, cancel_when_4_wait, &s), 0);
-        CHECK_INT(tutti_stream(&s, &stuck_task, &flow), i / 2 ? -ETIMEDOUT : -ECANCELED);
+        CHECK_INT(tutti_stream(&s, &stuck_task, &flow), i / 2 ? -ETIMEDOUT
+                  : -ECANCELED);
         CHECK_INT(waiting, 0);
         CHECK_INT(tutti_scope_close(&s), i / 2 ? -ETIMEDOUT : 0);
         CHECK_INT(tutti_scope_close(&helpers), 0);
@@ -369,10 +376,13 @@ static void works_drop(void *item)
 static int works_run(tutti_scope *s, size_t window, size_t limit)
 {
     tutti_stage stage[STAGES] = { { works_source, 9 }, { works_1, works.width[1] },
-                                  { works_2, works.width[2] }, { works_3, works.width[3] },
+                                  { works_2, works.width[2] }, { works_3,
+                                                                 works.width[3] },
                                   { works_4, works.width[4] } };
-    tutti_line line = { .size = sizeof line, .item = sizeof(struct made), .window = window,
-                        .drop = works_drop, .ctx = &works, .unordered = works.unordered };
+    tutti_line line = { .size = sizeof line, .item = sizeof(struct made),
+                        .window = window,
+                        .drop = works_drop, .ctx = &works, .unordered =
+                            works.unordered };
     dropped = eaten = reached = 0;
     int rc = tutti_pipeline(s, stage, STAGES, &line);
     int failed_in_source = works.fail_stage == 0 && rc == -EPROTO;
@@ -381,7 +391,8 @@ static int works_run(tutti_scope *s, size_t window, size_t limit)
     CHECK(works.alive.most <= (int)limit);
     return rc;
 }
-static void works_reset(uint64_t n, int unordered, unsigned w1, unsigned w2, unsigned w3,
+static void works_reset(uint64_t n, int unordered, unsigned w1, unsigned w2,
+                        unsigned w3,
                         unsigned w4)
 {
     memset(&works, 0, sizeof works);
@@ -396,12 +407,14 @@ static void works_reset(uint64_t n, int unordered, unsigned w1, unsigned w2, uns
 
 static void pipelines(tutti_scope *s)
 {
-    static const unsigned widths[][4] = { { 4, 1, 3, 0 }, { 1, 1, 1, 1 }, { 2, 2, 2, 2 },
+    static const unsigned widths[][4] = { { 4, 1, 3, 0 }, { 1, 1, 1, 1 }, { 2, 2, 2,
+                                                                            2 },
                                           { 0, 8, 0, 8 }, { 100, 1, 0, 1 } };
     static const size_t windows[] = { 1, 2, 5, 0, 64 };
     for (int i = 0; i < 100; i++) {
         const unsigned *w = widths[i / 20];
-        works_reset(i % 7 ? (uint64_t)(i * 5) : (uint64_t)(i % 2), i / 2 % 2, w[0], w[1],
+        works_reset(i % 7 ? (uint64_t)(i * 5) : (uint64_t)(i % 2), i / 2 % 2, w[0],
+                    w[1],
                     w[2], w[3]);
         works.eat_every = i % 3;
         size_t window = windows[i / 4 % 5], all = 1;
@@ -614,8 +627,8 @@ TEST(a_strict_worklist_ends_at_the_first_failure)
     everywhere(worklist_strict);
 }
 
-/* Keys of group 0 wait for those of group 1, which come after them: with a width of two, a
- * full group must not hold a place. */
+/* Keys of group 0 wait for those of group 1, which come after them: with a width of
+ * two, a full group must not hold a place. */
 static _Atomic int ones;
 static tutti_event ones_done;
 static int visit_groups(tutti_list *l, tutti_bytes key, void *ctx)
@@ -634,7 +647,8 @@ static int visit_groups(tutti_list *l, tutti_bytes key, void *ctx)
 }
 static void worklist_groups(tutti_scope *s)
 {
-    tutti_work w = { .size = sizeof w, .width = 2, .per_group = 1, .visit = visit_groups,
+    tutti_work w = { .size = sizeof w, .width = 2, .per_group = 1,
+                     .visit = visit_groups,
                      .group = group_of };
     unsigned first = 2;
     ones = 0;

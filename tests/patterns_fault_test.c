@@ -1,5 +1,5 @@
-/* Every pattern with the n-th request for memory refused, for every n: it says -ENOMEM, or
- * gives its result all the same, and always ends. */
+/* Every pattern with the n-th request for memory refused, for every n: it says
+ * -ENOMEM, or gives its result all the same, and always ends. */
 #include "base/memory.h"
 #include "check.h"
 #include <tutti/patterns.h>
@@ -38,8 +38,10 @@ static struct part whole;
 static int do_reduce(tutti_scope *s)
 {
     uint64_t sum = 0;
-    count_task.kept[0] = UINT64_C(1) << 32 | 100000; /* an item takes 6 us: worth tasks */
-    int rc = tutti_reduce(s, &count_task, (tutti_bytes){ &whole, sizeof whole }, 100, add_up,
+    count_task.kept[0] =
+        UINT64_C(1) << 32 | 100000; /* an item takes 6 us: worth tasks */
+    int rc = tutti_reduce(s, &count_task, (tutti_bytes){ &whole, sizeof whole }, 100,
+                          add_up,
                           NULL, &sum);
     CHECK(rc < 0 || sum == 30000);
     return rc;
@@ -83,7 +85,8 @@ static int sink(void *ctx, uint64_t i, int code, tutti_bytes result)
 static int do_stream(tutti_scope *s)
 {
     int at = 0;
-    tutti_flow flow = { .size = sizeof flow, .source = source, .sink = sink, .ctx = &at };
+    tutti_flow flow = { .size = sizeof flow, .source = source, .sink = sink,
+                        .ctx = &at };
     return tutti_stream(s, &same_task, &flow);
 }
 
@@ -133,7 +136,8 @@ static int visit(tutti_list *l, tutti_bytes key, void *ctx)
     visits++;
     for (uint64_t k = 1; k <= 2; k++) {
         uint64_t next = i * 2 + k;
-        int rc = next < 400 ? tutti_list_add(l, (tutti_bytes){ &next, sizeof next }) : 0;
+        int rc = next < 400 ? tutti_list_add(l, (tutti_bytes){ &next, sizeof next })
+            : 0;
         if (rc < 0)
             return rc;
     }

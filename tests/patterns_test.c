@@ -1,6 +1,6 @@
-/* The patterns that take a range, an array or rivals: tutti_for, reduce, map, race, best,
- * again.  Each body runs over every executor, called from a plain thread and from a task.
- * Streams, pipelines and work-lists: flows_test.c. */
+/* The patterns that take a range, an array or rivals: tutti_for, reduce, map, race,
+ * best, again.  Each body runs over every executor, called from a plain thread and
+ * from a task. Streams, pipelines and work-lists: flows_test.c. */
 #include "check.h"
 #include "patterns_common.h"
 #include <pthread.h>
@@ -37,7 +37,8 @@ static int mark(void *ctx, uint64_t a, uint64_t b)
 
 static void range_once(tutti_scope *s)
 {
-    static const uint64_t sizes[] = { 0, 1, 2, 7, 1000, 100003 }, grains[] = { 0, 1, 3, 5000 };
+    static const uint64_t sizes[] = { 0, 1, 2, 7, 1000, 100003 }, grains[] = { 0, 1, 3,
+                                                                               5000 };
     for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++)
         for (size_t k = 0; k < sizeof grains / sizeof *grains; k++) {
             uint64_t n = sizes[i];
@@ -63,7 +64,8 @@ static int add_length(void *ctx, uint64_t a, uint64_t b)
 static void range_huge(tutti_scope *s)
 {
     _Atomic uint64_t total = 0;
-    CHECK_INT(tutti_for_range(s, 0, UINT64_MAX, UINT64_C(1) << 52, add_length, &total), 0);
+    CHECK_INT(tutti_for_range(s, 0, UINT64_MAX, UINT64_C(1) << 52, add_length, &total),
+              0);
     CHECK(total == UINT64_MAX);
     total = 0;
     CHECK_INT(tutti_for_range(s, 10, UINT64_MAX, 0, add_length, &total), 0);
@@ -146,8 +148,8 @@ static uint64_t tasks_started(tutti_executor *ex)
     CHECK_INT(tutti_executor_stat(ex, &stats), 0);
     return stats.started;
 }
-/* A machine with other work may stop the caller for so long that a slice looks large, so
- * that one of many tries has to do. */
+/* A machine with other work may stop the caller for so long that a slice looks
+ * large, so that one of many tries has to do. */
 TEST(a_small_region_costs_no_task)
 {
     for (int u = 0; urls[u]; u++) {
@@ -198,7 +200,8 @@ static void for_squares(tutti_scope *outer)
         uint64_t *to = tutti_share(&s, n, sizeof *to, TUTTI_WRITE, &in.out);
         for (uint64_t k = 0; k < n; k++)
             from[k] = (uint32_t)k * 7;
-        CHECK_INT(tutti_for(&s, &squares_task, (tutti_bytes){ &in, sizeof in }, grain), 0);
+        CHECK_INT(tutti_for(&s, &squares_task, (tutti_bytes){ &in, sizeof in }, grain),
+                  0);
         for (uint64_t k = 0; k < n; k++)
             CHECK_INT(to[k], k * 7 * k * 7 + 3);
         CHECK_INT(tutti_scope_close(&s), 0);
@@ -330,7 +333,8 @@ static void reduce_fails(tutti_scope *s)
         struct add in = { .shuffled = 1, .fail_at = at };
         struct sum all = { 0 };
         CHECK(tutti_share(s, 1000, sizeof(double), TUTTI_READ, &in.part));
-        CHECK_INT(tutti_reduce(s, &add_task, (tutti_bytes){ &in, sizeof in }, 0, add_join,
+        CHECK_INT(tutti_reduce(s, &add_task, (tutti_bytes){ &in, sizeof in }, 0,
+                               add_join,
                                &self, &all), -ERANGE);
         char words[32];
         snprintf(words, sizeof words, "item %d", (int)at);
@@ -347,13 +351,15 @@ static void reduce_misused(tutti_scope *s)
 {
     struct add in = { .shuffled = 0 };
     struct sum all = { 0 };
-    CHECK_INT(tutti_reduce(s, &add_task, (tutti_bytes){ &in, 8 }, 0, add_join, NULL, &all),
+    CHECK_INT(tutti_reduce(s, &add_task, (tutti_bytes){ &in, 8 }, 0, add_join, NULL,
+                           &all),
               -EINVAL);
     CHECK_HAS(tutti_why(), "test.add");
     CHECK_INT(tutti_reduce(s, NULL, (tutti_bytes){ &in, sizeof in }, 0, add_join, NULL,
                            &all), -EINVAL);
     tutti_scope closed = { { 0 } };
-    CHECK_INT(tutti_reduce(&closed, &add_task, (tutti_bytes){ &in, sizeof in }, 0, add_join,
+    CHECK_INT(tutti_reduce(&closed, &add_task, (tutti_bytes){ &in, sizeof in }, 0,
+                           add_join,
                            NULL, &all), -EINVAL);
 }
 TEST(misuse_is_einval)
@@ -373,7 +379,8 @@ static int twice(const struct item *in, uint64_t *out)
     if (in->shuffled)
         shuffle(in->i);
     *out = in->i * 2;
-    return in->i % 10 == 9 ? tutti_fail(-EDOM, "item %d", (int)in->i) : (int)(in->i % 10);
+    return in->i % 10 == 9 ? tutti_fail(-EDOM, "item %d", (int)in->i)
+        : (int)(in->i % 10);
 }
 
 static struct item *items_make(size_t n, uint64_t factor, int shuffled)
@@ -450,7 +457,8 @@ TEST(map_overlaps_items_that_wait)
     everywhere(map_overlaps);
 }
 
-/* Waits for ever, or until cut; and takes its time to end, which has to be waited for. */
+/* Waits for ever, or until cut; and takes its time to end, which has to be waited
+ * for. */
 TUTTI_TASK(for_ever, "test.for_ever", struct item, uint64_t);
 static int for_ever(const struct item *in, uint64_t *out)
 {
@@ -546,7 +554,8 @@ static int inner_sum(const struct item *in, double *out)
     double *x = tutti_share(&s, 300, sizeof *x, TUTTI_READ, &part.part);
     for (int i = 0; i < 300; i++)
         x[i] = 1.0 / (double)(in->i + 1 + (uint64_t)i);
-    int rc = tutti_reduce(&s, &add_task, (tutti_bytes){ &part, sizeof part }, 10, add_join,
+    int rc = tutti_reduce(&s, &add_task, (tutti_bytes){ &part, sizeof part }, 10,
+                          add_join,
                           &self, &all);
     *out = all.sum;
     return rc;
@@ -658,7 +667,8 @@ static int score(const struct item *in, uint64_t *out)
 {
     shuffle(in->i);
     *out = in->i / 3; /* three are equal: 0..2, 3..5, ... */
-    return in->shuffled == 2 ? tutti_fail(-200 - (int)in->i, "no score %d", (int)in->i) : 0;
+    return in->shuffled == 2 ? tutti_fail(-200 - (int)in->i, "no score %d", (int)in->i)
+        : 0;
 }
 static void bests(tutti_scope *s)
 {
@@ -695,7 +705,8 @@ static void best_late(tutti_scope *outer)
     CHECK_INT(tutti_scope_close(&s), -ETIMEDOUT);
     in[4].i = in[9].i = 0;
     TUTTI_SCOPE(again, tutti_scope_executor(outer), tutti_after(5 * TUTTI_MS), 0);
-    CHECK_INT(tutti_best(&again, &for_ever_task, in, 30, larger, NULL, &out), -ETIMEDOUT);
+    CHECK_INT(tutti_best(&again, &for_ever_task, in, 30, larger, NULL, &out),
+              -ETIMEDOUT);
     CHECK_INT(waiting, 0);
     CHECK_INT(tutti_scope_close(&again), -ETIMEDOUT);
     free(in);
@@ -703,6 +714,42 @@ static void best_late(tutti_scope *outer)
 TEST(best_gives_the_best_so_far_at_the_deadline)
 {
     everywhere(best_late);
+}
+
+/* The deadline comes while the caller compares, and all have ended by then. */
+static _Atomic int scored;
+TUTTI_TASK(score_and_tell, "test.score_and_tell", struct item, uint64_t);
+static int score_and_tell(const struct item *in, uint64_t *out)
+{
+    *out = in->i;
+    scored++;
+    return 0;
+}
+static int larger_at_leisure(void *ctx, const void *a, const void *b)
+{
+    while (scored < 3)
+        CHECK(tutti_yield() == 0);
+    while (tutti_check() == 0 && !*(int *)ctx)
+        ;
+    *(int *)ctx = 1;
+    return larger(NULL, a, b);
+}
+static void best_unseen(tutti_scope *outer)
+{
+    struct item *in = items_make(3, 1, 0);
+    uint64_t out = 7;
+    int over = 0;
+    scored = 0;
+    TUTTI_SCOPE(s, tutti_scope_executor(outer), tutti_after(200 * TUTTI_MS), 0);
+    CHECK_INT(tutti_best(&s, &score_and_tell_task, in, 3, larger_at_leisure, &over,
+                         &out), 2);
+    CHECK_INT(out, 2);
+    CHECK_INT(tutti_scope_close(&s), -ETIMEDOUT);
+    free(in);
+}
+TEST(best_counts_what_ended_in_time_and_was_not_looked_at)
+{
+    everywhere(best_unseen);
 }
 
 /* --- again ------------------------------------------------------------------ */
@@ -779,7 +826,8 @@ static int stress_one(void *arg)
         int codes[200];
         switch (check_random(&state) % 4) {
         case 0:
-            CHECK_INT(tutti_map(&s, &twice_task, in, out, n, codes), (long long)(n / 10));
+            CHECK_INT(tutti_map(&s, &twice_task, in, out, n, codes),
+                      (long long)(n / 10));
             break;
         case 1:
             CHECK_INT(tutti_map(&s, &twice_task, in, out, n, NULL), n < 10 ? 0 : -EDOM);

@@ -6,12 +6,12 @@
  * return, also when they failed; a failure of it is theirs to return and not the
  * scope's.
  *
- * The scope says where the work runs: on its executor, in a scope of the call's own that
- * nests in the caller's current one.  So give them a scope that is around the caller: one
- * that it opened and has not closed, or one that it runs in, however far out; then they
- * are cut off with it.  From anywhere else, start a task in that scope that calls the
- * pattern.  (Called from elsewhere all the same, they run to their end whatever becomes of
- * that scope: only its executor is used.)
+ * The scope says where the work runs: on its executor, in a scope of the call's own
+ * that nests in the caller's current one.  So give them a scope that is around the
+ * caller: one that it opened and has not closed, or one that it runs in, however far
+ * out; then they are cut off with it.  From anywhere else, start a task in that scope
+ * that calls the pattern.  (Called from elsewhere all the same, they run to their end
+ * whatever becomes of that scope: only its executor is used.)
  *
  * Small work stays in the caller: starting a task for it would cost more. */
 #ifndef TUTTI_PATTERNS_H
@@ -78,11 +78,13 @@ TUTTI_API int tutti_stream(tutti_scope *s, const tutti_task *t,
 TUTTI_API int tutti_race(tutti_scope *s, const tutti_task *t, const void *in,
                          size_t n, void *out);
 /* All run to their end, or to the scope's deadline; better(ctx, a, b) says whether
- * result a beats b; equal ones go to the lower index.  The best so far is in out (may be
- * NULL).  Returns its index, also when the deadline came first, or the failure of the
- * lowest index when none succeeded; -ECANCELED when a scope outside was cancelled. */
+ * result a beats b; equal ones go to the lower index.  The best so far is in out
+ * (may be NULL).  Returns its index, also when the deadline came first, or the
+ * failure of the lowest index when none succeeded; -ECANCELED when a scope outside
+ * was cancelled. */
 TUTTI_API int tutti_best(tutti_scope *s, const tutti_task *t, const void *in,
-                         size_t n, int (*better)(void *ctx, const void *a, const void *b),
+                         size_t n,
+                         int (*better)(void *ctx, const void *a, const void *b),
                          void *ctx, void *out);
 
 /* ---- pipeline: closures over items that pass from stage to stage ---------- */
@@ -90,7 +92,7 @@ TUTTI_API int tutti_best(tutti_scope *s, const tutti_task *t, const void *in,
 typedef struct tutti_stage {
     int (*fn)(void *ctx, void *item); /* first: 1 made one, 0 no more; others: 1 pass
                                          on, 0 item consumed here; negative ends all */
-    unsigned width;                   /* 0 or 1: serial, in order; else so many at once */
+    unsigned width;                   /* 0, 1: serial, in order; else so many at once */
 } tutti_stage;
 typedef struct tutti_line { /* set size; the rest as needed */
     size_t size;

@@ -1,4 +1,5 @@
-/* patterns/again.c - tutti_again: try, pause, try again.  Tests: tests/patterns_test.c. */
+/* patterns/again.c - tutti_again: try, pause, try again.
+ * Tests: tests/patterns_test.c. */
 #include <tutti/patterns.h>
 
 /* One try under its limit. */
@@ -10,7 +11,8 @@ static int again_try(const tutti_retry *r, tutti_fn *fn, void *arg)
     return fn(arg);
 }
 
-/* Half of it to all of it, so that many who failed together do not come back together. */
+/* Half of it to all of it, so that many who failed together do not come back
+ * together. */
 static tutti_time again_jitter(tutti_time pause, const void *salt)
 {
     uint64_t x = (uint64_t)tutti_now() ^ (uint64_t)(uintptr_t)salt;
@@ -43,14 +45,16 @@ static int again_pause(tutti_time pause, const void *salt, int code)
 int tutti_again(const tutti_retry *r, tutti_fn *fn, void *arg)
 {
     if (!r || r->size < sizeof *r || !r->tries || !fn)
-        return tutti_fail(-EINVAL, "tutti_again: it needs a function, its size, and at least "
+        return tutti_fail(-EINVAL,
+                          "tutti_again: it needs a function, its size, and at least "
                           "one try");
     tutti_time pause = r->pause_most > 0 && r->pause > r->pause_most ? r->pause_most
                                                                      : r->pause;
     int rc = tutti_check();
     for (unsigned i = 1; rc == 0; i++) {
         int code = again_try(r, fn, arg);
-        if (code >= 0 || i >= r->tries || tutti_check() < 0 || (r->worth && !r->worth(code)))
+        if (code >= 0 || i >= r->tries || tutti_check() < 0
+            || (r->worth && !r->worth(code)))
             return code;
         if (again_pause(pause, &rc, code) < 0)
             return code;

@@ -19,8 +19,8 @@ static int crew_take(struct crew *c, uint64_t step, uint64_t *a, uint64_t *b)
     return 1;
 }
 
-/* `step` bounded so that each worker has a few more to take, and all end at about the same
- * time. */
+/* `step` bounded so that each worker has a few more to take, and all end at about
+ * the same time. */
 static uint64_t crew_fair(const struct crew *c, uint64_t step)
 {
     uint64_t fair = crew_left(c) / c->workers / 4;
@@ -78,7 +78,8 @@ static int crew_start(struct crew *c)
     return tutti_go(c->inner, crew_hand, c);
 }
 
-int crew_run(struct crew *c, tutti_executor *ex, void (*set)(void *arg, tutti_scope *inner))
+int crew_run(struct crew *c, tutti_executor *ex,
+             void (*set)(void *arg, tutti_scope *inner))
 {
     uint64_t items = c->to - c->from;
     TUTTI_SCOPE(inner, ex, TUTTI_NEVER, 0);
@@ -86,8 +87,8 @@ int crew_run(struct crew *c, tutti_executor *ex, void (*set)(void *arg, tutti_sc
     if (set)
         set(c->arg, &inner);
     c->workers = tutti_executor_workers(ex);
-    /* Hands that find nothing left have pushed the counter past the end: measured slices of
-     * a vast range are cut in coarser units, so that it cannot come round. */
+    /* Hands that find nothing left have pushed the counter past the end: measured
+     * slices of a vast range are cut in coarser units, so that it cannot come round. */
     c->unit = c->grain ? c->grain : (items >> 48) + 1;
     c->units = items / c->unit + (items % c->unit != 0);
     int rc = 0;

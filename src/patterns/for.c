@@ -1,8 +1,9 @@
-/* patterns/for.c - tutti_for and tutti_for_range: the same work over the parts of a range.
+/* patterns/for.c - tutti_for and tutti_for_range: the same work over the parts of a
+ * range.
  *
- * The first slices run in the caller, growing until one has taken long enough to know what
- * an item costs; a region that is over by then, or nearly, has cost no task at all.  The
- * rest goes to a crew (crew.h).  Tests: tests/patterns_test.c. */
+ * The first slices run in the caller, growing until one has taken long enough to
+ * know what an item costs; a region that is over by then, or nearly, has cost no
+ * task at all.  The rest goes to a crew (crew.h).  Tests: tests/patterns_test.c. */
 #include "patterns/crew.h"
 #include "patterns/typed.h"
 #include <tutti/patterns.h>
@@ -46,7 +47,8 @@ int tutti_for_range(tutti_scope *s, uint64_t from, uint64_t to, uint64_t grain,
     if (!fn)
         return tutti_fail(-EINVAL, "tutti_for_range: the function is NULL");
     struct numbers w = { fn, ctx };
-    struct crew c = { .fn = numbers_do, .arg = &w, .from = from, .to = to, .grain = grain };
+    struct crew c = { .fn = numbers_do, .arg = &w, .from = from, .to = to,
+                      .grain = grain };
     return from >= to ? 0 : for_run(&c, ex, 1, NULL, NULL);
 }
 
@@ -82,7 +84,8 @@ int tutti_for(tutti_scope *s, const tutti_task *t, tutti_bytes in, uint64_t grai
     if (rc < 0)
         return rc;
     if (in.size != t->in_size || in.size < sizeof(tutti_ref))
-        return tutti_fail(-EINVAL, "tutti_for: %s takes %u bytes that begin with a ref, "
+        return tutti_fail(-EINVAL,
+                          "tutti_for: %s takes %u bytes that begin with a ref, "
                           "not %zu", t->name, t->in_size, in.size);
     memcpy(&w.whole, in.data, sizeof w.whole);
     if (w.whole.count == 0)

@@ -31,8 +31,8 @@ static uint64_t mix(uint64_t x)
     return x ^ x >> 32;
 }
 
-/* Keys come from outside (links of a page); the seed keeps them from being chosen so that
- * all fall on one slot. */
+/* Keys come from outside (links of a page); the seed keeps them from being chosen so
+ * that all fall on one slot. */
 static uint64_t key_hash(const struct keys *k, tutti_bytes key)
 {
     uint64_t hash = k->seed ^ key.size, word;
@@ -61,7 +61,8 @@ static uint64_t group_hash(const struct keys *k, uint64_t id)
     return mix(k->seed ^ id);
 }
 
-static uint64_t slot_hash(const struct keys *k, const struct key_table *t, const void *p)
+static uint64_t slot_hash(const struct keys *k, const struct key_table *t,
+                          const void *p)
 {
     return t == &k->groups ? group_hash(k, ((const struct key_group *)p)->id)
                            : ((const struct key *)p)->hash;
@@ -113,7 +114,8 @@ static struct key_group *group_of(struct keys *k, uint64_t id)
     struct key_table *t = &k->groups;
     uint64_t hash = group_hash(k, id);
     struct key_group *g;
-    for (size_t i = hash & (t->slots - 1); (g = t->slot[i]); i = (i + 1) & (t->slots - 1))
+    for (size_t i = hash & (t->slots - 1); (g = t->slot[i]);
+         i = (i + 1) & (t->slots - 1))
         if (g->id == id)
             return g;
     g = room_take(k->room, 1, sizeof *g);

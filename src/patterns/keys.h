@@ -1,8 +1,8 @@
 /* patterns/keys.h - the keys of a work-list: a set that copies them, queues of those to
  * visit, and groups that may be full.  Its caller locks it.
  *
- * A key whose group is full waits in its group, not in the queue, so that whoever takes a
- * key can visit it at once and no place is held for nothing. */
+ * A key whose group is full waits in its group, not in the queue, so that whoever
+ * takes a key can visit it at once and no place is held for nothing. */
 #ifndef PATTERNS_KEYS_H
 #define PATTERNS_KEYS_H
 #include "patterns/room.h"

@@ -1,9 +1,9 @@
 /* patterns/map.c - tutti_map: one task over many inputs, each with a result of its own.
  *
- * Unlike tutti_for it runs no first items in the caller before the cost is known: a map is
- * often over things to wait for, and one that waits alone delays all others.  When an
- * earlier call has shown that the whole is small and waits for nothing, it stays in the
- * caller.
+ * Unlike tutti_for it runs no first items in the caller before the cost is known: a
+ * map is often over things to wait for, and one that waits alone delays all others.
+ * When an earlier call has shown that the whole is small and waits for nothing, it
+ * stays in the caller.
  * Tests: tests/patterns_test.c. */
 #include "patterns/crew.h"
 #include "patterns/typed.h"

@@ -57,9 +57,9 @@ int pace_first(pace_fn *fn, void *arg, void *seat, uint64_t *from, uint64_t to,
 
 /* --- kept with the task ---------------------------------------------------- */
 
-/* One word holds the size of an item and its cost, so that nobody sees the cost of one
- * size with another.  Callers on many threads read and write it: the word is all there is
- * to see, so any order would do, and the default one needs no name. */
+/* One word holds the size of an item and its cost, so that nobody sees the cost of
+ * one size with another.  Callers on many threads read and write it: the word is all
+ * there is to see, so any order would do, and the default one needs no name. */
 static _Atomic uint64_t *pace_word(const tutti_task *t)
 {
     return (_Atomic uint64_t *)(uintptr_t)&t->kept[0];

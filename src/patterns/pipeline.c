@@ -1,18 +1,19 @@
 /* patterns/pipeline.c - tutti_pipeline: items that pass from stage to stage.
  *
  * One task for each item that may exist at once, a token: it makes an item, carries it
- * through all stages, and goes back for the next.  The other shape, a task for each stage
- * and channels between them, moves every item from task to task, and often from one
- * processor's cache to another's, at every stage; needs as many queues as it has stages,
- * each with a length to choose; and has to pass the end along.  With tokens an item stays
- * where it is warm, the window is the number of tokens, and the end is that all tokens have
- * gone home.
+ * through all stages, and goes back for the next.  The other shape, a task for each
+ * stage and channels between them, moves every item from task to task, and often from
+ * one processor's cache to another's, at every stage; needs as many queues as it has
+ * stages, each with a length to choose; and has to pass the end along.  With tokens an
+ * item stays where it is warm, the window is the number of tokens, and the end is that
+ * all tokens have gone home.
  *
- * Order.  Items are numbered as they are made.  A serial stage has a semaphore for each
- * number (modulo the window): whoever has passed the stage raises that of the next number,
- * so each wakes exactly the one whose turn it is.  Numbers one window apart share one, and
- * never mix: number m + window is raised only when m + window - 1 has passed, long after m.
- * A token whose item was consumed walks on without it, to pass the turns on.
+ * Order.  Items are numbered as they are made.  A serial stage has a semaphore for
+ * each number (modulo the window): whoever has passed the stage raises that of the
+ * next number, so each wakes exactly the one whose turn it is.  Numbers one window
+ * apart share one, and never mix: number m + window is raised only when the one
+ * before it has passed, long after m.  A token whose item was consumed walks on
+ * without it, to pass the turns on.
  * Tests: tests/flows_test.c. */
 #include "patterns/room.h"
 #include "patterns/typed.h"
@@ -40,12 +41,14 @@ static int line_is_serial(const struct line *l, size_t j)
     return l->stage[j].width <= 1;
 }
 
-/* What a token must take before stage j, and what it gives back after: NULL: nothing. */
+/* What a token must take before stage j, and what it gives back after: NULL:
+ * nothing. */
 static tutti_sem *line_enter(struct line *l, size_t j, uint64_t number)
 {
     if (!line_is_serial(l, j))
         return l->stage[j].width < l->window ? &l->places[j] : NULL;
-    return l->as->unordered ? &l->turn[j] : &l->turn[j * l->window + number % l->window];
+    return l->as->unordered ? &l->turn[j]
+                            : &l->turn[j * l->window + number % l->window];
 }
 
 static tutti_sem *line_leave(struct line *l, size_t j, uint64_t number)
@@ -132,7 +135,8 @@ static int token(void *arg)
 static int line_check(const tutti_stage *stage, size_t n, const tutti_line *as)
 {
     if (!stage || !n || !as || as->size < sizeof *as)
-        return tutti_fail(-EINVAL, "tutti_pipeline: it needs a stage, and a line with its "
+        return tutti_fail(-EINVAL,
+                          "tutti_pipeline: it needs a stage, and a line with its "
                           "size");
     for (size_t j = 0; j < n; j++)
         if (!stage[j].fn)
@@ -158,7 +162,8 @@ static int line_room(struct line *l, struct room *room)
     l->turn = turns < SIZE_MAX / sizeof *l->turn
                   ? room_take(room, l->n, turns * sizeof *l->turn) : NULL;
     if (!l->items || !l->places || !l->turn)
-        return tutti_fail(-ENOMEM, "tutti_pipeline: no memory for %zu items", l->window);
+        return tutti_fail(-ENOMEM, "tutti_pipeline: no memory for %zu items",
+                          l->window);
     for (size_t j = 0; j < l->n; j++) {
         tutti_sem_init(&l->places[j], l->stage[j].width);
         tutti_sem_init(&l->turn[j * turns], 1);
@@ -167,7 +172,8 @@ static int line_room(struct line *l, struct room *room)
     return 0;
 }
 
-int tutti_pipeline(tutti_scope *s, const tutti_stage *stage, size_t n, const tutti_line *as)
+int tutti_pipeline(tutti_scope *s, const tutti_stage *stage, size_t n,
+                   const tutti_line *as)
 {
     tutti_executor *ex;
     int rc = typed_executor("tutti_pipeline", s, &ex);
@@ -176,7 +182,8 @@ int tutti_pipeline(tutti_scope *s, const tutti_stage *stage, size_t n, const tut
     if (rc < 0)
         return rc;
     ROOM(room, ex);
-    struct line l = { .stage = stage, .n = n, .as = as, .window = line_window(stage, n, as) };
+    struct line l = { .stage = stage, .n = n, .as = as };
+    l.window = line_window(stage, n, as);
     rc = line_room(&l, &room);
     if (rc < 0)
         return rc;

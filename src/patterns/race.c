@@ -1,8 +1,9 @@
-/* patterns/race.c - rivals: tutti_race, where the first to succeed ends it for the others,
- * and tutti_best, where the best of all counts.
+/* patterns/race.c - rivals: tutti_race, where the first to succeed ends it for the
+ * others, and tutti_best, where the best of all counts.
  *
- * Rivals are started in a scope of the call's own and looked at in the order in which they
- * end.  Losing is no failure: the losers' futures are their own, and nobody asks them.
+ * Rivals are started in a scope of the call's own and looked at in the order in
+ * which they end.  Losing is no failure: the losers' futures are their own, and
+ * nobody asks them.
  * Tests: tests/patterns_test.c. */
 #include "patterns/typed.h"
 #include <tutti/patterns.h>
@@ -28,7 +29,8 @@ static int rivals_open(const char *call, tutti_scope *s, const tutti_task *t,
     if (rc < 0)
         return rc;
     if (!in || !n || n > INT32_MAX || (out && !t->out_size))
-        return tutti_fail(-EINVAL, "%s: %s needs inputs, at least one, and a result of fixed "
+        return tutti_fail(-EINVAL,
+                          "%s: %s needs inputs, at least one, and a result of fixed "
                           "size", call, t->name);
     return 0;
 }
@@ -77,8 +79,8 @@ static void rivals_lost(struct rivals *r, tutti_future f, size_t i)
     }
 }
 
-/* Cancel who is left, wait for them, and say why nobody won; rc: what ended it, or 0 when
- * all had their say. */
+/* Cancel who is left, wait for them, and say why nobody won; rc: what ended it, or 0
+ * when all had their say. */
 static int rivals_all_lost(struct rivals *r, int rc)
 {
     if (rc == 0)
@@ -98,7 +100,8 @@ int tutti_race(tutti_scope *s, const tutti_task *t, const void *in, size_t n, vo
         return rc;
     TUTTI_SCOPE(inner, ex, TUTTI_NEVER, 0);
     struct rivals r = { .inner = &inner, .task = t, .in = in, .n = n };
-    while ((rc = rivals_start(&r)) == 0 && (rc = rivals_next(&r, &f, &i, &code, &result)) > 0) {
+    while ((rc = rivals_start(&r)) == 0
+           && (rc = rivals_next(&r, &f, &i, &code, &result)) > 0) {
         if (code >= 0) {
             if (out)
                 memcpy(out, result.data, t->out_size);
@@ -122,7 +125,8 @@ struct best {
     int64_t best;
 };
 
-static void best_look(struct best *b, tutti_future f, size_t i, int code, tutti_bytes result)
+static void best_look(struct best *b, tutti_future f, size_t i, int code,
+                      tutti_bytes result)
 {
     if (code < 0) {
         rivals_lost(&b->rivals, f, i);
@@ -153,8 +157,8 @@ static int best_run(struct best *b)
     return rc;
 }
 
-/* The deadline came: all that runs ends now, and what ended in time still counts.  No call
- * may wait any more but under a shield. */
+/* The deadline came: all that runs ends now, and what ended in time still counts.
+ * No call may wait any more but under a shield. */
 static void best_drain(struct best *b, tutti_executor *ex)
 {
     tutti_future f;
@@ -168,7 +172,8 @@ static void best_drain(struct best *b, tutti_executor *ex)
 }
 
 int tutti_best(tutti_scope *s, const tutti_task *t, const void *in, size_t n,
-               int (*better)(void *ctx, const void *a, const void *b), void *ctx, void *out)
+               int (*better)(void *ctx, const void *a, const void *b), void *ctx,
+               void *out)
 {
     tutti_executor *ex;
     int rc = rivals_open("tutti_best", s, t, in, n, out, &ex);

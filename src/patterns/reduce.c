@@ -1,13 +1,15 @@
-/* patterns/reduce.c - tutti_reduce: parts of a range to one value, the same bits everywhere.
+/* patterns/reduce.c - tutti_reduce: parts of a range to one value, the same bits
+ * everywhere.
  *
- * Two sizes are kept apart.  The slice, what one run of the task sees, follows from count
- * and grain alone, and results are folded in the order of slices: so rounding is the same
- * on every executor.  The batch, how many slices are one start, is measured, and cannot be
- * seen in the answer.
+ * Two sizes are kept apart.  The slice, what one run of the task sees, follows from
+ * count and grain alone, and results are folded in the order of slices: so rounding is
+ * the same on every executor.  The batch, how many slices are one start, is measured,
+ * and cannot be seen in the answer.
  *
- * Batches go round a ring of slots: the caller starts them in order, waits for the oldest,
- * folds it, and uses its slot for the next.  That bounds the memory, whatever the count.
- * The first slices run in the caller, as in for.c.  Tests: tests/patterns_test.c. */
+ * Batches go round a ring of slots: the caller starts them in order, waits for the
+ * oldest, folds it, and uses its slot for the next.  That bounds the memory,
+ * whatever the count.  The first slices run in the caller, as in for.c.
+ * Tests: tests/patterns_test.c. */
 #include "patterns/pace.h"
 #include "patterns/room.h"
 #include "patterns/typed.h"
@@ -32,8 +34,8 @@ struct reduce {
     tutti_counter spent, done;  /* ns and slices measured */
 };
 
-/* Holds: from..to are slices; they are in work from the start of the batch until done is
- * set, and only the caller looks at them then. */
+/* Holds: from..to are slices; they are in work from the start of the batch until
+ * done is set, and only the caller looks at them then. */
 struct reduce_slot {
     struct reduce *r;
     uint64_t from, to;
@@ -98,8 +100,8 @@ static int reduce_batch(void *arg)
     return rc;
 }
 
-/* How many slices a batch should have: so that it is worth a start, and that each worker
- * gets a good many of them. */
+/* How many slices a batch should have: so that it is worth a start, and that each
+ * worker gets a good many of them. */
 static uint64_t reduce_batch_size(const struct reduce *r, uint64_t left, uint64_t cost,
                                   unsigned workers)
 {
@@ -157,8 +159,10 @@ static int reduce_fold(struct reduce *r, tutti_scope *inner, struct reduce_slot 
     return rc;
 }
 
-/* The slices from `from` on; a batch that fails ends the scope and so the wait for it. */
-static int reduce_run(struct reduce *r, tutti_executor *ex, uint64_t from, uint64_t *cost)
+/* The slices from `from` on; a batch that fails ends the scope and so the wait for
+ * it. */
+static int reduce_run(struct reduce *r, tutti_executor *ex, uint64_t from,
+                      uint64_t *cost)
 {
     unsigned workers = tutti_executor_workers(ex);
     uint64_t left = r->slices - from;
@@ -188,8 +192,9 @@ static int reduce_all(struct reduce *r, tutti_executor *ex, uint64_t *cost)
     int rc = 0;
     if (r->typed.here) {
         ROOM(room, ex);
-        struct reduce_seat seat = { room_take(&room, 1, r->in.size),
-                                    room_take(&room, 1, r->out_size ? r->out_size : 1) };
+        struct reduce_seat seat;
+        seat.in = room_take(&room, 1, r->in.size);
+        seat.out = room_take(&room, 1, r->out_size ? r->out_size : 1);
         if (!seat.in || !seat.out)
             return tutti_fail(-ENOMEM, "tutti_reduce: no memory for a result");
         rc = pace_first(reduce_here, r, &seat, &from, r->slices, cost);
@@ -198,7 +203,8 @@ static int reduce_all(struct reduce *r, tutti_executor *ex, uint64_t *cost)
 }
 
 int tutti_reduce(tutti_scope *s, const tutti_task *t, tutti_bytes in, uint64_t grain,
-                 void (*join)(void *ctx, void *acc, const void *part), void *ctx, void *acc)
+                 void (*join)(void *ctx, void *acc, const void *part), void *ctx,
+                 void *acc)
 {
     tutti_executor *ex;
     struct reduce r = { .in = in, .join = join, .ctx = ctx, .acc = acc };
@@ -206,7 +212,8 @@ int tutti_reduce(tutti_scope *s, const tutti_task *t, tutti_bytes in, uint64_t g
     if (rc < 0)
         return rc;
     if (!join || in.size != t->in_size || in.size < sizeof(tutti_ref))
-        return tutti_fail(-EINVAL, "tutti_reduce: %s takes %u bytes that begin with a ref, "
+        return tutti_fail(-EINVAL,
+                          "tutti_reduce: %s takes %u bytes that begin with a ref, "
                           "not %zu, and a join", t->name, t->in_size, in.size);
     memcpy(&r.whole, in.data, sizeof r.whole);
     if (r.whole.count == 0)

@@ -1,12 +1,13 @@
 /* patterns/room.h - memory for one call of a pattern: handed out in pieces, never taken
  * back singly, gone with the call.
  *
- * Patterns see the public headers alone and so have no allocator of the library's.  What
- * they need is exactly what a scope gives: tutti_share on a scope of the call's own.  It
- * is freed on every way out, a failing request is an error code and can be tried by the
- * tests that fail the n-th one, and no exception to the rule against raw allocation has
- * to be made.  A segment costs a system call, hence the pieces, and hence the first
- * bytes, which lie in the frame: small calls ask the system for nothing.
+ * Patterns see the public headers alone and so have no allocator of the library's.
+ * What they need is exactly what a scope gives: tutti_share on a scope of the call's
+ * own.  It is freed on every way out, a failing request is an error code and can be
+ * tried by the tests that fail the n-th one, and no exception to the rule against
+ * raw allocation has to be made.  A segment costs a system call, hence the pieces,
+ * and hence the first bytes, which lie in the frame: small calls ask the system for
+ * nothing.
  * Tests: tests/patterns_test.c. */
 #ifndef PATTERNS_ROOM_H
 #define PATTERNS_ROOM_H
@@ -28,7 +29,7 @@ void room_close(struct room *r);
     struct room r __attribute__((cleanup(room_close)));                       \
     room_open(&r, ex)
 
-/* count zeroed items of `item` bytes, aligned for any type; NULL: no memory.  One caller
- * at a time. */
+/* count zeroed items of `item` bytes, aligned for any type; NULL: no memory.  One
+ * caller at a time. */
 void *room_take(struct room *r, uint64_t count, size_t item);
 #endif

@@ -1,10 +1,11 @@
 /* patterns/stream.c - tutti_stream: items from a source through a task to a sink, any
  * number of them, in bounded memory.
  *
- * Source and sink run in the caller, between which it hands out items and takes results.
- * Ordered, the futures lie in a ring and the oldest is awaited; unordered, the scope tells
- * which is next.  Before the source is asked again, what is ready goes to the sink, so that
- * no result waits for a slow source longer than one item.  Tests: tests/flows_test.c. */
+ * Source and sink run in the caller, between which it hands out items and takes
+ * results. Ordered, the futures lie in a ring and the oldest is awaited; unordered,
+ * the scope tells which is next.  Before the source is asked again, what is ready
+ * goes to the sink, so that no result waits for a slow source longer than one item.
+ * Tests: tests/flows_test.c. */
 #include "patterns/room.h"
 #include "patterns/typed.h"
 #include <tutti/patterns.h>
@@ -77,7 +78,8 @@ static int stream_widen(struct stream *w, size_t window)
     if (w->ordered) {
         tutti_future *ring = room_take(w->room, window, sizeof *ring);
         if (!ring)
-            return tutti_fail(-ENOMEM, "tutti_stream: no memory for %zu futures", window);
+            return tutti_fail(-ENOMEM, "tutti_stream: no memory for %zu futures",
+                              window);
         for (uint64_t i = w->sunk; i < w->started; i++)
             ring[i % window] = w->ring[i % w->window];
         w->ring = ring;
@@ -92,9 +94,9 @@ static uint64_t stream_parks(const struct stream *w)
     return tutti_executor_stat(w->ex, &now) == 0 ? now.parked : 0;
 }
 
-/* A window that is not given begins with a few for each worker, which is enough for what
- * computes, and doubles while items wait: while, since the last look, tasks have parked
- * half as often as there were items, our own waits not counted. */
+/* A window that is not given begins with a few for each worker, which is enough for
+ * what computes, and doubles while items wait: while, since the last look, tasks
+ * have parked half as often as there were items, our own waits not counted. */
 static int stream_measure(struct stream *w)
 {
     uint64_t items = w->sunk - w->looked_at;
@@ -157,10 +159,12 @@ int tutti_stream(tutti_scope *s, const tutti_task *t, const tutti_flow *flow)
     if (rc < 0)
         return rc;
     if (!t || !flow || flow->size < sizeof *flow || !flow->source)
-        return tutti_fail(-EINVAL, "tutti_stream: it needs a task, and a flow with its size "
+        return tutti_fail(-EINVAL,
+                          "tutti_stream: it needs a task, and a flow with its size "
                           "and a source");
     ROOM(room, ex);
-    /* Without a sink nobody sees the order, and the first failure is seen when it happens. */
+    /* Without a sink nobody sees the order, and the first failure is seen when it
+     * happens. */
     struct stream w = { .ex = ex, .room = &room, .task = t, .flow = flow,
                         .ordered = flow->sink && !flow->unordered };
     w.parks = stream_parks(&w);

@@ -18,8 +18,8 @@ int typed_executor(const char *call, tutti_scope *s, tutti_executor **ex)
     return tutti_check();
 }
 
-/* Are the workers of ex threads of this process?  Those of a scheme not named here may be
- * elsewhere, and tasks sent to them are right in any case. */
+/* Are the workers of ex threads of this process?  Those of a scheme not named here
+ * may be elsewhere, and tasks sent to them are right in any case. */
 static int executor_is_here(const tutti_executor *ex)
 {
     const char *url = tutti_executor_url(ex);
@@ -35,7 +35,8 @@ int typed_open(const char *call, tutti_scope *s, const tutti_task *t,
     if (!t)
         return tutti_fail(-EINVAL, "%s: the task is NULL", call);
     if (!t->in_size)
-        return tutti_fail(-EINVAL, "%s: task %s takes bytes of any size", call, t->name);
+        return tutti_fail(-EINVAL, "%s: task %s takes bytes of any size", call,
+                          t->name);
     y->task = t;
     y->inner = NULL;
     y->here = t->run && !(t->flags & TUTTI_BLOCKS) && executor_is_here(*ex);
@@ -60,7 +61,8 @@ int typed_call(const struct typed *y, const void *in, void *out)
     return y->here ? tutti_task_call(y->task, bytes, out) : typed_send(y, bytes, out);
 }
 
-static int batch_here(const struct typed *y, const char *in, char *out, int *codes, size_t n)
+static int batch_here(const struct typed *y, const char *in, char *out, int *codes,
+                      size_t n)
 {
     const tutti_task *t = y->task;
     for (size_t i = 0; i < n; i++) {

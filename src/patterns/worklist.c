@@ -1,16 +1,18 @@
 /* patterns/worklist.c - tutti_worklist: visit keys, each once, while visits find more.
  *
- * Visitors are tasks that take keys until none is ready; then they end, and whoever adds
- * a key starts another, up to the width.  So nobody waits for keys, an idle list holds no
- * stacks, and the list is over exactly when its scope has no task left: no key can come
- * any more, since only visits add them.  Tests: tests/flows_test.c. */
+ * Visitors are tasks that take keys until none is ready; then they end, and whoever
+ * adds a key starts another, up to the width.  So nobody waits for keys, an idle
+ * list holds no stacks, and the list is over exactly when its scope has no task
+ * left: no key can come any more, since only visits add them.
+ * Tests: tests/flows_test.c. */
 #include "patterns/keys.h"
 #include "patterns/typed.h"
 #include <tutti/patterns.h>
 #include <tutti/sync.h>
 
-/* Holds: a ready key has a visitor that will look for it: visitors == width, or one was
- * started for it, or whoever made it ready is one.  lock guards keys, visitors, failed. */
+/* Holds: a ready key has a visitor that will look for it: visitors == width, or one
+ * was started for it, or whoever made it ready is one.  lock guards keys, visitors,
+ * failed. */
 struct tutti_list {
     const tutti_work *work;
     tutti_scope *inner;
@@ -70,7 +72,8 @@ int tutti_list_add(tutti_list *l, tutti_bytes key)
         l->visitors--;
         tutti_mutex_unlock(&l->lock);
     }
-    return added < 0 ? tutti_fail(added, "tutti_list_add: no memory for a key of %zu bytes",
+    return added < 0 ? tutti_fail(added,
+                                  "tutti_list_add: no memory for a key of %zu bytes",
                                   key.size)
            : rc == -ENOMEM ? rc : added;
 }
@@ -82,7 +85,8 @@ int tutti_worklist(tutti_scope *s, const tutti_work *w, tutti_bytes first)
     if (rc < 0)
         return rc;
     if (!w || w->size < sizeof *w || !w->visit || (first.size && !first.data))
-        return tutti_fail(-EINVAL, "tutti_worklist: it needs its size, a visit, and a first "
+        return tutti_fail(-EINVAL,
+                          "tutti_worklist: it needs its size, a visit, and a first "
                           "key");
     ROOM(room, ex);
     TUTTI_SCOPE(inner, ex, TUTTI_NEVER, 0);
