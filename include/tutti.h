@@ -12,6 +12,8 @@
  *
  * Errors     0, a count or an index on success; else -errno or -TUTTI_E*.  errno
  *            is not used: compilers cache its address across a switch of task.
+ *            NULL for an object is -EINVAL; where a call can give no code, or going
+ *            on would write astray, it aborts, and says which call of which task.
  * Lifetime   Declare first, then open: what you hand to a scope by pointer must
  *            outlive its close.  Everything the library hands you lives until
  *            the scope it was made in closes.  There is no third rule.
@@ -188,13 +190,15 @@ TUTTI_API void tutti_scope_leave(tutti_scope *s);
 /* The executor *s runs its tasks on; NULL if it is not open.  [any] */
 TUTTI_API tutti_executor *tutti_scope_executor(const tutti_scope *s);
 /* Cut off all that waits or will wait in *s; what has not started never does.
- * [any] */
+ * Nothing if *s is not open.  [any] */
 TUTTI_API void tutti_scope_cancel(tutti_scope *s);
-/* Bring the deadline forward to when; never back.  Graceful stop: stop feeding,
+/* Bring the deadline forward to when; never back.  Nothing if *s is not open.
+ * Graceful stop: stop feeding,
  * then tutti_scope_expire(&s, tutti_after(5 * TUTTI_SEC)).  [any] */
 TUTTI_API void tutti_scope_expire(tutti_scope *s, tutti_time when);
 /* Starts from outside *s wait while n of its tasks live; starts by its own tasks
- * never wait (they would wait for themselves).  0, the default: none.  [owner] */
+ * never wait (they would wait for themselves).  0, the default: none.  By another
+ * than the owner: *s fails with -EPERM.  Aborts if *s is not open.  [owner] */
 TUTTI_API void tutti_scope_limit(tutti_scope *s, size_t n);
 
 typedef struct tutti_scope_stats { /* set size before the call */

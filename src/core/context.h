@@ -100,4 +100,9 @@ int why_static(int code, const char *words);
 /* Report a misuse that would corrupt memory if it went on: one sentence with the task's
  * name, and abort. */
 _Noreturn void misuse(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/* A public call (its __func__) was given NULL for its object: -EINVAL and a sentence; or, where
+ * it has no code to give, the end of the program with one. */
+int why_null(const char *call);
+_Noreturn void misuse_null(const char *call);
 #endif

@@ -239,6 +239,8 @@ void context_cut(struct context *c)
 
 void tutti_scope_cancel(tutti_scope *public)
 {
+    if (unlikely(!public))
+        misuse_null(__func__);
     struct scope *s = scope_of(public);
     if (scope_is_open(s) && !scope_lost(s))
         scope_stop(s, OVER_CANCELLED);
@@ -246,6 +248,8 @@ void tutti_scope_cancel(tutti_scope *public)
 
 void tutti_scope_expire(tutti_scope *public, tutti_time when)
 {
+    if (unlikely(!public))
+        misuse_null(__func__);
     struct scope *s = scope_of(public);
     if (!scope_is_open(s) || scope_lost(s))
         return;

@@ -120,6 +120,8 @@ int tutti_future_await(tutti_future f, tutti_bytes *out)
 int tutti_future_take(tutti_future f, void *out, size_t n)
 {
     struct record *r;
+    if (unlikely(n && !out))
+        return why_set(-EINVAL, "tutti_future_take: nowhere to put %zu bytes", n);
     int rc = future_finish(f, &r);
     if (rc < 0)
         return rc;
@@ -202,6 +204,8 @@ int tutti_scope_next(tutti_scope *public, tutti_future *f)
 {
     struct scope *s = scope_of(public);
     struct context *c = context_self();
+    if (!f)
+        return why_set(-EINVAL, "tutti_scope_next: nowhere to put the future");
     *f = (tutti_future){ { 0, 0 } };
     if (scope_is_open(s) && scope_lost(s))
         return why_lost();
@@ -249,6 +253,8 @@ int tutti_scope_next(tutti_scope *public, tutti_future *f)
 int tutti_promise(tutti_scope *public, tutti_future *f)
 {
     struct scope *s = scope_of(public);
+    if (!f)
+        return why_set(-EINVAL, "tutti_promise: nowhere to put the future");
     *f = (tutti_future){ { 0, 0 } };
     if (!scope_is_open(s))
         return why_set(-EINVAL, "tutti_promise: the scope is not open");
@@ -262,7 +268,7 @@ int tutti_promise(tutti_scope *public, tutti_future *f)
 int tutti_future_fulfil(tutti_future f, int code, tutti_bytes value)
 {
     struct record *r = record_of(f);
-    if (!r)
+    if (!r || (value.size && !value.data))
         return -EINVAL;
     if (record_lost(r))
         return -TUTTI_ELOST;

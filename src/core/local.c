@@ -65,13 +65,23 @@ static void *thread_local_get(const tutti_local *l)
     return local_get(&thread_locals, l);
 }
 
+static void *local_makeless(const char *call)
+{
+    why_set(-EINVAL, "%s in %s: the local is NULL, or has no make", call, tutti_task_name());
+    return NULL;
+}
+
 void *tutti_per_worker(tutti_local *l)
 {
+    if (unlikely(!l || !l->make))
+        return local_makeless(__func__);
     return thread_local_get(l);
 }
 
 void *tutti_per_task(tutti_local *l)
 {
     struct context *c = context_self();
+    if (unlikely(!l || !l->make))
+        return local_makeless(__func__);
     return c->task ? local_get(&c->locals, l) : thread_local_get(l);
 }

@@ -17,6 +17,8 @@ static tutti_task *registry_find(const char *name)
 
 void tutti_enrol(tutti_task *t)
 {
+    if (!t || !t->name)
+        misuse("tutti_enrol in %s: the task is NULL, or has no name", tutti_task_name());
     latch_lock(&registry_latch);
     tutti_task *old = registry_find(t->name);
     if (old && old != t && old->run && t->run)

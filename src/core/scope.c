@@ -105,6 +105,17 @@ static void scope_init(struct scope *s, struct context *c, struct tutti_executor
     scope_verify(s);
 }
 
+/* In debug builds, and no further out than is quick to look: opened twice it would be in its
+ * own outer chain, and every walk up endless. */
+static inline bool scope_is_new(const struct scope *s, const struct context *c)
+{
+    const struct scope *at = c->scope;
+    for (int i = 0; at && i < 16; at = at->outer, i++)
+        if (at == s)
+            misuse("tutti_scope_open in %s: the scope is open already", task_name(c));
+    return true;
+}
+
 void tutti_scope_open(tutti_scope *public, tutti_executor *ex, tutti_time deadline,
                       unsigned flags)
 {
@@ -115,6 +126,7 @@ void tutti_scope_open(tutti_scope *public, tutti_executor *ex, tutti_time deadli
         misuse("tutti_scope_open(NULL) in %s: give it a tutti_scope", task_name(c));
     if (s == c->scope)
         misuse("tutti_scope_open in %s: the scope is open already", task_name(c));
+    assert(scope_is_new(s, c));
     ex = scope_choose_executor(c, ex, &rc);
     scope_init(s, c, rc < 0 ? NULL : ex, deadline, flags);
     ex = s->ex;
@@ -260,8 +272,17 @@ void scope_watch(struct scope *s)
 void tutti_scope_limit(tutti_scope *public, size_t n)
 {
     struct scope *s = scope_of(public);
-    if (!scope_is_open(s) || scope_lost(s) || s->opener != context_self())
+    struct context *c = context_self();
+    if (!scope_is_open(s))
+        misuse("tutti_scope_limit in %s: the scope is not open", task_name(c));
+    if (scope_lost(s))
         return;
+    if (s->opener != c) {
+        scope_fail(public, why_set(-EPERM, "tutti_scope_limit in %s: only %s, which opened the "
+                                   "scope, may limit it", task_name(c),
+                                   task_name(s->opener)));
+        return;
+    }
     scope_watch(s);
     struct list woken;
     list_init(&woken);

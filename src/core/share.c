@@ -111,9 +111,14 @@ void *tutti_share(tutti_scope *s, uint64_t count, size_t item, unsigned flags,
                   tutti_ref *out)
 {
     int rc;
-    *out = (tutti_ref){ UINT64_MAX, 0, 0, 0, 0 };
+    if (out)
+        *out = (tutti_ref){ UINT64_MAX, 0, 0, 0, 0 };
     if (!scope_is_open(scope_of(s)) || scope_lost(scope_of(s))) {
         scope_own(s, NULL); /* says why */
+        return NULL;
+    }
+    if (!out) {
+        scope_fail(s, why_set(-EINVAL, "tutti_share: nowhere to put the ref"));
         return NULL;
     }
     struct segment *g = share_make(count, item, flags, &rc);
@@ -133,7 +138,7 @@ void *tutti_share(tutti_scope *s, uint64_t count, size_t item, unsigned flags,
 /* flags: those it must have been shared with, whatever the ref says. */
 static char *ref_find(const tutti_ref *r, unsigned flags)
 {
-    struct segment *g = r->id == UINT64_MAX ? NULL : segment_at(r->id);
+    struct segment *g = !r || r->id == UINT64_MAX ? NULL : segment_at(r->id);
     /* acquire: pairs with segment_end and share_make */
     if (!g || load_acquire(&g->id) != r->id || !load_acquire(&g->base))
         return NULL;
@@ -149,7 +154,7 @@ const void *tutti_ref_view(const tutti_ref *r)
 
 void *tutti_ref_edit(const tutti_ref *r)
 {
-    return r->flags & TUTTI_WRITE ? ref_find(r, TUTTI_WRITE) : NULL;
+    return r && r->flags & TUTTI_WRITE ? ref_find(r, TUTTI_WRITE) : NULL;
 }
 
 static void share_after_fork(void)

@@ -186,7 +186,8 @@ int tutti_submit_batch(tutti_scope *public, const tutti_task *type, const tutti_
     struct scope *s = scope_of(public);
     int place = start_check(s, "tutti_submit_batch"), rc = place < 0 ? place : 0;
     if (rc == 0 && (rc = submit_check(type, "tutti_submit_batch")) == 0
-        && (!b || !f || !type->in_size || (type->out_size && !b->out)))
+        && (!b || !f || !type->in_size || (b->n && !b->in)
+            || (b->n && type->out_size && !b->out)))
         rc = why_set(-EINVAL, "tutti_submit_batch: %s needs a task of fixed sizes, inputs, "
                      "outputs and a future", type->name);
     if (rc == 0)

@@ -40,6 +40,8 @@ const char *task_name(const struct context *c)
 
 void *tutti_reserve(tutti_out *o, size_t n)
 {
+    if (unlikely(!o))
+        misuse_null(__func__);
     size_t at = (o->size + 15) & ~(size_t)15;
     if (at < o->size || at + n < at)
         return NULL;
@@ -61,6 +63,8 @@ void *tutti_reserve(tutti_out *o, size_t n)
 
 int tutti_put(tutti_out *o, const void *data, size_t n)
 {
+    if (unlikely(!o || (n && !data)))
+        return why_null(__func__);
     size_t was = o->size;
     if (n > o->room - was) { /* grow by the same rule, without its alignment */
         if (!tutti_reserve(o, n))
@@ -95,7 +99,7 @@ int tutti_task_call(const tutti_task *t, tutti_bytes in, void *out)
     if (!t->run)
         return why_set(-TUTTI_ENOTASK, "tutti_task_call: task %s has no code in this "
                        "program", t->name);
-    if (t->in_size && in.size != t->in_size)
+    if ((t->in_size && in.size != t->in_size) || (in.size && !in.data))
         return why_set(-EINVAL, "tutti_task_call: %s takes %u bytes, not %zu", t->name,
                        t->in_size, in.size);
     return run_into(t, in, out);

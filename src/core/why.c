@@ -73,6 +73,16 @@ void misuse(const char *format, ...)
     abort();
 }
 
+int why_null(const char *call)
+{
+    return why_set(-EINVAL, "%s in %s: it was given NULL", call, tutti_task_name());
+}
+
+void misuse_null(const char *call)
+{
+    misuse("%s in %s: it was given NULL", call, tutti_task_name());
+}
+
 unsigned tutti_version(void)
 {
     return TUTTI_VERSION;

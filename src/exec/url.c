@@ -63,6 +63,9 @@ static int parse_workers(struct url *u, struct word w, const char *text)
     if (!word_number(w, URL_WORKERS_MOST, &n) || n == 0)
         return why_set(-EINVAL, "\"%.60s\": \"%.*s\" is no number of workers; give 1 to %d",
                        text, word_shown(w), w.at, URL_WORKERS_MOST);
+    if (u->workers && u->workers != n)
+        return why_set(-EINVAL, "\"%.60s\": two numbers of workers, %u and %lu", text,
+                       u->workers, n);
     if (u->scheme == URL_LOOP && n != 1)
         return why_set(-EINVAL, "\"%.60s\": a loop has one worker, not %lu", text, n);
     u->workers = (unsigned)n;

@@ -83,7 +83,7 @@ int tutti_for(tutti_scope *s, const tutti_task *t, tutti_bytes in, uint64_t grai
     int rc = typed_open("tutti_for", s, t, &ex, &w.typed);
     if (rc < 0)
         return rc;
-    if (in.size != t->in_size || in.size < sizeof(tutti_ref))
+    if (in.size != t->in_size || in.size < sizeof(tutti_ref) || !in.data)
         return tutti_fail(-EINVAL,
                           "tutti_for: %s takes %u bytes that begin with a ref, "
                           "not %zu", t->name, t->in_size, in.size);

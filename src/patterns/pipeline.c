@@ -155,6 +155,9 @@ static size_t line_window(const tutti_stage *stage, size_t n, const tutti_line *
 static int line_room(struct line *l, struct room *room)
 {
     size_t turns = l->as->unordered ? 1 : l->window;
+    if (l->as->item > SIZE_MAX - ROOM_ALIGN) /* would round up to nothing */
+        return tutti_fail(-ENOMEM, "tutti_pipeline: no memory for items of %zu bytes",
+                          l->as->item);
     l->item = (l->as->item + ROOM_ALIGN - 1) & ~(size_t)(ROOM_ALIGN - 1);
     l->item = l->item ? l->item : ROOM_ALIGN;
     l->items = room_take(room, l->window, l->item);

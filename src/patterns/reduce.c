@@ -211,7 +211,7 @@ int tutti_reduce(tutti_scope *s, const tutti_task *t, tutti_bytes in, uint64_t g
     int rc = typed_open("tutti_reduce", s, t, &ex, &r.typed);
     if (rc < 0)
         return rc;
-    if (!join || in.size != t->in_size || in.size < sizeof(tutti_ref))
+    if (!join || in.size != t->in_size || in.size < sizeof(tutti_ref) || !in.data)
         return tutti_fail(-EINVAL,
                           "tutti_reduce: %s takes %u bytes that begin with a ref, "
                           "not %zu, and a join", t->name, t->in_size, in.size);

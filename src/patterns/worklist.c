@@ -61,6 +61,8 @@ static int visitor(void *arg)
 
 int tutti_list_add(tutti_list *l, tutti_bytes key)
 {
+    if (!l || (key.size && !key.data))
+        return tutti_fail(-EINVAL, "tutti_list_add: there is no %s", l ? "key" : "list");
     tutti_mutex_lock(&l->lock);
     int added = keys_add(&l->keys, key, l->work->group);
     int start = added > 0 && l->keys.ready.first && l->visitors < l->width;

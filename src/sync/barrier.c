@@ -24,6 +24,8 @@ static struct barrier *barrier_of(tutti_barrier *b)
 
 void tutti_barrier_init(tutti_barrier *public, unsigned n)
 {
+    if (unlikely(!public))
+        misuse_null(__func__);
     *public = (tutti_barrier){ { 0 } };
     barrier_of(public)->n = n;
 }
@@ -77,6 +79,8 @@ static int barrier_park(struct barrier *b, struct context *c)
 
 int tutti_barrier_wait(tutti_barrier *public)
 {
+    if (unlikely(!public))
+        return why_null(__func__);
     struct barrier *b = barrier_of(public);
     struct context *c = context_self();
     struct list woken;

@@ -37,6 +37,8 @@ static int cond_park(struct cond *d, struct context *c, tutti_mutex *m)
 
 int tutti_cond_wait(tutti_cond *public, tutti_mutex *m)
 {
+    if (unlikely(!public || !m))
+        return why_null(__func__);
     struct context *c = context_self();
     if (unlikely(!mutex_mine(mutex_of(m), c)))
         return why_set(-EPERM, "%s waits for condition %p with mutex %p, which it does not "
@@ -53,6 +55,8 @@ int tutti_cond_wait(tutti_cond *public, tutti_mutex *m)
 
 void tutti_cond_signal(tutti_cond *public)
 {
+    if (unlikely(!public))
+        misuse_null(__func__);
     struct cond *d = cond_of(public);
     latch_lock(&d->latch);
     struct wait_node *n = waiters_claim(&d->waiters);
@@ -63,6 +67,8 @@ void tutti_cond_signal(tutti_cond *public)
 
 void tutti_cond_broadcast(tutti_cond *public)
 {
+    if (unlikely(!public))
+        misuse_null(__func__);
     struct cond *d = cond_of(public);
     struct list woken;
     list_init(&woken);

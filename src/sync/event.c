@@ -58,6 +58,8 @@ static void event_add(struct event *e, struct wait_node *n)
 
 void tutti_event_set(tutti_event *public)
 {
+    if (unlikely(!public))
+        misuse_null(__func__);
     struct event *e = event_of(public);
     struct list woken;
     /* release: pairs with event_on */
@@ -73,6 +75,8 @@ void tutti_event_set(tutti_event *public)
 
 void tutti_event_clear(tutti_event *public)
 {
+    if (unlikely(!public))
+        misuse_null(__func__);
     struct event *e = event_of(public);
     struct list woken;
     list_init(&woken);
@@ -86,7 +90,7 @@ void tutti_event_clear(tutti_event *public)
 
 int tutti_event_is_set(tutti_event *e)
 {
-    return event_on(event_of(e));
+    return e && event_on(event_of(e));
 }
 
 static int event_park(struct event *e, struct context *c)
@@ -112,6 +116,8 @@ static int event_park(struct event *e, struct context *c)
 
 int tutti_event_wait(tutti_event *public)
 {
+    if (unlikely(!public))
+        return why_null(__func__);
     struct context *c = context_self();
     int rc = context_check(c);
     if (unlikely(rc < 0) || event_on(event_of(public)))

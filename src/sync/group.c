@@ -55,6 +55,8 @@ static void group_change_waited(struct group *g, int n)
 
 void tutti_group_add(tutti_group *public, int n)
 {
+    if (unlikely(!public))
+        misuse_null(__func__);
     struct group *g = group_of(public);
     uint64_t word = load_relaxed(&g->word), then; /* the CAS decides */
     do {
@@ -70,11 +72,15 @@ void tutti_group_add(tutti_group *public, int n)
 
 void tutti_group_done(tutti_group *g)
 {
+    if (unlikely(!g))
+        misuse_null(__func__);
     tutti_group_add(g, -1);
 }
 
 int tutti_group_wait(tutti_group *public)
 {
+    if (unlikely(!public))
+        return why_null(__func__);
     struct group *g = group_of(public);
     struct context *c = context_self();
     struct wait_node n;

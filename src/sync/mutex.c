@@ -78,6 +78,8 @@ static int mutex_lock_slow(struct mutex *m, struct context *c, unsigned flags)
 
 int tutti_mutex_lock(tutti_mutex *public)
 {
+    if (unlikely(!public))
+        return why_null(__func__);
     struct mutex *m = mutex_of(public);
     struct context *c = context_self();
     uintptr_t word = 0;
@@ -89,6 +91,8 @@ int tutti_mutex_lock(tutti_mutex *public)
 
 int tutti_mutex_lock_cut(tutti_mutex *public)
 {
+    if (unlikely(!public))
+        return why_null(__func__);
     struct mutex *m = mutex_of(public);
     struct context *c = context_self();
     uintptr_t word = 0;
@@ -102,6 +106,8 @@ int tutti_mutex_lock_cut(tutti_mutex *public)
 
 int tutti_mutex_trylock(tutti_mutex *public)
 {
+    if (unlikely(!public))
+        return why_null(__func__);
     uintptr_t word = 0;
     /* as tutti_mutex_lock */
     return cas_acquire(&mutex_of(public)->word, &word, (uintptr_t)context_self())
@@ -150,6 +156,8 @@ __attribute__((noinline)) static void mutex_unlock_slow(struct mutex *m, struct 
 
 void tutti_mutex_unlock(tutti_mutex *public)
 {
+    if (unlikely(!public))
+        misuse_null(__func__);
     struct mutex *m = mutex_of(public);
     struct context *c = context_self();
     uintptr_t word = (uintptr_t)c;

@@ -55,6 +55,8 @@ static int once_park(struct once *o, struct context *c)
 
 int tutti_once_do(tutti_once *public, tutti_fn *fn, void *arg)
 {
+    if (unlikely(!public || !fn))
+        return why_null(__func__);
     struct once *o = once_of(public);
     struct context *c = context_self();
     int rc = context_check(c);

@@ -37,6 +37,8 @@ static int rmutex_first(struct rmutex *m, int rc)
 
 int tutti_rmutex_lock(tutti_rmutex *public)
 {
+    if (unlikely(!public))
+        return why_null(__func__);
     struct rmutex *m = rmutex_of(public);
     int rc;
     return rmutex_again(m, &rc) ? rc : rmutex_first(m, tutti_mutex_lock(&m->mutex));
@@ -44,6 +46,8 @@ int tutti_rmutex_lock(tutti_rmutex *public)
 
 int tutti_rmutex_lock_cut(tutti_rmutex *public)
 {
+    if (unlikely(!public))
+        return why_null(__func__);
     struct rmutex *m = rmutex_of(public);
     int rc = context_check(context_self());
     if (rc < 0 || rmutex_again(m, &rc))
@@ -53,6 +57,8 @@ int tutti_rmutex_lock_cut(tutti_rmutex *public)
 
 int tutti_rmutex_trylock(tutti_rmutex *public)
 {
+    if (unlikely(!public))
+        return why_null(__func__);
     struct rmutex *m = rmutex_of(public);
     int rc;
     return rmutex_again(m, &rc) ? rc : rmutex_first(m, tutti_mutex_trylock(&m->mutex));
@@ -60,6 +66,8 @@ int tutti_rmutex_trylock(tutti_rmutex *public)
 
 void tutti_rmutex_unlock(tutti_rmutex *public)
 {
+    if (unlikely(!public))
+        misuse_null(__func__);
     struct rmutex *m = rmutex_of(public);
     if (mutex_mine(mutex_of(&m->mutex), context_self()) && --m->depth)
         return;

@@ -129,18 +129,26 @@ static int rwlock_lock(struct rwlock *l, int kind, unsigned flags)
 
 int tutti_rwlock_rdlock(tutti_rwlock *l)
 {
+    if (unlikely(!l))
+        return why_null(__func__);
     return rwlock_lock(rwlock_of(l), RW_READ, 0);
 }
 int tutti_rwlock_wrlock(tutti_rwlock *l)
 {
+    if (unlikely(!l))
+        return why_null(__func__);
     return rwlock_lock(rwlock_of(l), RW_WRITE, 0);
 }
 int tutti_rwlock_rdlock_cut(tutti_rwlock *l)
 {
+    if (unlikely(!l))
+        return why_null(__func__);
     return rwlock_lock(rwlock_of(l), RW_READ, WAIT_CUTTABLE);
 }
 int tutti_rwlock_wrlock_cut(tutti_rwlock *l)
 {
+    if (unlikely(!l))
+        return why_null(__func__);
     return rwlock_lock(rwlock_of(l), RW_WRITE, WAIT_CUTTABLE);
 }
 
@@ -184,6 +192,8 @@ static bool rwlock_leave_waited(struct rwlock *l, uint64_t share)
 
 void tutti_rwlock_unlock(tutti_rwlock *public)
 {
+    if (unlikely(!public))
+        misuse_null(__func__);
     struct rwlock *l = rwlock_of(public);
     uint64_t word = load_relaxed(&l->word); /* the CAS decides */
     uint64_t share = rwlock_share(l, word);

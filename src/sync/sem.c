@@ -31,6 +31,8 @@ static struct sem *sem_of(tutti_sem *s)
 
 void tutti_sem_init(tutti_sem *public, unsigned n)
 {
+    if (unlikely(!public))
+        misuse_null(__func__);
     struct sem *s = sem_of(public);
     *public = (tutti_sem){ { 0 } };
     store_relaxed(&s->word, (uint64_t)n * SEM_ONE); /* nobody else knows it yet */
@@ -93,6 +95,8 @@ static int sem_down_slow(struct sem *s, struct context *c)
 
 int tutti_sem_down(tutti_sem *public)
 {
+    if (unlikely(!public))
+        return why_null(__func__);
     struct context *c = context_self();
     int rc = context_check(c);
     if (unlikely(rc < 0))
@@ -102,6 +106,8 @@ int tutti_sem_down(tutti_sem *public)
 
 int tutti_sem_trydown(tutti_sem *public)
 {
+    if (unlikely(!public))
+        return why_null(__func__);
     struct sem *s = sem_of(public);
     struct list woken;
     if (sem_take(s))
@@ -117,6 +123,8 @@ int tutti_sem_trydown(tutti_sem *public)
 
 void tutti_sem_up(tutti_sem *public)
 {
+    if (unlikely(!public))
+        misuse_null(__func__);
     struct sem *s = sem_of(public);
     struct list woken;
     /* release: pairs with sem_take and sem_settle */
