@@ -158,10 +158,6 @@ struct runnable *worker_idle(struct worker *w)
         if (!r)
             token = worker_sleep(w, searching);
     }
-    if (token) { /* woken to search, and found work at once */
-        store_seqcst(&p->searching, 0);
-        pool_notify(p);
-    }
     if (p->gil)
         gil_acquire(p->gil);
     return r;

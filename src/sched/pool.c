@@ -228,6 +228,9 @@ static void threads_join(struct threads *t)
 {
     for (unsigned i = 0; i < t->started; i++)
         pthread_join(t->thread[i], NULL);
+    for (unsigned i = 0; i < t->started; i++)
+        if (t->pool.worker[i])
+            worker_free(t->pool.worker[i]);
 }
 
 static void threads_free(struct threads *t)
@@ -310,7 +313,6 @@ struct tutti_executor *threads_open(unsigned workers, size_t stack, bool lock, i
 struct loop {
     struct tutti_executor ex; /* first */
     struct worker *worker;
-    struct pool *own;         /* the pool made for that worker; NULL: it was one before */
 };
 
 static struct loop *loop_of(const struct tutti_executor *ex)
@@ -351,6 +353,7 @@ static void loop_close(struct tutti_executor *ex)
     if (--w->users == 0) {
         struct pool *p = w->pool;
         worker_detach(w);
+        worker_free(w);
         pool_fini(p);
         memory_free(p);
     }
@@ -373,7 +376,6 @@ static int loop_attach(struct loop *l, size_t stack)
         memory_free(p);
         return rc;
     }
-    l->own = p;
     l->worker = p->worker[0];
     return 0;
 }

@@ -349,7 +349,6 @@ void worker_detach(struct worker *w)
     fiber_adopt_end(&root->fiber);
     fiber_thread_end();
     worker_current = NULL;
-    worker_free(w);
 }
 
 void worker_free(struct worker *w)

@@ -82,9 +82,10 @@ extern const struct carrier worker_carrier;
 
 /* A worker for the calling thread, whose context becomes its root.  NULL: no memory. */
 struct worker *worker_attach(struct pool *p, unsigned index);
-/* The thread stops being one; its stacks go back. */
+/* The thread stops being one; its stacks go back.  Its fellows may still look at w. */
 void worker_detach(struct worker *w);
-/* Back to those that can be reused. */
+/* Back to those that can be reused, when none of its pool runs any more: a fellow that
+ * searches would steal the tasks of whoever reuses it. */
 void worker_free(struct worker *w);
 /* Let w run r: on its own thread in the order of calls, else through the inbox. */
 void worker_push(struct worker *w, struct runnable *r);
