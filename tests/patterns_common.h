@@ -1,25 +1,12 @@
-/* tests/patterns_common.h - run a body over every executor: called from a plain
- * thread, and from a task. */
+/* tests/patterns_common.h - run a body over every executor: called from a plain thread, and
+ * from a task. */
 #ifndef TESTS_PATTERNS_COMMON_H
 #define TESTS_PATTERNS_COMMON_H
 #include <tutti/patterns.h>
 #include <tutti/sync.h>
 
-/* ThreadSanitizer holds a signal back until the thread comes by one of its own
- * calls, which a thread asleep on a futex does not; and handing over the interpreter
- * lock needs it. */
-#ifdef __SANITIZE_THREAD__
-#define SIGNALS_ARRIVE 0
-#elif defined __has_feature
-#define SIGNALS_ARRIVE !__has_feature(thread_sanitizer)
-#else
-#define SIGNALS_ARRIVE 1
-#endif
-static const char *const urls[] = { "loop://", "threads://1", "threads://2",
-                                    "threads://4",
-                                    SIGNALS_ARRIVE ? "threads://2?lock=interpreter"
-                                        : NULL,
-                                    NULL };
+static const char *const urls[] = { "loop://", "threads://1", "threads://2", "threads://4",
+                                    "threads://2?lock=interpreter", NULL };
 
 static int in_a_task(void *arg)
 {

@@ -615,17 +615,8 @@ static void on_usr2(int signum)
     (void)signum;
     tutti_sem_up(&sem);
 }
-/* ThreadSanitizer keeps a signal back until the thread makes a call that it knows to block,
- * and a raw futex call is none. */
-static void skip_if_signals_are_held_back(void)
-{
-#ifdef __SANITIZE_THREAD__
-    check_skip("ThreadSanitizer holds signals back");
-#endif
-}
 EVERYWHERE(signals_set_events_and_up_semaphores)
 {
-    skip_if_signals_are_held_back();
     signal(SIGUSR2, on_usr2);
     tutti_scope s;
     tutti_scope_open(&s, w->ex, TUTTI_NEVER, 0);
@@ -738,12 +729,10 @@ static int step_sem(struct crew *w, void *unused)
 }
 TEST(a_signal_between_any_two_instructions_sets_an_event)
 {
-    skip_if_signals_are_held_back();
     crew_run(NULL, step_event);
 }
 TEST(a_signal_between_any_two_instructions_ups_a_semaphore)
 {
-    skip_if_signals_are_held_back();
     crew_run(NULL, step_sem);
 }
 #endif
@@ -768,7 +757,6 @@ TEST(a_signal_within_any_call_on_its_own_event_is_no_deadlock)
     tutti_executor *ex;
     tutti_scope s;
     struct sigaction before = { .sa_handler = on_usr1 };
-    skip_if_signals_are_held_back();
     CHECK_INT(sigaction(SIGUSR1, &before, NULL), 0);
     CHECK_INT(tutti_executor_open(&ex, "loop://"), 0);
     tutti_scope_open(&s, ex, TUTTI_NEVER, 0);

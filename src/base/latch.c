@@ -10,9 +10,8 @@
 
 enum { SPINS = 100 };
 
-int futex_wait(_Atomic uint32_t *word, uint32_t seen, int64_t until)
+static int futex_sleep(_Atomic uint32_t *word, uint32_t seen, int64_t until)
 {
-    int kept = errno, rc = 0;
     struct timespec at, *end = NULL;
     if (until < 0)
         until = 0; /* long ago; the kernel refuses times before zero */
@@ -23,7 +22,18 @@ int futex_wait(_Atomic uint32_t *word, uint32_t seen, int64_t until)
     }
     if (syscall(SYS_futex, word, FUTEX_WAIT_BITSET | FUTEX_PRIVATE_FLAG, seen, end,
                 NULL, FUTEX_BITSET_MATCH_ANY) < 0)
-        rc = -errno;
+        return -errno;
+    return 0;
+}
+
+int futex_wait(_Atomic uint32_t *word, uint32_t seen, int64_t until)
+{
+    int kept = errno, rc;
+    int64_t nap;
+    do {
+        nap = race_nap(until);
+        rc = futex_sleep(word, seen, nap);
+    } while (rc == -ETIMEDOUT && nap < until);
     errno = kept;
     return rc;
 }
@@ -55,7 +65,7 @@ void latch_lock_slow(struct latch *l)
         } else if (seen & LATCH_WAITED
                    || cas_relaxed(&l->word, &seen, LATCH_WAITED | poke)) {
             /* relaxed: the kernel compares the word again before it sleeps */
-            futex_wait(&l->word, LATCH_WAITED | poke, race_nap());
+            futex_wait(&l->word, LATCH_WAITED | poke, INT64_MAX);
         }
     }
 }

@@ -28,12 +28,20 @@ void AnnotateIgnoreReadsEnd(const char *file, int line);
 void AnnotateIgnoreWritesBegin(const char *file, int line);
 void AnnotateIgnoreWritesEnd(const char *file, int line);
 
-/* Until when a thread may sleep for a latch.  ThreadSanitizer holds signals back until the
- * program comes by one of its calls, and the kernel goes on with an interrupted sleep by
- * itself: a thread that is asked by a signal to hand something over would sleep on. */
-static inline int64_t race_nap(void)
+/* ThreadSanitizer holds a signal back until who was running when it came makes one of the
+ * calls that it replaces.  This is one.  Without it a task that yields in a loop would never
+ * hear that it should hand over the interpreter lock, and one that has parked would keep
+ * the signal from everybody. */
+static inline void race_let_signals_in(void)
 {
-    return clock_now() + 10000000;
+    clock_now();
+}
+/* How long to sleep on a futex at most before the signals are let in: the sleep itself is no
+ * such call, and the kernel goes on with it by itself after a signal. */
+static inline int64_t race_nap(int64_t until)
+{
+    int64_t soon = clock_now() + 10000000;
+    return until < soon ? until : soon;
 }
 static inline void race_release(const void *address)
 {
@@ -57,9 +65,12 @@ static inline void race_disown(void)
     AnnotateIgnoreReadsEnd(__FILE__, __LINE__);
 }
 #else
-static inline int64_t race_nap(void)
+static inline void race_let_signals_in(void)
 {
-    return CLOCK_NEVER;
+}
+static inline int64_t race_nap(int64_t until)
+{
+    return until;
 }
 static inline void race_release(const void *address)
 {

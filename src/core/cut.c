@@ -1,6 +1,7 @@
 /* core/cut.c - the tree of cancellation: who is over, and how those that are parked hear of
  * it.  The shape follows nsync's notes: a flag with parent and deadline.  See scope.h.
  * Tests: tests/cut_test.c. */
+#include "base/race.h"
 #include "core/record.h"
 #include "core/task.h"
 #include "core/thread.h"
@@ -85,6 +86,7 @@ int scope_cut_code(struct context *c)
 
 int context_check(struct context *c)
 {
+    race_let_signals_in();
     int64_t deadline;
     int rc = c->scope ? scope_over(c, &deadline) : 0;
     return likely(rc == 0) ? 0 : why_static(rc, tutti_strerror(rc));

@@ -2,6 +2,7 @@
  * fiber_switch is the architecture's fiber_swap and nothing else.
  * Tests: tests/fiber_test.c. */
 #include "fiber/inside.h"
+#include "base/race.h"
 #include <stdlib.h>
 #include <string.h>
 
@@ -30,6 +31,7 @@ __attribute__((no_sanitize_thread)) void fiber_switch(struct fiber *from,
     __sanitizer_start_switch_fiber(&from->asan, to->low, (size_t)(to->high - to->low));
 #endif
 #if FIBER_TSAN
+    race_let_signals_in(); /* they would wait for this fiber, not for this thread */
     /* With an edge from `from` to `to`: what belongs to a thread (its queues, its caches)
      * passes from fiber to fiber of that thread without atomics.  So a race is reported
      * between tasks on different workers, and not between tasks that take turns. */
