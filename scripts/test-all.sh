@@ -57,6 +57,8 @@ run_row()
     # The tree's own rules are the same under every compiler: the first row has them.
     local which=(--no-suite tree)
     [ "$name" = gcc ] && which=()
+    # qemu 7.2 trips over locks of its own in a child of a program with threads.
+    [ "$name" = aarch64 ] && export CHECK_EMULATED=1
     [ "$name" = valgrind ] && which+=(--wrapper 'valgrind -q --error-exitcode=99')
     "${steady[@]}" scripts/run-tests.py "build-$name/meson" -t 4 "${which[@]}"
 }

@@ -135,6 +135,7 @@ ON_URLS(a_shield_has_a_deadline_of_its_own)
     tutti_go(&s, sleep_for_ever, &n);
     CHECK_INT(tutti_sleep_until(TUTTI_NEVER), -ETIMEDOUT);
     CHECK_INT(tutti_scope_close(&s), -ETIMEDOUT);
+    int begun = n; /* not, when the machine was busy for ten milliseconds */
     for (unsigned keep = 0; keep < 2; keep++) {
         tutti_scope_open(&s, ex, TUTTI_NEVER, TUTTI_SHIELD | (keep ? TUTTI_KEEP_GOING : 0));
         CHECK_INT(tutti_go(&s, count, &n), -EINVAL);
@@ -146,7 +147,7 @@ ON_URLS(a_shield_has_a_deadline_of_its_own)
         CHECK_INT(tutti_scope_close(&s), -EINVAL);
         CHECK_HAS(tutti_why(), "flags");
     }
-    CHECK_INT(n, 1);
+    CHECK_INT(n, begun);
     CHECK_INT(tutti_executor_close(ex), 0);
 }
 

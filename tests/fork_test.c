@@ -22,6 +22,8 @@ enum { THREADS_AFTER_FORK = 1, MALLOC_AFTER_FORK = 1 };
 
 static void needs(int ability)
 {
+    if (getenv("CHECK_EMULATED"))
+        check_skip("the emulator does not survive fork() in a program with threads");
     if (!ability)
         check_skip("a sanitizer forbids it");
 }
