@@ -16,11 +16,9 @@ static int wanting(int rc)
 /* A leak checker looks at exit; ThreadSanitizer would only sleep there for a second. */
 static void child_ends(int status)
 {
-#ifdef __SANITIZE_THREAD__
-    _exit(status);
-#else
+    if (UNDER_TSAN)
+        _exit(status);
     exit(status);
-#endif
 }
 
 static void one_fault(body *run, const char *url, long n, bool stays)
