@@ -16,11 +16,9 @@ static int wanting(int rc)
 /* A leak checker looks at exit; ThreadSanitizer would only sleep there for a second. */
 static void child_ends(int status)
 {
-#ifdef __SANITIZE_THREAD__
-    _exit(status);
-#else
+    if (UNDER_TSAN)
+        _exit(status);
     exit(status);
-#endif
 }
 
 static void one_fault(body *run, const char *url, long n, bool stays)
@@ -98,6 +96,12 @@ static void drop(void *arg)
     take(arg);
 }
 
+static int take_and_sleep(void *arg)
+{
+    take(arg);
+    return tutti_sleep_until(tutti_after(2 * TUTTI_MS));
+}
+
 static int large(tutti_bytes in, tutti_out *out);
 TUTTI_TASK_BYTES(large, "fault_test.large");
 static int large(tutti_bytes in, tutti_out *out)
@@ -138,6 +142,36 @@ FAULTS(starts)
     if (wanting(rc) && closed == 0) /* a start that failed fails the scope */
         check_fail(__FILE__, __LINE__, "close gave 0 after a start gave %d", rc);
     return first(closed, first(code, wanting(rc) ? rc : 0));
+}
+
+static void drop_and_wait(void *arg)
+{
+    CHECK_INT(tutti_sleep_until(tutti_after(100000)), 0);
+    tutti_fail(-EIO, "words of a drop");
+    take(arg);
+}
+
+/* The worker finds no stack while another task, or the opener, is about to park: what the
+ * drop does must not reach their wait. */
+ON_URLS(a_drop_may_wait_when_no_stack_can_be_had)
+{
+    tutti_executor *ex = urls_open(url);
+    tutti_scope s;
+    char arg;
+    owned = 60;
+    tutti_scope_open(&s, ex, TUTTI_NEVER, TUTTI_KEEP_GOING);
+    fault_arm(INT32_MAX, false);
+    for (int i = 0; i < 30; i++)
+        CHECK_INT(tutti_spawn(&s, take_and_sleep, &arg, drop_and_wait, NULL), 0);
+    fault_arm(1, true);
+    for (int i = 0; i < 30; i++)
+        if (tutti_spawn(&s, take_and_sleep, &arg, drop_and_wait, NULL) < 0)
+            continue;
+    int rc = tutti_scope_close(&s);
+    fault_arm(0, false);
+    CHECK(rc == 0 || wanting(rc));
+    CHECK_INT(owned, 0);
+    CHECK_INT(tutti_executor_close(ex), 0);
 }
 
 /* --- scopes ------------------------------------------------------------------------------ */

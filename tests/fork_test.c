@@ -7,18 +7,7 @@
 
 /* ThreadSanitizer ends a child that starts threads after a process with threads forked.
  * AddressSanitizer's malloc does not survive a fork() while others are inside it. */
-#if defined(__SANITIZE_THREAD__)
-enum { THREADS_AFTER_FORK = 0, MALLOC_AFTER_FORK = 0 };
-#elif defined(__SANITIZE_ADDRESS__)
-enum { THREADS_AFTER_FORK = 1, MALLOC_AFTER_FORK = 0 };
-#elif defined(__has_feature)
-enum {
-    THREADS_AFTER_FORK = !__has_feature(thread_sanitizer),
-    MALLOC_AFTER_FORK = THREADS_AFTER_FORK && !__has_feature(address_sanitizer)
-};
-#else
-enum { THREADS_AFTER_FORK = 1, MALLOC_AFTER_FORK = 1 };
-#endif
+enum { THREADS_AFTER_FORK = !UNDER_TSAN, MALLOC_AFTER_FORK = !UNDER_TSAN && !UNDER_ASAN };
 
 static void needs(int ability)
 {

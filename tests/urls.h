@@ -7,6 +7,19 @@
 #include <stdatomic.h>
 #include <tutti.h>
 
+#if defined(__SANITIZE_THREAD__)
+enum { UNDER_TSAN = 1, UNDER_ASAN = 0 };
+#elif defined(__SANITIZE_ADDRESS__)
+enum { UNDER_TSAN = 0, UNDER_ASAN = 1 };
+#elif defined(__has_feature)
+enum {
+    UNDER_TSAN = __has_feature(thread_sanitizer),
+    UNDER_ASAN = __has_feature(address_sanitizer)
+};
+#else
+enum { UNDER_TSAN = 0, UNDER_ASAN = 0 };
+#endif
+
 #define ON_URLS(name_)                                                        \
     static void name_(const char *url);                                       \
     TEST(name_##__loop)                                                       \

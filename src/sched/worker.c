@@ -130,6 +130,20 @@ struct runnable *worker_take(struct worker *w)
     return r ? r : worker_take_task(w);
 }
 
+/* t's drop is the user's: it must not run as the context that is about to be left, whose
+ * wait is open already.  What it waits for blocks the thread. */
+static void refuse_without_stack(struct task *t)
+{
+    struct context *self = context_current, beside;
+    memset(&beside, 0, sizeof beside);
+    beside.carrier = &thread_carrier;
+    context_current = &beside;
+    task_refuse(t, -ENOMEM, fiber_why());
+    memory_free(beside.why);
+    context_views_free(&beside);
+    context_current = self;
+}
+
 /* A fiber that will run t; NULL: t has been refused for want of a stack. */
 static struct context *context_for(struct worker *w, struct task *t)
 {
@@ -142,7 +156,7 @@ static struct context *context_for(struct worker *w, struct task *t)
         f = fiber_get(stacks);
     }
     if (unlikely(!f)) {
-        task_refuse(t, -ENOMEM, fiber_why());
+        refuse_without_stack(t);
         return NULL;
     }
     struct context *c = (struct context *)(void *)f;
