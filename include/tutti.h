@@ -33,7 +33,10 @@
  *            thread-locals, pthread_self() and locks of other libraries mean in
  *            a task what they mean in a thread.  But between two [wait] calls of
  *            one task others run on its thread: a thread-local is shared with
- *            them, and no foreign lock may be held over a [wait] call.
+ *            them, and no foreign lock may be held over a [wait] call.  A task
+ *            ends by returning: pthread_exit in one aborts with its name; exit()
+ *            ends the program, tasks and all; a C++ exception that leaves it is
+ *            std::terminate.  A thread may not end with a scope open.
  * Signals    A worker's thread of its own takes none meant for the process and blocks
  *            those sent to it, but for faults, SIGPROF and SIGURG: they reach the
  *            program's threads.  See tutti_event_on_signal.
@@ -193,8 +196,8 @@ TUTTI_API tutti_executor *tutti_scope_executor(const tutti_scope *s);
  * Nothing if *s is not open.  [any] */
 TUTTI_API void tutti_scope_cancel(tutti_scope *s);
 /* Bring the deadline forward to when; never back.  Nothing if *s is not open.
- * Graceful stop: stop feeding,
- * then tutti_scope_expire(&s, tutti_after(5 * TUTTI_SEC)).  [any] */
+ * Graceful stop: stop feeding, then
+ * tutti_scope_expire(&s, tutti_after(5 * TUTTI_SEC)).  [any] */
 TUTTI_API void tutti_scope_expire(tutti_scope *s, tutti_time when);
 /* Starts from outside *s wait while n of its tasks live; starts by its own tasks
  * never wait (they would wait for themselves).  0, the default: none.  By another
@@ -263,7 +266,8 @@ typedef struct tutti_task {
 } tutti_task;
 
 /* Make t known by its name.  Done by the macros of tutti/task.h before main.
- * Aborts with a sentence when another task has that name.  [any] */
+ * Aborts with a sentence when another task has that name.  t stays known: a plug-in
+ * that declares tasks must not be unloaded (link it with -z nodelete).  [any] */
 TUTTI_API void tutti_enrol(tutti_task *t);
 /* The task of that name, or NULL.  [any] */
 TUTTI_API const tutti_task *tutti_task_find(const char *name);

@@ -7,6 +7,7 @@
 #include <tutti/patterns.h>
 #include <tutti/sync.h>
 #include <poll.h>
+#include <pthread.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
 
@@ -14,7 +15,7 @@ enum want {
     CODE,    /* negative, and tutti_why() is not empty */
     NOTHING, /* as the header says: it does nothing, or gives nothing, and comes back */
     ABORT,   /* SIGABRT after a line that begins with "tutti: " and names the task */
-    ABORT_EARLY /* the same for calls made before main, where nothing has a name yet */
+    ABORT_OTHER /* the same, of a task or thread that has another name, or none */
 };
 
 struct call {
@@ -284,7 +285,7 @@ static int enrol_clash(void)
     tutti_enrol(&other);
     return 0;
 }
-CALL(enrol_clashes, ABORT_EARLY, enrol_clash())
+CALL(enrol_clashes, ABORT_OTHER, enrol_clash())
 CALL(task_find_null, NOTHING, tutti_task_find(NULL) != NULL)
 CALL(task_find_unknown, NOTHING, tutti_task_find("misuse.unknown") != NULL)
 static int submit_bad(tutti_scope *s, const tutti_task *t, tutti_bytes in)
@@ -335,6 +336,34 @@ static int blocking_dropped(void)
     return dropped == 1 ? rc : 0;
 }
 CALL(blocking_null_dropped, CODE, blocking_dropped())
+
+/* --- leaving without returning: who waits would wait for ever -------------------- */
+
+static int leave(void *unused)
+{
+    (void)unused;
+    pthread_exit(NULL);
+}
+static int leave_task(void)
+{
+    tutti_go(&here, leave, NULL);
+    return tutti_scope_close(&here);
+}
+static void *leave_open(void *s)
+{
+    tutti_scope_open(s, NULL, TUTTI_NEVER, 0);
+    return NULL;
+}
+static int leave_scope(void)
+{
+    static tutti_scope s;
+    pthread_t thread;
+    CHECK_INT(pthread_create(&thread, NULL, leave_open, &s), 0);
+    return pthread_join(thread, NULL);
+}
+CALL(task_leaves, ABORT_OTHER, leave_task())
+CALL(blocking_leaves, ABORT_OTHER, tutti_blocking(leave, NULL, NULL))
+CALL(thread_leaves_a_scope, ABORT_OTHER, leave_scope())
 
 /* --- futures --------------------------------------------------------------------- */
 
@@ -774,7 +803,7 @@ static int misuse_fails(struct call *c, const char *url)
     int good = c->want >= ABORT
                    ? WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT
                          && strstr(text, "tutti: ")
-                         && (c->want == ABORT_EARLY || strstr(text, "the.culprit"))
+                         && (c->want == ABORT_OTHER || strstr(text, "the.culprit"))
                    : WIFEXITED(status)
                          && WEXITSTATUS(status) == (c->want == CODE ? RAN_CODE : RAN_WELL);
     if (!good)

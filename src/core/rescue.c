@@ -41,11 +41,24 @@ static void call_free(struct call *k)
     memory_free(k);
 }
 
+static _Thread_local const struct call *call_here; /* on this thread; NULL: none */
+
+/* The caller would wait for ever. */
+static void rescue_ended(void *unused)
+{
+    (void)unused;
+    if (call_here)
+        misuse("a function given to tutti_blocking ended its thread, with pthread_exit or by "
+               "pthread_cancel; it ends by returning");
+}
+
 static void call_run(struct call *k)
 {
     struct context *c = context_self();
     c->why_code = 0;
+    call_here = k;
     k->code = k->fn(k->arg);
+    call_here = NULL;
     if (unlikely(c->scope != NULL))
         misuse("a function given to tutti_blocking returned with a scope open; use "
                "TUTTI_SCOPE, which closes itself");
@@ -103,6 +116,7 @@ static void *rescue_main(void *unused)
 {
     (void)unused;
     struct call *k;
+    thread_at_end(rescue_ended, NULL); /* without memory nobody tells, that is all */
     latch_lock(&rescue_latch);
     while ((k = call_next())) {
         latch_unlock(&rescue_latch);

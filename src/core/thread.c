@@ -3,6 +3,7 @@
  * Tests: tests/fork_test.c. */
 #include "core/thread.h"
 #include "core/scope.h"
+#include "core/task.h"
 #include "base/fence.h"
 #include "base/memory.h"
 #include "base/slab.h"
@@ -33,9 +34,23 @@ void context_views_free(struct context *c)
     }
 }
 
+/* A task whose thread goes away never ends, and whoever waits for it would wait for ever;
+ * what still holds an open scope of the thread would wake a context that is gone. */
+static void thread_may_end(void)
+{
+    const struct context *now = context_current;
+    if (now && now != &thread_context && now->task)
+        misuse("task %s ended its thread, with pthread_exit or by pthread_cancel; a task "
+               "ends by returning", task_name(now));
+    if (thread_context.scope)
+        misuse("thread %s ended with a scope open; use TUTTI_SCOPE, which closes itself",
+               task_name(&thread_context));
+}
+
 static void thread_ended(void *unused)
 {
     (void)unused;
+    thread_may_end();
     while (thread_ends) {
         struct at_end *e = thread_ends;
         thread_ends = e->next;
