@@ -138,6 +138,6 @@ int scope_failure_again(struct scope *s);
 void failures_free(struct scope_more *m);
 
 /* --- deadlines brought forward: core/alarm.c --- */
-int alarm_set(struct scope *s, int64_t when);
+int alarm_set(struct scope *s); /* for its deadline, just set; 0 or -ENOMEM */
 void alarm_clear(struct scope *s);
 #endif
