@@ -471,4 +471,32 @@ ON_URLS(a_scope_cancelled_by_a_foreign_thread_at_any_moment_closes)
     CHECK_INT(tutti_executor_close(ex), 0);
 }
 
+/* The inner scope lies before the outer one in memory: who waits for both must not take
+ * their latches in the order of addresses, since a cancel goes from the outer one in. */
+ON_URLS(a_wait_for_nested_scopes_meets_their_cancel)
+{
+    tutti_executor *ex = urls_open(url);
+    unsigned seed = check_seed();
+    for (int i = 0; i < 150; i++) {
+        tutti_scope s[2];
+        pthread_t thread;
+        parked = 0;
+        tutti_scope_open(&s[1], ex, TUTTI_NEVER, 0);
+        tutti_scope_open(&s[0], ex, TUTTI_NEVER, 0);
+        for (int k = 0; k < 20; k++)
+            tutti_go(&s[k % 2], dig, NULL);
+        urls_until(&parked, 20);
+        tutti_sleep_until(0); /* the tasks of a loop are parked now */
+        struct cancel_late late = { &s[1], check_random(&seed) % 10, 0 };
+        CHECK_INT(pthread_create(&thread, NULL, cancel_after_a_while, &late), 0);
+        tutti_case k[] = { tutti_on_empty(&s[1]), tutti_on_empty(&s[0]), tutti_on_none() };
+        while (!atomic_load(&late.done) && tutti_wait(k, 3) == 2)
+            ;
+        pthread_join(thread, NULL);
+        CHECK_INT(tutti_scope_close(&s[0]), -ECANCELED);
+        CHECK_INT(tutti_scope_close(&s[1]), 0);
+    }
+    CHECK_INT(tutti_executor_close(ex), 0);
+}
+
 TEST_MAIN

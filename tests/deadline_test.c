@@ -93,6 +93,42 @@ ON_URLS(expire_ends_those_already_parked)
     CHECK_INT(tutti_executor_close(ex), 0);
 }
 
+struct expire {
+    tutti_scope *s;
+    tutti_time span;
+    atomic_int *go;
+};
+
+static void *expire_on_go(void *arg)
+{
+    struct expire *e = arg;
+    atomic_fetch_add(e->go, 1);
+    while (atomic_load(e->go) < 2)
+        ;
+    tutti_scope_expire(e->s, tutti_after(e->span));
+    atomic_fetch_add(e->go, 1);
+    return NULL;
+}
+
+TEST(the_earliest_of_two_who_expire_at_once_counts)
+{
+    tutti_executor *ex = urls_open("threads://1");
+    for (int i = 0; i < 100; i++) {
+        tutti_scope s;
+        pthread_t thread;
+        atomic_int parked = 0, go = 0;
+        tutti_scope_open(&s, ex, TUTTI_NEVER, 0);
+        tutti_go(&s, sleep_for_ever, &parked);
+        urls_until(&parked, 1);
+        struct expire late = { &s, 100 * TUTTI_SEC, &go }, soon = { &s, 2 * TUTTI_MS, &go };
+        CHECK_INT(pthread_create(&thread, NULL, expire_on_go, &late), 0);
+        expire_on_go(&soon);
+        pthread_join(thread, NULL);
+        CHECK_INT(tutti_scope_close(&s), -ETIMEDOUT); /* else the watchdog ends us */
+    }
+    CHECK_INT(tutti_executor_close(ex), 0);
+}
+
 /* --- shields --------------------------------------------------------------------- */
 
 static int shielded(void *arg)
@@ -123,6 +159,34 @@ ON_URLS(a_shield_is_not_cut_off_from_outside)
     atomic_store(&step, 2);
     CHECK_INT(tutti_scope_close(&s), 0); /* cut by tutti_scope_cancel */
     CHECK_INT(step, 3);
+    CHECK_INT(tutti_executor_close(ex), 0);
+}
+
+static int until_cancelled(void *arg)
+{
+    atomic_fetch_add((atomic_int *)arg, 1);
+    CHECK_INT(tutti_sleep_until(TUTTI_NEVER), -ECANCELED);
+    CHECK_INT(tutti_check(), -ECANCELED);
+    return -ECANCELED;
+}
+
+ON_URLS(a_task_that_started_in_a_shield_can_be_cancelled)
+{
+    tutti_executor *ex = urls_open(url);
+    tutti_scope s, inner;
+    tutti_future f;
+    atomic_int n = 0;
+    tutti_scope_open(&s, ex, tutti_after(30 * TUTTI_SEC), TUTTI_SHIELD);
+    for (int nested = 0; nested < 2; nested++) {
+        tutti_scope_open(&inner, NULL, TUTTI_NEVER, 0);
+        CHECK_INT(tutti_spawn(nested ? &inner : &s, until_cancelled, &n, NULL, &f), 0);
+        urls_until(&n, nested + 1);
+        tutti_future_cancel(f);
+        CHECK_INT(tutti_future_await(f, NULL), -ECANCELED);
+        tutti_future_release(f);
+        CHECK_INT(tutti_scope_close(&inner), 0);
+    }
+    CHECK_INT(tutti_scope_close(&s), 0);
     CHECK_INT(tutti_executor_close(ex), 0);
 }
 

@@ -327,4 +327,44 @@ TEST(threads_open_and_close_at_once)
         pthread_join(thread[i], NULL);
 }
 
+/* Each executor's tasks begin and go on by its own workers, also when another has just been
+ * closed beside it. */
+static int park_often(void *arg)
+{
+    for (int i = 0; i < 3; i++)
+        CHECK_INT(i & 1 ? tutti_yield() : tutti_sleep_until(tutti_now()), 0);
+    atomic_fetch_add((atomic_int *)arg, 1);
+    return 0;
+}
+
+static void *open_work_close(void *unused)
+{
+    (void)unused;
+    tutti_time end = tutti_after(TUTTI_SEC);
+    while (tutti_now() < end) {
+        tutti_executor *ex = urls_open("threads://3");
+        tutti_executor_stats stats = { .size = sizeof stats };
+        tutti_scope s;
+        atomic_int n = 0;
+        tutti_scope_open(&s, ex, TUTTI_NEVER, 0);
+        for (int i = 0; i < 40; i++)
+            CHECK_INT(tutti_go(&s, park_often, &n), 0);
+        CHECK_INT(tutti_scope_close(&s), 0);
+        CHECK_INT(n, 40);
+        CHECK_INT(tutti_executor_stat(ex, &stats), 0);
+        CHECK_INT((long long)stats.started, 40);
+        CHECK_INT(tutti_executor_close(ex), 0);
+    }
+    return NULL;
+}
+
+TEST(workers_of_one_that_closes_take_no_tasks_of_another)
+{
+    pthread_t thread[4];
+    for (int i = 0; i < 4; i++)
+        CHECK_INT(pthread_create(&thread[i], NULL, open_work_close, NULL), 0);
+    for (int i = 0; i < 4; i++)
+        pthread_join(thread[i], NULL);
+}
+
 TEST_MAIN

@@ -318,6 +318,27 @@ TEST(the_end_of_a_scope_is_waited_for)
     CHECK_INT(tutti_executor_close(ex), 0);
 }
 
+TEST(one_bad_item_among_many_cases_is_an_error)
+{
+    tutti_executor *ex;
+    tutti_scope s;
+    tutti_chan *views;
+    tutti_bytes item = { "word", 4 }, bad = { NULL, 4 };
+    CHECK_INT(tutti_executor_open(&ex, "threads://1"), 0);
+    tutti_scope_open(&s, ex, TUTTI_NEVER, 0);
+    CHECK_INT(tutti_chan_open(&views, &s, TUTTI_ANY_SIZE, 4, NULL), 0);
+    tutti_case k[40];
+    for (int i = 0; i < 40; i++)
+        k[i] = tutti_on_send(views, i == 39 ? &bad : &item);
+    CHECK_INT(tutti_wait(k, 40), -EINVAL);
+    CHECK_INT((long long)tutti_chan_length(views), 0);
+    k[39] = tutti_on_none();
+    CHECK(tutti_wait(k, 40) < 39);
+    CHECK_INT((long long)tutti_chan_length(views), 1);
+    CHECK_INT(tutti_scope_close(&s), 0);
+    CHECK_INT(tutti_executor_close(ex), 0);
+}
+
 /* --- descriptors ----------------------------------------------------------------- */
 
 static int fds[2];

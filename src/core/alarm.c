@@ -78,7 +78,7 @@ static struct alarm *alarm_of(struct scope *s)
     return NULL;
 }
 
-int alarm_set(struct scope *s, int64_t when)
+int alarm_set(struct scope *s)
 {
     latch_lock(&alarm_latch);
     int rc = alarm_start();
@@ -91,7 +91,9 @@ int alarm_set(struct scope *s, int64_t when)
         }
     }
     if (a) {
-        a->when = when;
+        /* The earliest of those who race to bring it forward, not the last; relaxed: each has
+         * set the deadline before it came by the latch. */
+        a->when = load_relaxed(&s->deadline);
         store_relaxed(&s->alarmed, true); /* the closer was told of the expire, or raced */
     }
     latch_unlock(&alarm_latch);

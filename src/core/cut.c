@@ -18,12 +18,14 @@ static void mark_cut(struct scope *s, struct scope *cause, int code)
 }
 
 /* Walk from s up.  alone: a task that was cancelled by itself, or NULL; what it has opened
- * is over, its home is not. */
+ * is over, its home is not.  A shield keeps it out only if the task itself, or one it is
+ * inside of, has opened it: one that starts in a shield can be cancelled. */
 static int over_from(struct scope *s, const struct context *alone, int64_t *deadline,
                      struct scope **cause)
 {
     int64_t earliest = CLOCK_NEVER;
     struct scope *first = NULL;
+    const struct context *heard = NULL; /* alone, once the way from it to s is clear */
     *cause = NULL;
     for (; s; s = s->outer) {
         /* seq_cst: pairs with scope_stop; see wait_open_to_cuts */
@@ -36,16 +38,18 @@ static int over_from(struct scope *s, const struct context *alone, int64_t *dead
             earliest = own;
             first = s;
         }
-        if (s->flags & TUTTI_SHIELD) {
+        if (unlikely(alone && alone->home == s)) {
+            heard = alone;
             alone = NULL;
-            break;
         }
+        if (s->flags & TUTTI_SHIELD)
+            break;
         if (load_seqcst(&s->opener->cut)) /* as `over` */
             alone = s->opener;
     }
     *deadline = earliest;
-    if (unlikely(alone != NULL)) {
-        *cause = alone->home;
+    if (unlikely(heard != NULL)) {
+        *cause = heard->home;
         return -ECANCELED;
     }
     if (earliest != CLOCK_NEVER && clock_now() >= earliest) {
@@ -261,6 +265,6 @@ void tutti_scope_expire(tutti_scope *public, tutti_time when)
             return;
         /* relaxed: those parked hear of it from the alarm */
     } while (!cas_relaxed(&s->deadline, &now_set, when));
-    if (when <= clock_now() || alarm_set(s, when) < 0)
+    if (when <= clock_now() || alarm_set(s) < 0)
         scope_stop(s, OVER_EXPIRED);
 }

@@ -300,10 +300,7 @@ void tutti_scope_limit(tutti_scope *public, size_t n)
 
 static bool context_inside(const struct context *c, const struct scope *s)
 {
-    for (const struct scope *at = c->home; at; at = at->outer)
-        if (at == s)
-            return true;
-    return false;
+    return scope_around(s, c->home);
 }
 
 /* Under the latch, let go meanwhile: wait for a place once.  As a wait, or why s is over. */

@@ -78,6 +78,13 @@ static inline const struct scope *scope_of_const(const tutti_scope *s)
     return (const struct scope *)(const void *)s;
 }
 bool scope_is_open(const struct scope *s);
+/* Is `inner` somewhere inside s, or s itself? */
+static inline bool scope_around(const struct scope *s, const struct scope *inner)
+{
+    while (inner && inner != s)
+        inner = inner->outer;
+    return inner != NULL;
+}
 /* It was opened by the process before a fork(). */
 static inline bool scope_lost(const struct scope *s)
 {
@@ -138,6 +145,6 @@ int scope_failure_again(struct scope *s);
 void failures_free(struct scope_more *m);
 
 /* --- deadlines brought forward: core/alarm.c --- */
-int alarm_set(struct scope *s, int64_t when);
+int alarm_set(struct scope *s); /* for its deadline, just set; 0 or -ENOMEM */
 void alarm_clear(struct scope *s);
 #endif

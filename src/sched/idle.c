@@ -117,6 +117,8 @@ static bool worker_sleep(struct worker *w, bool searching)
         store_seqcst(&w->pool->searching, 0);
     if (w->pool->count > 1)
         fence_heavy(); /* pairs with fence_light in pool_notify */
+    else
+        fence_seqcst(); /* pairs with fence_seqcst there: one worker, few wakes */
     if (!anything_to_do(w)) {
         int64_t until = wheel_next(&w->wheel);
         stat_add(&w->stats.sleeps);

@@ -66,8 +66,12 @@ struct task *pool_injected(struct pool *p)
 
 void pool_notify(struct pool *p)
 {
-    fence_light(); /* pairs with fence_heavy in worker_sleep: what we queued is seen by who
-                      falls asleep, or its announcement by us */
+    /* Pairs with the fences in worker_sleep: what we queued is seen by who falls asleep, or
+     * its announcement by us. */
+    if (unlikely(p->count == 1))
+        fence_seqcst();
+    else
+        fence_light();
     if (likely(!load_relaxed(&p->sleepers)) || load_relaxed(&p->searching))
         return;
     uint32_t none = 0;
@@ -245,7 +249,9 @@ static void threads_close(struct tutti_executor *ex)
 {
     struct threads *t = threads_of(ex);
     for (unsigned i = 0; i < t->started; i++) {
-        store_release(&t->pool.worker[i]->quit, true); /* pairs with worker_idle */
+        /* seq_cst: pairs with worker_sleep, which sets `sleeping` and then looks at quit, while
+         * worker_rouse looks at `sleeping` after this. */
+        store_seqcst(&t->pool.worker[i]->quit, true);
         worker_rouse(t->pool.worker[i]);
     }
     threads_join(t);

@@ -1,7 +1,8 @@
 /* sync/wait_any.c - tutti_wait: do one of several things, whichever can be done first.
  *
  * Design: all latches are taken at once, each once, in one order for everybody: futures
- * before the rest (a record's latch comes before its scope's), then by address.  So no
+ * first (a record's latch comes before its scope's), then scopes from the outermost in (as
+ * a cancel travels), then the rest; futures and the rest by address.  So no
  * two waits can do half of each other's, and what was found not ready is still not
  * ready when the nodes are queued.  Who wakes us claims our ticket, and by that one
  * case only.  Descriptors are asked with poll(2) before, and given to the carrier's
@@ -9,6 +10,7 @@
  * its futex.
  * Tests: tests/wait_test.c. */
 #include "base/memory.h"
+#include "core/scope.h"
 #include "core/thread.h"
 #include "core/waitable.h"
 #include "io/poll.h"
@@ -122,10 +124,20 @@ static int any_read(struct any *a, size_t i, tutti_case *c)
     }
 }
 
+static int locking_rank(const tutti_case *c)
+{
+    return c->kind == TUTTI_ON_DONE ? 0 : c->kind == TUTTI_ON_EMPTY ? 1 : 2;
+}
+
 static bool locked_before(const struct part *a, const struct part *b)
 {
-    bool a_done = a->c->kind == TUTTI_ON_DONE, b_done = b->c->kind == TUTTI_ON_DONE;
-    return a_done != b_done ? a_done : (uintptr_t)a->latch < (uintptr_t)b->latch;
+    int a_rank = locking_rank(a->c), b_rank = locking_rank(b->c);
+    if (a_rank != b_rank)
+        return a_rank < b_rank;
+    if (a_rank == 1) /* all are the caller's: one is around the other, or they are the same */
+        return a->latch != b->latch
+               && scope_around(scope_of(a->c->on.scope), scope_of(b->c->on.scope));
+    return (uintptr_t)a->latch < (uintptr_t)b->latch;
 }
 
 /* Shell's sort: few as a rule, and never slow. */
@@ -167,8 +179,9 @@ static int any_begin(struct any *a, tutti_case *cases, size_t n, struct room *ro
         p->begun = p->latch && rc == 0;
     }
     if (rc < 0)
-        any_end(a, context_self(), -1);
-    any_sort(a);
+        any_end(a, context_self(), -1); /* frees what any_sort would look at */
+    else
+        any_sort(a);
     return rc;
 }
 
