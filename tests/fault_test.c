@@ -13,14 +13,6 @@ static int wanting(int rc)
     return rc == -ENOMEM || rc == -EAGAIN;
 }
 
-/* A leak checker looks at exit; ThreadSanitizer would only sleep there for a second. */
-static void child_ends(int status)
-{
-    if (UNDER_TSAN)
-        _exit(status);
-    exit(status);
-}
-
 static void one_fault(body *run, const char *url, long n, bool stays)
 {
     alarm(20);
@@ -35,7 +27,7 @@ static void one_fault(body *run, const char *url, long n, bool stays)
     if (rc)
         check_fail(__FILE__, __LINE__, "%s, after request %ld: %d (%s)", url, n, rc,
                    tutti_why());
-    child_ends(seen < n ? 99 : 0);
+    exit(seen < n ? 99 : 0);
 }
 
 static void every_fault(body *run, const char *url)

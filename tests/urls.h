@@ -9,6 +9,12 @@
 
 #if defined(__SANITIZE_THREAD__)
 enum { UNDER_TSAN = 1, UNDER_ASAN = 0 };
+/* Processes with threads would sleep a second before they end. */
+const char *__tsan_default_options(void);
+const char *__tsan_default_options(void)
+{
+    return "atexit_sleep_ms=0";
+}
 #elif defined(__SANITIZE_ADDRESS__)
 enum { UNDER_TSAN = 0, UNDER_ASAN = 1 };
 #elif defined(__has_feature)
