@@ -128,7 +128,7 @@ ON_URLS(many_block_at_once_while_others_run)
     CHECK_INT(tutti_executor_close(ex), 0);
 }
 
-/* --- tasks declared as blocking --------------------------------------------------------- */
+/* --- tasks declared as blocking ------------------------------------------- */
 
 static int where(const int *in, uint64_t *out);
 TUTTI_TASK_FLAGS(where, "blocking_test.where", int, uint64_t, TUTTI_BLOCKS);

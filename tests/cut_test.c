@@ -4,7 +4,7 @@
 #include <pthread.h>
 #include <tutti/sync.h>
 
-/* --- depth ----------------------------------------------------------------------- */
+/* --- depth ---------------------------------------------------------------- */
 
 enum { DEPTH = 12 };
 static atomic_int parked, cut;
@@ -85,7 +85,7 @@ TEST(a_cancel_reaches_the_bottom_of_a_thousand_small_stacks)
     CHECK_INT(tutti_executor_close(ex), 0);
 }
 
-/* --- kinds of wait ------------------------------------------------------------------ */
+/* --- kinds of wait -------------------------------------------------------- */
 
 static tutti_future promised;
 static tutti_chan *empty, *full;
@@ -249,7 +249,7 @@ ON_URLS(every_kind_of_wait_can_be_cut)
     CHECK_INT(tutti_executor_close(ex), 0);
 }
 
-/* --- one task alone -------------------------------------------------------------------- */
+/* --- one task alone ------------------------------------------------------- */
 
 static int opens_and_waits(void *arg)
 {
@@ -327,7 +327,7 @@ TEST(a_task_cancelled_before_its_turn_never_runs)
     CHECK_INT(tutti_executor_close(ex), 0);
 }
 
-/* --- cancels that cross beginnings and ends ---------------------------------------------- */
+/* --- cancels that cross beginnings and ends ------------------------------- */
 
 static int quick(void *arg)
 {
@@ -365,7 +365,7 @@ ON_URLS(a_cancel_that_crosses_the_beginning_or_the_end_is_heard_or_void)
     CHECK_INT(tutti_executor_close(ex), 0);
 }
 
-/* --- storms ------------------------------------------------------------------------------- */
+/* --- storms --------------------------------------------------------------- */
 
 struct storm {
     tutti_scope *s;

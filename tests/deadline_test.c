@@ -16,7 +16,7 @@ static int count(void *arg)
     return 0;
 }
 
-/* --- deadlines ----------------------------------------------------------------- */
+/* --- deadlines ------------------------------------------------------------ */
 
 ON_URLS(a_deadline_ends_all_and_close_says_so)
 {
@@ -129,7 +129,7 @@ TEST(the_earliest_of_two_who_expire_at_once_counts)
     CHECK_INT(tutti_executor_close(ex), 0);
 }
 
-/* --- shields --------------------------------------------------------------------- */
+/* --- shields -------------------------------------------------------------- */
 
 static int shielded(void *arg)
 {
@@ -215,7 +215,7 @@ ON_URLS(a_shield_has_a_deadline_of_its_own)
     CHECK_INT(tutti_executor_close(ex), 0);
 }
 
-/* --- limits ------------------------------------------------------------------------ */
+/* --- limits --------------------------------------------------------------- */
 
 static atomic_int live, most, ended;
 
@@ -317,7 +317,7 @@ ON_URLS(a_start_that_waits_is_cut_by_the_callers_deadline)
     CHECK_INT(tutti_executor_close(ex), 0);
 }
 
-/* --- numbers -------------------------------------------------------------------------- */
+/* --- numbers -------------------------------------------------------------- */
 
 static int fail(void *arg)
 {
@@ -371,7 +371,7 @@ ON_URLS(the_numbers_of_a_scope_add_up)
     CHECK_INT(tutti_executor_close(ex), 0);
 }
 
-/* --- which executor --------------------------------------------------------------------- */
+/* --- which executor ------------------------------------------------------- */
 
 static int where(void *arg)
 {

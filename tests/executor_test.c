@@ -10,7 +10,7 @@ static int count(void *arg)
     return 0;
 }
 
-/* --- closing ------------------------------------------------------------------------ */
+/* --- closing -------------------------------------------------------------- */
 
 static int close_from_inside(void *arg)
 {
@@ -124,7 +124,7 @@ TEST(a_loop_is_closed_by_its_own_thread_only)
     CHECK_HAS(tutti_why(), "not open");
 }
 
-/* --- several at once ------------------------------------------------------------------- */
+/* --- several at once ------------------------------------------------------ */
 
 static int other_loop(void *arg)
 {
@@ -220,7 +220,7 @@ TEST(five_hundred_threads)
     CHECK_INT(tutti_executor_close(ex), 0);
 }
 
-/* --- numbers ----------------------------------------------------------------------------- */
+/* --- numbers -------------------------------------------------------------- */
 
 static int nap(void *arg)
 {
@@ -247,7 +247,7 @@ ON_URLS(the_numbers_of_an_executor_count_up)
     CHECK_INT(tutti_executor_close(ex), 0);
 }
 
-/* --- nothing is left ------------------------------------------------------------------------ */
+/* --- nothing is left ------------------------------------------------------ */
 
 static int entries(const char *path)
 {
@@ -319,7 +319,8 @@ TEST(threads_open_and_close_at_once)
 {
     static struct racer racer[] = { { "threads://", 100 },  { "threads://", 100 },
                                     { "threads://", 100 },  { "loop://", 100 },
-                                    { "threads://2", 50 }, { "threads://2?lock=interpreter", 50 } };
+                                    { "threads://2", 50 },
+                                    { "threads://2?lock=interpreter", 50 } };
     pthread_t thread[6];
     for (int i = 0; i < 6; i++)
         CHECK_INT(pthread_create(&thread[i], NULL, open_and_close, &racer[i]), 0);

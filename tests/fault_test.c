@@ -72,7 +72,7 @@ static int first(int a, int b)
     return a < 0 ? a : b;
 }
 
-/* --- starts --------------------------------------------------------------------------- */
+/* --- starts --------------------------------------------------------------- */
 
 static atomic_int owned; /* arguments handed out and not yet run or dropped */
 
@@ -166,7 +166,7 @@ ON_URLS(a_drop_may_wait_when_no_stack_can_be_had)
     CHECK_INT(tutti_executor_close(ex), 0);
 }
 
-/* --- scopes ------------------------------------------------------------------------------ */
+/* --- scopes --------------------------------------------------------------- */
 
 static int fail_with_words(void *arg)
 {
@@ -214,7 +214,7 @@ FAULTS(scopes)
     return first(first(rc, closed), expired == -ETIMEDOUT ? 0 : expired);
 }
 
-/* --- futures and promises ------------------------------------------------------------------ */
+/* --- futures and promises ------------------------------------------------- */
 
 FAULTS(futures)
 {
@@ -243,7 +243,7 @@ FAULTS(futures)
     return rc;
 }
 
-/* --- what tasks own ---------------------------------------------------------------------------- */
+/* --- what tasks own ------------------------------------------------------- */
 
 static atomic_int values;
 

@@ -202,7 +202,7 @@ ON_URLS(a_task_that_returns_in_the_child_ends_it)
     CHECK_INT(tutti_run(url, fork_and_return, NULL), 0);
 }
 
-/* --- while everything runs -------------------------------------------------------------- */
+/* --- while everything runs ------------------------------------------------ */
 
 static int churn(void *arg)
 {

@@ -22,7 +22,7 @@ static int never(void *arg)
     return tutti_sleep_until(TUTTI_NEVER);
 }
 
-/* --- one result, many hands --------------------------------------------------------- */
+/* --- one result, many hands ----------------------------------------------- */
 
 ON_URLS(await_gives_the_result_until_it_is_released)
 {
@@ -117,7 +117,7 @@ ON_URLS(any_number_of_tasks_and_threads_await_one_future)
     CHECK_INT(tutti_executor_close(ex), 0);
 }
 
-/* --- whose failure -------------------------------------------------------------------- */
+/* --- whose failure -------------------------------------------------------- */
 
 ON_URLS(a_failure_is_the_futures_unless_nobody_looked)
 {
@@ -176,7 +176,7 @@ ON_URLS(an_await_that_is_cut_leaves_the_future_pending)
     CHECK_INT(tutti_executor_close(ex), 0);
 }
 
-/* --- as completed ------------------------------------------------------------------------ */
+/* --- as completed --------------------------------------------------------- */
 
 ON_URLS(next_gives_each_once_as_they_finish)
 {
@@ -231,7 +231,7 @@ ON_URLS(next_goes_on_when_the_last_pending_one_is_released)
     CHECK_INT(tutti_executor_close(ex), 0);
 }
 
-/* --- results of any size ------------------------------------------------------------------ */
+/* --- results of any size -------------------------------------------------- */
 
 static int spell(tutti_bytes in, tutti_out *out);
 TUTTI_TASK_BYTES(spell, "future_test.spell");
@@ -310,7 +310,7 @@ ON_URLS(sizes_that_do_not_fit_are_refused)
     CHECK_INT(tutti_executor_close(ex), 0);
 }
 
-/* --- batches --------------------------------------------------------------------------------- */
+/* --- batches -------------------------------------------------------------- */
 
 ON_URLS(a_batch_runs_all_and_codes_tell_of_each)
 {

@@ -96,7 +96,7 @@ TEST(who_waits_does_not_hold_it)
     CHECK_INT(tutti_executor_close(ex), 0);
 }
 
-/* --- the signal --------------------------------------------------------------------------- */
+/* --- the signal ----------------------------------------------------------- */
 
 static atomic_int heard;
 

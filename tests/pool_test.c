@@ -6,7 +6,7 @@
 #include <pthread.h>
 #include <sys/resource.h>
 
-/* --- one at a time, with pauses ---------------------------------------------------------- */
+/* --- one at a time, with pauses ------------------------------------------- */
 
 static _Atomic uint32_t bell; /* futex: tasks that ran */
 
@@ -95,7 +95,7 @@ TEST(a_task_started_by_a_busy_worker_wakes_another)
     CHECK_INT(tutti_run("threads://4", start_and_block, NULL), 0);
 }
 
-/* --- wakes --------------------------------------------------------------------------------- */
+/* --- wakes ---------------------------------------------------------------- */
 
 struct pong {
     tutti_future to, from;
@@ -129,7 +129,7 @@ ON_URLS(a_parked_task_is_woken_from_anywhere)
     CHECK_INT(tutti_executor_close(ex), 0);
 }
 
-/* --- idle ------------------------------------------------------------------------------------ */
+/* --- idle ----------------------------------------------------------------- */
 
 static double cpu_seconds(void)
 {
@@ -169,7 +169,7 @@ ON_URLS(an_idle_second_costs_less_than_a_hundredth)
     idle_costs_nothing(url);
 }
 
-/* --- who runs where ---------------------------------------------------------------------------- */
+/* --- who runs where ------------------------------------------------------- */
 
 static atomic_int inside;
 static _Atomic uint32_t door;

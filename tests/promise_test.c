@@ -51,7 +51,7 @@ ON_URLS(the_first_to_fulfil_wins)
     CHECK_INT(tutti_executor_close(ex), 0);
 }
 
-/* --- closing while others wait or fulfil ------------------------------------------------- */
+/* --- closing while others wait or fulfil ---------------------------------- */
 
 struct promise {
     tutti_future f;
@@ -128,7 +128,7 @@ ON_URLS(a_foreign_thread_races_with_closing)
     CHECK_INT(tutti_executor_close(ex), 0);
 }
 
-/* --- from signal handlers -------------------------------------------------------------------- */
+/* --- from signal handlers ------------------------------------------------- */
 
 static tutti_future signalled[64];
 static atomic_int signals;

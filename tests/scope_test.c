@@ -22,7 +22,7 @@ static int sleep_for_ever(void *arg)
     return tutti_sleep_until(TUTTI_NEVER);
 }
 
-/* --- closing waits for all --------------------------------------------------- */
+/* --- closing waits for all ------------------------------------------------ */
 
 static int count_and_start_ten(void *arg)
 {
@@ -60,7 +60,7 @@ ON_URLS(an_empty_scope_closes_at_once)
     CHECK_INT(tutti_executor_close(ex), 0);
 }
 
-/* --- no way out leaves it open ------------------------------------------------- */
+/* --- no way out leaves it open -------------------------------------------- */
 
 static void leave_by_return(tutti_executor *ex, atomic_int *n)
 {
@@ -117,7 +117,7 @@ ON_URLS(the_words_that_made_a_task_leave_are_kept)
     CHECK_INT(tutti_executor_close(ex), 0);
 }
 
-/* --- failures ------------------------------------------------------------------- */
+/* --- failures ------------------------------------------------------------- */
 
 ON_URLS(the_first_failure_cancels_the_rest)
 {
@@ -220,7 +220,7 @@ ON_URLS(a_thousand_failures_are_kept_and_all_are_counted)
     CHECK_INT(tutti_executor_close(ex), 0);
 }
 
-/* --- misuse ----------------------------------------------------------------------- */
+/* --- misuse --------------------------------------------------------------- */
 
 ON_URLS(closing_what_is_not_open_is_an_error)
 {

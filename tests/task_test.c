@@ -3,7 +3,7 @@
 #include "urls.h"
 #include <pthread.h>
 
-/* --- whose is the argument? ------------------------------------------------------- */
+/* --- whose is the argument? ----------------------------------------------- */
 
 static atomic_int ran, dropped;
 
@@ -50,7 +50,7 @@ ON_URLS(an_argument_is_run_or_dropped_never_both)
     CHECK_INT(tutti_executor_close(ex), 0);
 }
 
-/* --- names ------------------------------------------------------------------------- */
+/* --- names ---------------------------------------------------------------- */
 
 static int named(tutti_bytes in, tutti_out *out);
 TUTTI_TASK_BYTES(named, "task_test.named");
@@ -112,7 +112,7 @@ TEST(two_tasks_of_one_name_abort)
     CHECK_HAS(text, "two tasks are called \"task_test.named\"");
 }
 
-/* --- one value for each task, one for each worker ------------------------------------ */
+/* --- one value for each task, one for each worker ------------------------- */
 
 static atomic_int made, gone, worker_made, worker_gone;
 static __thread int order[3], orders; /* of the drops of one task, which never changes thread */
@@ -230,7 +230,7 @@ TEST(on_a_plain_thread_both_live_as_long_as_it)
     CHECK_INT(worker_gone, 1);
 }
 
-/* --- turns ------------------------------------------------------------------------------ */
+/* --- turns ---------------------------------------------------------------- */
 
 static atomic_int flag;
 
