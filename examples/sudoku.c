@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <tutti/patterns.h>
+#include <tutti/sync.h>
 
 static const struct example_about about = {
     .name = "sudoku",
@@ -180,27 +181,41 @@ static int solve(const struct puzzle *in, struct solution *out)
     return solve_by(in, out, tutti_yield);
 }
 
-/* Race the rivals from puzzle[i].rival on, on each puzzle in turn; wins counts who was
- * first. */
-static int solve_tasks(struct example *e, const struct puzzle *puzzle, unsigned count,
-                       struct solution *out, unsigned wins[RIVALS])
+/* The list is shared out among the workers, and on each puzzle all rivals race. */
+struct contest {
+    tutti_scope *scope;
+    const struct puzzle *puzzle;
+    struct solution *out;
+    unsigned count;              /* rivals, from puzzle[i].rival on */
+    tutti_counter wins[RIVALS];
+};
+
+static int solve_some(void *ctx, uint64_t from, uint64_t to)
 {
-    int winner = 0;
-    TUTTI_SCOPE(s, e->executor, TUTTI_NEVER, 0);
-    example_start(e);
-    for (uint64_t i = 0; i < e->size && winner >= 0; i++) {
+    struct contest *c = ctx;
+    for (uint64_t i = from; i < to; i++) {
         struct puzzle start[RIVALS];
-        for (unsigned r = 0; r < count; r++) {
-            start[r] = puzzle[i];
-            start[r].rival = (uint8_t)(puzzle[i].rival + r);
+        for (unsigned r = 0; r < c->count; r++) {
+            start[r] = c->puzzle[i];
+            start[r].rival = (uint8_t)(c->puzzle[i].rival + r);
         }
-        winner = tutti_race(&s, &solve_task, start, count, &out[i]);
-        if (winner >= 0)
-            wins[start[winner].rival]++;
+        int winner = tutti_race(c->scope, &solve_task, start, c->count, &c->out[i]);
+        if (winner < 0)
+            return winner;
+        tutti_counter_add(&c->wins[start[winner].rival], 1);
     }
+    return 0;
+}
+
+static int solve_tasks(struct example *e, struct contest *c)
+{
+    TUTTI_SCOPE(s, e->executor, TUTTI_NEVER, 0);
+    c->scope = &s;
+    example_start(e);
+    int rc = tutti_for_range(&s, 0, e->size, 1, solve_some, c);
     example_stop(e);
     int closed = tutti_scope_close(&s);
-    return winner < 0 ? winner : closed;
+    return rc < 0 ? rc : closed;
 }
 
 static void solve_serial(struct example *e, const struct puzzle *puzzle,
@@ -243,7 +258,8 @@ static void read_puzzles(const struct example *e, const char *path, unsigned riv
 int main(int argc, char **argv)
 {
     struct example e;
-    unsigned wins[RIVALS] = { 0 }, solved = 0;
+    struct contest contest = { 0 };
+    unsigned solved = 0;
     uint64_t sum = 0;
     char what[64], path[PATH_MAX];
     example_open(&e, &about, argc, argv);
@@ -259,11 +275,14 @@ int main(int argc, char **argv)
     }
     read_puzzles(&e, strcmp(file, "-") ? file : example_data("sudoku.txt", path), rival,
                  puzzle);
+    contest.puzzle = puzzle;
+    contest.out = out;
+    contest.count = count;
     int rc = 0;
     if (e.serial)
         solve_serial(&e, puzzle, out);
     else
-        rc = solve_tasks(&e, puzzle, count, out, wins);
+        rc = solve_tasks(&e, &contest);
     for (uint64_t i = 0; i < e.size; i++) {
         solved += out[i].solved;
         for (unsigned c = 0; c < 81; c++)
@@ -273,7 +292,8 @@ int main(int argc, char **argv)
     int status = example_close(&e, rc, what, "%u solved, checksum %016llx", solved,
                                (unsigned long long)sum);
     for (unsigned r = 0; r < RIVALS && !e.json && !e.serial && !status; r++)
-        printf("  %-18s won %u\n", rivals[r].name, wins[r]);
+        printf("  %-18s won %lld\n", rivals[r].name,
+               (long long)tutti_counter_get(&contest.wins[r]));
     free(puzzle);
     free(out);
     return status;
