@@ -180,8 +180,14 @@ void print_end(const struct printer *p, const struct machine *machine,
                 100 * MATRIX_SPREAD);
     if (matrix_figures(m))
         print_findings(p, v);
-    fprintf(p->out, "\n  look: %s\n", report);
+    const char *lead = "\n  look: ";
+    if (report) {
+        fprintf(p->out, "%s%s\n", lead, report);
+        lead = "        ";
+    }
     for (int i = 0; i < m->count; i++)
-        if (m->rows[i].picture)
-            fprintf(p->out, "        %s\n", m->rows[i].picture);
+        if (m->rows[i].picture) {
+            fprintf(p->out, "%s%s\n", lead, m->rows[i].picture);
+            lead = "        ";
+        }
 }

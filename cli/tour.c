@@ -253,14 +253,15 @@ static int conclude(struct tour *t)
     int bad = 0;
     verdict_reach(&verdict, &t->matrix);
     snprintf(report, sizeof report, "%s/report.html", t->out);
-    bad |= complain(report,
-                    report_save(report, &t->machine, &t->matrix, &verdict, o->command));
+    int saved = report_save(report, &t->machine, &t->matrix, &verdict, o->command);
+    bad |= complain(report, saved);
+    const char *seen = saved < 0 ? NULL : report; /* do not send anybody to look for it */
     if (o->svg)
         bad |= complain(o->svg, chart_save(o->svg, &t->machine, &t->matrix));
-    if (o->json && json_write(stdout, &t->machine, &t->matrix, &verdict, report) < 0)
+    if (o->json && json_write(stdout, &t->machine, &t->matrix, &verdict, seen) < 0)
         bad |= complain("the JSON document", -EIO);
     if (!o->json)
-        print_end(&printer, &t->machine, &t->matrix, &verdict, report);
+        print_end(&printer, &t->machine, &t->matrix, &verdict, seen);
     verdict_free(&verdict);
     return output_finish(bad || matrix_failures(&t->matrix) ? EXIT_DIFFERED
                                                             : EXIT_FINE);

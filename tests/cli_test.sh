@@ -94,6 +94,9 @@ quick --only hashhunt; [ "$(grep -c '^hashhunt' out)" -eq 2 ]
 ok "--only by program gives both rows" $?
 run tour --only maze --rounds 1 --out a/b/c; [ -s a/b/c/report.html ]
 ok "--out makes its folders" $?
+mkdir -p taken/report.html; run tour --only maze --rounds 1 --out taken
+expect "a report that cannot be written" 1 err "cannot write taken/report.html"
+! grep -q "look: taken/report.html" out; ok "... is not shown the way to" $?
 run tour --only maze --rounds 1 --out /dev/null/x; expect "--out that cannot be" 1 err "/dev/null/x"
 
 quick --json --only average,maze; expect "--json" 0 - -
