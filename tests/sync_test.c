@@ -779,6 +779,8 @@ static void let_it_be_destroyed(void)
 TEST(an_up_held_up_anywhere_touches_no_semaphore_that_is_gone)
 {
     struct sigaction act = { .sa_handler = on_trap };
+    if (CHECK_TSAN)
+        check_skip("an up has too many instructions under ThreadSanitizer");
     CHECK_INT(tutti_executor_open(&stepped.ex, "threads://1"), 0);
     CHECK_INT(sigaction(SIGTRAP, &act, NULL), 0);
     in_trap = let_it_be_destroyed;
@@ -800,6 +802,8 @@ TEST(an_up_held_up_anywhere_touches_no_semaphore_that_is_gone)
         for (size_t i = 0; i < sizeof stepped.sem; i++)
             CHECK_INT(((unsigned char *)&stepped.sem)[i], 0x52);
     }
+    if (trap_at == 1 && !traps)
+        check_skip("no single steps here");
     CHECK(trap_at > 20);
     CHECK_INT(tutti_executor_close(stepped.ex), 0);
 }
