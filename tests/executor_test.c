@@ -328,6 +328,21 @@ TEST(threads_open_and_close_at_once)
         pthread_join(thread[i], NULL);
 }
 
+ON_URLS(a_default_that_was_closed_is_opened_anew)
+{
+    atomic_int n = 0;
+    setenv("TUTTI_EXECUTOR", url, 1);
+    for (int i = 0; i < 3; i++) {
+        tutti_scope s;
+        tutti_scope_open(&s, NULL, TUTTI_NEVER, 0);
+        CHECK_INT(tutti_go(&s, count, &n), 0);
+        tutti_executor *ex = tutti_scope_executor(&s);
+        CHECK_INT(tutti_scope_close(&s), 0);
+        CHECK_INT(n, i + 1);
+        CHECK_INT(tutti_executor_close(ex), 0); /* not the caller's to close, but no harm */
+    }
+}
+
 /* Each executor's tasks begin and go on by its own workers, also when another has just been
  * closed beside it. */
 static int park_often(void *arg)
