@@ -166,7 +166,8 @@ enum {                    /* flags of a scope */
     TUTTI_SHIELD = 2      /* not cut off from outside; needs a deadline       */
 };
 
-/* Open *s.  ex NULL: the executor the caller runs on; on a plain thread the
+/* Open *s.  ex NULL: the executor of the caller's current scope, in a task the one it
+ * runs on unless it opened a scope on another; on a plain thread without one the
  * process-wide one ($TUTTI_EXECUTOR or threads://), started on first use, so
  * libraries need none of their own.  Until it closes, *s is the caller's current
  * scope: deadline and cancellation bind what the caller itself waits for, and

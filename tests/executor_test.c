@@ -328,6 +328,21 @@ TEST(threads_open_and_close_at_once)
         pthread_join(thread[i], NULL);
 }
 
+ON_URLS(a_default_that_was_closed_is_opened_anew)
+{
+    atomic_int n = 0;
+    setenv("TUTTI_EXECUTOR", url, 1);
+    for (int i = 0; i < 3; i++) {
+        tutti_scope s;
+        tutti_scope_open(&s, NULL, TUTTI_NEVER, 0);
+        CHECK_INT(tutti_go(&s, count, &n), 0);
+        tutti_executor *ex = tutti_scope_executor(&s);
+        CHECK_INT(tutti_scope_close(&s), 0);
+        CHECK_INT(n, i + 1);
+        CHECK_INT(tutti_executor_close(ex), 0); /* not the caller's to close, but no harm */
+    }
+}
+
 /* Each executor's tasks begin and go on by its own workers, also when another has just been
  * closed beside it. */
 static int park_often(void *arg)
@@ -336,6 +351,15 @@ static int park_often(void *arg)
         CHECK_INT(i & 1 ? tutti_yield() : tutti_sleep_until(tutti_now()), 0);
     atomic_fetch_add((atomic_int *)arg, 1);
     return 0;
+}
+
+/* From within, so that they wait at the worker that started them, to be stolen. */
+static int start_forty(void *arg)
+{
+    TUTTI_SCOPE(s, NULL, TUTTI_NEVER, 0);
+    for (int i = 0; i < 40; i++)
+        CHECK_INT(tutti_go(&s, park_often, arg), 0);
+    return tutti_scope_close(&s);
 }
 
 static void *open_work_close(void *unused)
@@ -348,12 +372,11 @@ static void *open_work_close(void *unused)
         tutti_scope s;
         atomic_int n = 0;
         tutti_scope_open(&s, ex, TUTTI_NEVER, 0);
-        for (int i = 0; i < 40; i++)
-            CHECK_INT(tutti_go(&s, park_often, &n), 0);
+        CHECK_INT(tutti_go(&s, start_forty, &n), 0);
         CHECK_INT(tutti_scope_close(&s), 0);
         CHECK_INT(n, 40);
         CHECK_INT(tutti_executor_stat(ex, &stats), 0);
-        CHECK_INT((long long)stats.started, 40);
+        CHECK_INT((long long)stats.started, 41);
         CHECK_INT(tutti_executor_close(ex), 0);
     }
     return NULL;

@@ -2,6 +2,7 @@
  * once, and the child may start afresh. */
 #include "urls.h"
 #include <fcntl.h>
+#include <poll.h>
 #include <pthread.h>
 #include <tutti/sync.h>
 
@@ -200,6 +201,104 @@ static int fork_and_return(void *arg)
 ON_URLS(a_task_that_returns_in_the_child_ends_it)
 {
     CHECK_INT(tutti_run(url, fork_and_return, NULL), 0);
+}
+
+static void handler_of_the_program(int signum)
+{
+    (void)signum;
+    _exit(7);
+}
+
+TEST(signal_hooks_are_the_parents)
+{
+    tutti_executor *ex = urls_open("loop://");
+    tutti_event event = { { 0 } };
+    tutti_scope s;
+    signal(SIGUSR1, handler_of_the_program);
+    tutti_scope_open(&s, ex, TUTTI_NEVER, 0);
+    CHECK_INT(tutti_event_on_signal(&s, &event, SIGUSR1), 0);
+    CHECK_INT(tutti_event_on_signal(&s, &event, SIGUSR2), 0);
+    fflush(stdout);
+    pid_t pid = fork();
+    CHECK(pid >= 0);
+    if (pid == 0) {
+        tutti_executor *own = urls_open("loop://");
+        tutti_scope mine;
+        tutti_scope_open(&mine, own, tutti_after(10 * TUTTI_SEC), 0);
+        CHECK_INT(tutti_event_on_signal(&mine, &event, SIGUSR2), 0);
+        raise(SIGUSR2);
+        CHECK_INT(tutti_event_wait(&event), 0);
+        CHECK_INT(tutti_scope_close(&mine), 0);
+        raise(SIGUSR1); /* as before the hook of the parent */
+        _exit(8);
+    }
+    int status = -1;
+    CHECK(waitpid(pid, &status, 0) == pid);
+    CHECK(WIFEXITED(status));
+    CHECK_INT(WEXITSTATUS(status), 7);
+    raise(SIGUSR1); /* the parent's own still set the event */
+    CHECK_INT(tutti_event_wait(&event), 0);
+    CHECK_INT(tutti_scope_close(&s), 0);
+    CHECK_INT(tutti_executor_close(ex), 0);
+}
+
+TEST(a_descriptor_for_cases_is_the_parents)
+{
+    tutti_executor *ex = urls_open("loop://");
+    tutti_event event = { { 0 } };
+    tutti_scope s;
+    tutti_scope_open(&s, ex, TUTTI_NEVER, 0);
+    tutti_case k[2] = { tutti_on_event(&event), tutti_on_none() };
+    int fd = tutti_wait_fd(&s, k, 1);
+    CHECK(fd >= 0);
+    tutti_event_set(&event);
+    struct pollfd p = { .fd = fd, .events = POLLIN };
+    CHECK_INT(poll(&p, 1, 1000), 1);
+    fflush(stdout);
+    pid_t pid = fork();
+    CHECK(pid >= 0);
+    if (pid == 0) {
+        tutti_event_clear(&event);
+        CHECK_INT(tutti_wait(k, 2), 1);
+        _exit(0);
+    }
+    int status = -1;
+    CHECK(waitpid(pid, &status, 0) == pid);
+    CHECK_INT(status, 0);
+    CHECK_INT(poll(&p, 1, 0), 1); /* the child has not taken it away */
+    CHECK_INT(tutti_scope_close(&s), 0);
+    CHECK_INT(tutti_executor_close(ex), 0);
+}
+
+TEST(a_channel_of_the_parent_is_lost)
+{
+    tutti_executor *ex = urls_open("loop://");
+    tutti_chan *c;
+    tutti_scope s;
+    int item = 1;
+    tutti_scope_open(&s, ex, TUTTI_NEVER, 0);
+    CHECK_INT(tutti_chan_open(&c, &s, sizeof item, 0, NULL), 0);
+    fflush(stdout);
+    pid_t pid = fork();
+    CHECK(pid >= 0);
+    if (pid == 0) {
+        alarm(20);
+        CHECK_INT(tutti_chan_send(c, &item), -TUTTI_ELOST); /* nobody will ever receive */
+        CHECK_HAS(tutti_why(), "fork()");
+        CHECK_INT(tutti_chan_recv(c, &item), -TUTTI_ELOST);
+        tutti_case k[] = { tutti_on_recv(c, &item), tutti_on_none() };
+        CHECK_INT(tutti_wait(k, 2), 0);
+        CHECK_INT(k[0].code, -TUTTI_ELOST);
+        tutti_chan_writers(c, 1);
+        CHECK_INT(tutti_chan_close(c), -TUTTI_ELOST);
+        _exit(0);
+    }
+    int status = -1;
+    CHECK(waitpid(pid, &status, 0) == pid);
+    CHECK_INT(status, 0);
+    CHECK_INT(tutti_chan_close(c), 0);
+    CHECK_INT(tutti_scope_close(&s), 0);
+    CHECK_INT(tutti_executor_close(ex), 0);
 }
 
 /* --- while everything runs ------------------------------------------------ */

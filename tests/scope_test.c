@@ -327,6 +327,15 @@ static void open_twice(const char *url)
     tutti_scope_open(&s, ex, TUTTI_NEVER, 0);
 }
 
+static void open_again_inside(const char *url)
+{
+    tutti_scope s, inner;
+    tutti_executor *ex = urls_open(url);
+    tutti_scope_open(&s, ex, TUTTI_NEVER, 0);
+    tutti_scope_open(&inner, ex, TUTTI_NEVER, 0);
+    tutti_scope_open(&s, ex, TUTTI_NEVER, 0);
+}
+
 ON_URLS(what_would_corrupt_memory_aborts_with_a_sentence)
 {
     char text[1000];
@@ -335,6 +344,8 @@ ON_URLS(what_would_corrupt_memory_aborts_with_a_sentence)
     CHECK_INT(urls_dies(open_null, url, text, sizeof text), SIGABRT);
     CHECK_HAS(text, "tutti_scope_open(NULL)");
     CHECK_INT(urls_dies(open_twice, url, text, sizeof text), SIGABRT);
+    CHECK_HAS(text, "open already");
+    CHECK_INT(urls_dies(open_again_inside, url, text, sizeof text), SIGABRT);
     CHECK_HAS(text, "open already");
 }
 

@@ -735,6 +735,78 @@ TEST(a_signal_between_any_two_instructions_ups_a_semaphore)
 {
     crew_run(NULL, step_sem);
 }
+
+/* Whoever has waited may destroy what it waited for, even if who ended the wait is held up
+ * after any single instruction: here an up, while the waiter is cut, takes the unit, and
+ * fills the memory with something else. */
+static struct {
+    tutti_sem sem;
+    tutti_scope scope;
+    tutti_executor *ex;
+    _Atomic int go, done;
+} stepped;
+
+static void *take_and_destroy(void *unused)
+{
+    (void)unused;
+    tutti_scope_open(&stepped.scope, stepped.ex, TUTTI_NEVER, 0);
+    int rc = tutti_sem_down(&stepped.sem);
+    while (load_acquire(&stepped.go) != 2) /* pairs with cancel_on_go: it is done with scope */
+        sched_yield();
+    CHECK_INT(tutti_scope_close(&stepped.scope), 0);
+    while (rc < 0 && (rc = tutti_sem_trydown(&stepped.sem)) < 0)
+        sched_yield();
+    memset(&stepped.sem, 0x52, sizeof stepped.sem);
+    store_release(&stepped.done, 1); /* pairs with let_it_be_destroyed */
+    return NULL;
+}
+static void *cancel_on_go(void *unused)
+{
+    (void)unused;
+    while (load_acquire(&stepped.go) != 1) /* pairs with let_it_be_destroyed */
+        sched_yield();
+    tutti_scope_cancel(&stepped.scope);
+    store_release(&stepped.go, 2);
+    return NULL;
+}
+static void let_it_be_destroyed(void)
+{
+    tutti_time end = tutti_after(4 * TUTTI_MS);
+    store_release(&stepped.go, 1);
+    while (!load_acquire(&stepped.done) && tutti_now() < end)
+        sched_yield();
+}
+TEST(an_up_held_up_anywhere_touches_no_semaphore_that_is_gone)
+{
+    struct sigaction act = { .sa_handler = on_trap };
+    if (CHECK_TSAN)
+        check_skip("an up has too many instructions under ThreadSanitizer");
+    CHECK_INT(tutti_executor_open(&stepped.ex, "threads://1"), 0);
+    CHECK_INT(sigaction(SIGTRAP, &act, NULL), 0);
+    in_trap = let_it_be_destroyed;
+    for (trap_at = 0; traps >= trap_at; trap_at++) {
+        pthread_t waiter, canceller;
+        memset(&stepped.sem, 0, sizeof stepped.sem);
+        stepped.go = stepped.done = traps = 0;
+        CHECK_INT(pthread_create(&waiter, NULL, take_and_destroy, NULL), 0);
+        while (!load_acquire((_Atomic uint64_t *)(void *)&stepped.sem)) /* it waits */
+            sched_yield();
+        CHECK_INT(pthread_create(&canceller, NULL, cancel_on_go, NULL), 0);
+        step_on();
+        tutti_sem_up(&stepped.sem);
+        step_off();
+        int zero = 0;
+        cas_acqrel(&stepped.go, &zero, 1); /* past the end: nobody was held up */
+        pthread_join(waiter, NULL);
+        pthread_join(canceller, NULL);
+        for (size_t i = 0; i < sizeof stepped.sem; i++)
+            CHECK_INT(((unsigned char *)&stepped.sem)[i], 0x52);
+    }
+    if (trap_at == 1 && !traps)
+        check_skip("no single steps here");
+    CHECK(trap_at > 20);
+    CHECK_INT(tutti_executor_close(stepped.ex), 0);
+}
 #endif
 
 static _Atomic int handled;
@@ -1047,6 +1119,64 @@ TEST(a_signal_hook_without_memory_changes_nothing)
     CHECK_INT(sigaction(SIGUSR1, NULL, &after), 0);
     CHECK(after.sa_handler == SIG_DFL);
     CHECK_INT(tutti_executor_close(ex), 0);
+}
+
+/* --- whoever has waited may destroy ---------------------------------------------------- */
+
+struct short_lived {
+    _Atomic(tutti_event *) event;
+    _Atomic(tutti_sem *) sem;
+    _Atomic bool stop;
+};
+
+static void *set_and_up(void *arg)
+{
+    struct short_lived *l = arg;
+    while (!load_acquire(&l->stop)) {
+        tutti_event *e = load_acquire(&l->event);
+        tutti_sem *s = load_acquire(&l->sem);
+        if (e) {
+            store_relaxed(&l->event, NULL);
+            tutti_event_set(e);
+        } else if (s) {
+            store_relaxed(&l->sem, NULL);
+            tutti_sem_up(s);
+        }
+    }
+    return NULL;
+}
+
+static void filled(const void *at, size_t size)
+{
+    for (size_t i = 0; i < size; i++)
+        CHECK_INT(((const unsigned char *)at)[i], 0x52); /* free latch bits, no WAITED */
+}
+
+TEST(who_has_waited_may_destroy_the_event_or_the_semaphore)
+{
+    enum { KEPT = 64 };
+    static tutti_event events[KEPT];
+    static tutti_sem sems[KEPT];
+    struct short_lived l = { NULL, NULL, false };
+    pthread_t thread;
+    tutti_time end = tutti_after(TUTTI_SEC);
+    memset(events, 0x52, sizeof events);
+    memset(sems, 0x52, sizeof sems);
+    CHECK_INT(pthread_create(&thread, NULL, set_and_up, &l), 0);
+    for (unsigned i = 0; tutti_now() < end; i = (i + 1) % KEPT) {
+        filled(&events[i], sizeof events[i]); /* nobody wrote there since it was destroyed */
+        filled(&sems[i], sizeof sems[i]);
+        memset(&events[i], 0, sizeof events[i]);
+        memset(&sems[i], 0, sizeof sems[i]);
+        store_release(&l.event, &events[i]);
+        CHECK_INT(tutti_event_wait(&events[i]), 0);
+        memset(&events[i], 0x52, sizeof events[i]);
+        store_release(&l.sem, &sems[i]);
+        CHECK_INT(tutti_sem_down(&sems[i]), 0);
+        memset(&sems[i], 0x52, sizeof sems[i]);
+    }
+    store_release(&l.stop, true);
+    pthread_join(thread, NULL);
 }
 
 TEST_MAIN

@@ -26,7 +26,7 @@ struct record *record_open(struct scope *s, uint64_t state, const char *name,
     if (record_lost(r)) /* reused in a child: whoever held its latch is gone */
         store_relaxed(&r->latch.word, LATCH_FREE);
     latch_lock(&r->latch); /* holders of stale tickets look in */
-    r->epoch = load_relaxed(&fork_epoch); /* as in record_lost */
+    store_relaxed(&r->epoch, load_relaxed(&fork_epoch)); /* as in record_lost */
     r->scope = s;
     r->runner = NULL;
     r->name = name;

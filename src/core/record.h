@@ -37,7 +37,7 @@ struct record {
     const char *name;
     char *words; /* owned */
     uint64_t index;
-    uint32_t epoch; /* fork_epoch when opened */
+    _Atomic uint32_t epoch; /* fork_epoch when opened; stale tickets look without the latch */
     int code;
     tutti_end end;
     bool looked, cancelled, ran;
@@ -57,7 +57,7 @@ void record_poke(struct record *r);
 /* Of the process before a fork(): its latch may be held for ever, its scope be anywhere. */
 static inline bool record_lost(const struct record *r)
 {
-    return unlikely(r->epoch != load_relaxed(&fork_epoch)); /* as scope_lost */
+    return unlikely(load_relaxed(&r->epoch) != load_relaxed(&fork_epoch)); /* as scope_lost */
 }
 /* Under the latch, which is let go: nobody wants the result. */
 void record_release(struct record *r);

@@ -124,8 +124,9 @@ void tutti_scope_open(tutti_scope *public, tutti_executor *ex, tutti_time deadli
     int rc;
     if (!s)
         misuse("tutti_scope_open(NULL) in %s: give it a tutti_scope", task_name(c));
-    if (s == c->scope)
-        misuse("tutti_scope_open in %s: the scope is open already", task_name(c));
+    for (const struct scope *o = c->scope; o && o->opener == c; o = o->outer)
+        if (s == o)
+            misuse("tutti_scope_open in %s: the scope is open already", task_name(c));
     assert(scope_is_new(s, c));
     ex = scope_choose_executor(c, ex, &rc);
     scope_init(s, c, rc < 0 ? NULL : ex, deadline, flags);

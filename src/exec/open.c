@@ -133,6 +133,10 @@ static int entry_leave(struct entry *e, struct context *c)
     if (executor_holds(e->ex, c))
         return why_set(-EDEADLK, "%s cannot be closed by %s, which is inside a scope on it",
                        e->ex->url, tutti_task_name());
+    if (default_executor == e->ex)
+        default_executor = NULL; /* somebody got hold of it by tutti_scope_executor */
+    if (default_loop == e->ex)
+        default_loop = NULL;
     struct entry **at = &open_entries;
     while (*at != e)
         at = &(*at)->next;

@@ -12,6 +12,7 @@
  * Tests: tests/chan_test.c. */
 #include "base/memory.h"
 #include "core/owned.h"
+#include "core/thread.h"
 #include "core/waitable.h"
 #include "sync/waiters.h"
 #include <assert.h>
@@ -34,6 +35,7 @@ struct tutti_chan {
     struct latch latch; /* guards all below; count may be read without it */
     bool any_size;      /* an item is a struct view * */
     bool ended;
+    uint32_t epoch;     /* fork_epoch when opened */
     size_t item;        /* bytes in a slot */
     size_t capacity, first;
     _Atomic size_t count;
@@ -54,6 +56,16 @@ struct wake {
 static size_t chan_count(const struct tutti_chan *c)
 {
     return load_relaxed(&c->count); /* changed under the latch; else a moment old */
+}
+
+/* Of the process before a fork(): its latch may be held for ever, nobody is at its ends. */
+static bool chan_lost(const struct tutti_chan *c)
+{
+    return unlikely(c->epoch != load_relaxed(&fork_epoch)); /* as scope_lost */
+}
+static int chan_elost(void)
+{
+    return why_static(-TUTTI_ELOST, "the channel was opened before fork(), in the parent");
 }
 
 static void chan_unlock(struct tutti_chan *c)
@@ -222,6 +234,8 @@ static int chan_begin(tutti_chan *c, const void *item, struct context *self)
 {
     if (unlikely(!c || !item))
         return why_static(-EINVAL, c ? "no item" : "no channel");
+    if (chan_lost(c))
+        return chan_elost();
     return context_check(self);
 }
 
@@ -299,6 +313,7 @@ int tutti_chan_open(tutti_chan **out, tutti_scope *s, size_t item, size_t capaci
     memset(c, 0, sizeof *c);
     c->owned.end = chan_free;
     c->any_size = item == TUTTI_ANY_SIZE;
+    c->epoch = load_relaxed(&fork_epoch); /* as scope_lost */
     c->item = slot;
     c->capacity = capacity;
     c->writers = 1;
@@ -317,6 +332,8 @@ void tutti_chan_writers(tutti_chan *c, unsigned n)
 {
     if (unlikely(!c))
         misuse_null(__func__);
+    if (chan_lost(c))
+        return;
     latch_lock(&c->latch);
     if (!c->ended) /* what has ended stays so: their sends and closes give -EPIPE */
         c->writers += n;
@@ -328,6 +345,8 @@ int tutti_chan_close(tutti_chan *c)
     struct list woken, *l;
     if (!c)
         return why_static(-EINVAL, "no channel");
+    if (chan_lost(c))
+        return chan_elost();
     list_init(&woken);
     latch_lock(&c->latch);
     if (c->ended) {
@@ -368,7 +387,10 @@ static struct view *case_view(tutti_case *k)
 static struct latch *case_latch(tutti_case *k, int *rc)
 {
     *rc = -EINVAL;
-    return k->on.chan && k->item ? &k->on.chan->latch : NULL;
+    if (!k->on.chan || !k->item)
+        return NULL;
+    *rc = -TUTTI_ELOST;
+    return chan_lost(k->on.chan) ? NULL : &k->on.chan->latch;
 }
 static int case_begin_send(tutti_case *k)
 {

@@ -8,14 +8,18 @@
  * Tests: tests/sync_test.c, tests/wait_test.c. */
 #include "core/waitable.h"
 #include "sync/waiters.h"
+#include <sched.h>
 #include <tutti/sync.h>
 
 /* EVENT_WAITED: somebody waits or is about to.  May be set with none waiting (a set
  * takes the latch for nothing); must never be clear with one waiting.  Both change
- * under the latch, but for setting EVENT_SET. */
-enum { EVENT_SET = 1, EVENT_WAITED = 2 };
+ * under the latch, but for setting EVENT_SET.
+ * Above them is the count of those who set it, saw EVENT_WAITED, and are not done with
+ * *e.  Whoever has waited, and may now destroy it, waits for them first. */
+enum { EVENT_SET = 1, EVENT_WAITED = 2, EVENT_SETTER = 4 };
 
-/* Holds: with the latch free and no set under way, not EVENT_SET or nobody waits. */
+/* Holds: word = setters * EVENT_SETTER | EVENT_WAITED or not | EVENT_SET or not; with the
+ * latch free and no set under way, not EVENT_SET or nobody waits. */
 struct event {
     _Atomic uint32_t word;
     struct latch latch; /* guards waiters */
@@ -56,21 +60,32 @@ static void event_add(struct event *e, struct wait_node *n)
     or_relaxed(&e->word, EVENT_WAITED);
 }
 
+/* Before who has waited returns.  A setter never waits, so this takes a few steps. */
+static void event_wait_setters(struct event *e)
+{
+    /* acquire: pairs with the release in tutti_event_set */
+    while (unlikely(load_acquire(&e->word) >= EVENT_SETTER))
+        sched_yield();
+}
+
 void tutti_event_set(tutti_event *public)
 {
     if (unlikely(!public))
         misuse_null(__func__);
     struct event *e = event_of(public);
     struct list woken;
-    /* release: pairs with event_on */
-    uint32_t was = or_release(&e->word, EVENT_SET);
-    if (was != EVENT_WAITED)
+    uint32_t was = load_relaxed(&e->word), setter; /* the CAS decides */
+    do
+        setter = (was & (EVENT_SET | EVENT_WAITED)) == EVENT_WAITED ? EVENT_SETTER : 0;
+    while (!cas_release(&e->word, &was, (was | EVENT_SET) + setter)); /* as event_on */
+    if (!setter)
         return; /* nobody waits, or who set it before sees to them; *e may be gone */
     list_init(&woken);
-    if (latch_try_or_poke(&e->latch)) {
+    if (latch_try_or_poke(&e->latch))
         event_unlock(e, &woken);
-        waiters_wake_signal(&woken);
-    }
+    /* release: pairs with event_wait_setters; *e may be gone from here on */
+    sub_release(&e->word, EVENT_SETTER);
+    waiters_wake_signal(&woken);
 }
 
 void tutti_event_clear(tutti_event *public)
@@ -105,8 +120,10 @@ static int event_park(struct event *e, struct context *c)
     event_unlock(e, &woken);
     waiters_wake(&woken); /* the caller itself, perhaps */
     int rc = wait_park(c, ticket, CLOCK_NEVER, WAIT_CUTTABLE);
-    if (likely(rc >= 0))
+    if (likely(rc >= 0)) {
+        event_wait_setters(e);
         return 0;
+    }
     latch_lock(&e->latch);
     waiters_remove(&n);
     event_unlock(e, &woken);
@@ -120,9 +137,12 @@ int tutti_event_wait(tutti_event *public)
         return why_null(__func__);
     struct context *c = context_self();
     int rc = context_check(c);
-    if (unlikely(rc < 0) || event_on(event_of(public)))
+    if (unlikely(rc < 0))
         return rc;
-    return event_park(event_of(public), c);
+    if (!event_on(event_of(public)))
+        return event_park(event_of(public), c);
+    event_wait_setters(event_of(public));
+    return 0;
 }
 
 /* --- waiting for any ------------------------------------------------------- */
@@ -157,6 +177,12 @@ static void case_finish(tutti_case *c, struct wait_node *n)
     (void)n;
     c->code = 0;
 }
+static void case_end(tutti_case *c, struct context *self, bool done)
+{
+    (void)self;
+    if (done)
+        event_wait_setters(event_of(c->on.event));
+}
 static void case_unlock(tutti_case *c, struct latch *l)
 {
     struct list woken;
@@ -167,4 +193,5 @@ static void case_unlock(tutti_case *c, struct latch *l)
 }
 
 const struct waitable event_waitable = { case_latch,  case_attempt, case_ready, case_enlist,
-                                         case_delist, case_finish,  case_unlock };
+                                         case_delist, case_finish,  case_unlock, NULL,
+                                         case_end };

@@ -4,6 +4,7 @@
 #include "base/memory.h"
 #include "core/context.h"
 #include "core/owned.h"
+#include "core/thread.h"
 #include <sched.h>
 #include <signal.h>
 #include <string.h>
@@ -17,10 +18,12 @@ static _Atomic(tutti_event *) hooked[SIGNALS];
 /* Handlers under way, for each signal: an event may go away only when none is. */
 static _Atomic uint32_t handling[SIGNALS];
 
+/* The action before, for each signal that is hooked. */
+static struct sigaction before[SIGNALS];
+
 struct signal_hook {
     struct owned owned;
     int signum;
-    struct sigaction before;
 };
 
 static void on_signal(int signum)
@@ -40,13 +43,30 @@ static void on_signal(int signum)
 static void signal_hook_end(struct owned *o)
 {
     struct signal_hook *h = list_entry(o, struct signal_hook, owned);
-    sigaction(h->signum, &h->before, NULL);
+    sigaction(h->signum, &before[h->signum], NULL);
     store_seqcst(&hooked[h->signum], NULL); /* pairs with on_signal */
     /* A handler runs to its end unless its thread is put off the CPU: let it have
      * it. */
     while (load_seqcst(&handling[h->signum])) /* as above; acquire of the release there */
         sched_yield();
     memory_free(h);
+}
+
+/* The parent's hooks are not the child's: its signals do again what they did before. */
+static void signals_after_fork(void)
+{
+    for (int n = 0; n < SIGNALS; n++) {
+        store_relaxed(&handling[n], 0); /* one thread, here and below */
+        if (load_relaxed(&hooked[n])) {
+            store_relaxed(&hooked[n], NULL);
+            sigaction(n, &before[n], NULL);
+        }
+    }
+}
+
+__attribute__((constructor)) static void signals_begin(void)
+{
+    fork_watch(signals_after_fork);
 }
 
 /* A handler that returns from these goes back to the instruction that faulted. */
@@ -65,7 +85,7 @@ static int signal_hook_install(struct signal_hook *h, tutti_event *e)
         return why_set(-EBUSY, "signal %d (%s) sets another event already", h->signum,
                        sigabbrev_np(h->signum) ? sigabbrev_np(h->signum) : "?");
     int kept = errno;
-    if (sigaction(h->signum, &act, &h->before) < 0) {
+    if (sigaction(h->signum, &act, &before[h->signum]) < 0) {
         int rc = -errno;
         errno = kept;
         store_seqcst(&hooked[h->signum], NULL); /* as signal_hook_end */

@@ -6,16 +6,20 @@
  * the latch go settles.  So every unlock of the latch settles first.
  * Tests: tests/sync_test.c. */
 #include "sync/waiters.h"
+#include <sched.h>
 #include <tutti/sync.h>
 
 /* SEM_WAITED: somebody waits or is about to.  May be set with none waiting (an up takes
  * the latch for nothing); must never be clear with one waiting (it would sleep for
  * ever).  While it is set units go to waiters alone, in order; nobody takes one past
- * them. */
+ * them.
+ * SEM_UPPER and above: the count of ups that saw SEM_WAITED and are not done with *s.
+ * Whoever got a unit, and may now destroy it, waits for them first. */
 enum { SEM_WAITED = 1, SEM_ONE = 2 };
+#define SEM_UPPER (UINT64_C(1) << 48)
 
-/* Holds: word = units * SEM_ONE | SEM_WAITED or not; with the latch free and no up
- * under way, units == 0 or nobody waits. */
+/* Holds: word = uppers * SEM_UPPER | units * SEM_ONE | SEM_WAITED or not; with the latch
+ * free and no up under way, units == 0 or nobody waits. */
 struct sem {
     _Atomic uint64_t word;
     struct latch latch; /* guards waiters */
@@ -27,6 +31,20 @@ _Static_assert(sizeof(struct sem) <= sizeof(tutti_sem), "grow tutti_sem");
 static struct sem *sem_of(tutti_sem *s)
 {
     return (struct sem *)(void *)s;
+}
+
+static bool sem_has_units(uint64_t word)
+{
+    return (word & (SEM_UPPER - 1)) >= SEM_ONE;
+}
+
+/* Before who got a unit returns.  An up never waits, so this takes a few steps. */
+static int sem_wait_uppers(struct sem *s)
+{
+    /* acquire: pairs with the release in tutti_sem_up */
+    while (unlikely(load_acquire(&s->word) >= SEM_UPPER))
+        sched_yield();
+    return 0;
 }
 
 void tutti_sem_init(tutti_sem *public, unsigned n)
@@ -44,7 +62,7 @@ static void sem_settle(struct sem *s, struct list *woken)
     struct wait_node *n;
     /* acquire: pairs with the release in tutti_sem_up; the woken see what the upper
      * did */
-    while (load_acquire(&s->word) >= SEM_ONE && (n = waiters_claim(&s->waiters))) {
+    while (sem_has_units(load_acquire(&s->word)) && (n = waiters_claim(&s->waiters))) {
         sub_relaxed(&s->word, SEM_ONE); /* no order beyond that of the load above */
         list_push_back(woken, &n->link);
     }
@@ -63,7 +81,7 @@ static void sem_unlock(struct sem *s, struct list *woken)
 static bool sem_take(struct sem *s)
 {
     uint64_t word = load_relaxed(&s->word); /* the CAS decides */
-    while (word >= SEM_ONE && !(word & SEM_WAITED))
+    while (sem_has_units(word) && !(word & SEM_WAITED))
         if (cas_acquire(&s->word, &word, word - SEM_ONE)) /* pairs with tutti_sem_up */
             return true;
     return false;
@@ -85,7 +103,7 @@ static int sem_down_slow(struct sem *s, struct context *c)
     waiters_wake(&woken); /* the caller itself, perhaps */
     int rc = wait_park(c, ticket, CLOCK_NEVER, WAIT_CUTTABLE);
     if (likely(rc >= 0))
-        return 0;
+        return sem_wait_uppers(s);
     latch_lock(&s->latch);
     waiters_remove(&n);
     sem_unlock(s, &woken);
@@ -101,7 +119,8 @@ int tutti_sem_down(tutti_sem *public)
     int rc = context_check(c);
     if (unlikely(rc < 0))
         return rc;
-    return sem_take(sem_of(public)) ? 0 : sem_down_slow(sem_of(public), c);
+    return sem_take(sem_of(public)) ? sem_wait_uppers(sem_of(public))
+                                    : sem_down_slow(sem_of(public), c);
 }
 
 int tutti_sem_trydown(tutti_sem *public)
@@ -111,14 +130,14 @@ int tutti_sem_trydown(tutti_sem *public)
     struct sem *s = sem_of(public);
     struct list woken;
     if (sem_take(s))
-        return 0;
-    if (load_relaxed(&s->word) < SEM_ONE) /* as if asked a moment earlier */
+        return sem_wait_uppers(s);
+    if (!sem_has_units(load_relaxed(&s->word))) /* as if asked a moment earlier */
         return -EBUSY;
     list_init(&woken);
     latch_lock(&s->latch); /* there are units for those who wait; is one left over? */
     sem_unlock(s, &woken);
     waiters_wake(&woken);
-    return sem_take(s) ? 0 : -EBUSY;
+    return sem_take(s) ? sem_wait_uppers(s) : -EBUSY;
 }
 
 void tutti_sem_up(tutti_sem *public)
@@ -127,12 +146,16 @@ void tutti_sem_up(tutti_sem *public)
         misuse_null(__func__);
     struct sem *s = sem_of(public);
     struct list woken;
-    /* release: pairs with sem_take and sem_settle */
-    if (likely(!(add_release(&s->word, SEM_ONE) & SEM_WAITED)))
+    uint64_t word = load_relaxed(&s->word), upper; /* the CAS decides */
+    do
+        upper = word & SEM_WAITED ? SEM_UPPER : 0;
+    while (!cas_release(&s->word, &word, word + SEM_ONE + upper)); /* as sem_take, _settle */
+    if (likely(!upper))
         return; /* *s may be gone: whoever took the unit may own it */
     list_init(&woken);
-    if (latch_try_or_poke(&s->latch)) {
+    if (latch_try_or_poke(&s->latch))
         sem_unlock(s, &woken);
-        waiters_wake_signal(&woken);
-    }
+    /* release: pairs with sem_wait_uppers; *s may be gone from here on */
+    sub_release(&s->word, SEM_UPPER);
+    waiters_wake_signal(&woken);
 }

@@ -11,6 +11,7 @@
 #include "sync/wait_fd.h"
 #include "base/memory.h"
 #include "core/owned.h"
+#include "core/thread.h"
 #include "sync/waiters.h"
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
@@ -41,6 +42,18 @@ struct wait_fd {
 static struct latch all_latch; /* guards all_wait_fds */
 static struct list all_wait_fds = { &all_wait_fds, &all_wait_fds };
 _Atomic unsigned wait_fd_count;
+
+static void wait_fd_after_fork(void)
+{
+    all_latch = (struct latch){ 0 };
+    list_init(&all_wait_fds); /* the parent's; what they write to is shared with it */
+    store_relaxed(&wait_fd_count, 0); /* one thread */
+}
+
+__attribute__((constructor)) static void wait_fd_begin(void)
+{
+    fork_watch(wait_fd_after_fork);
+}
 
 /* --- observing -------------------------------------------------------------- */
 
