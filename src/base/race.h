@@ -1,12 +1,8 @@
-/* base/race.h - what ThreadSanitizer cannot see by itself; nothing in other builds.
+/* base/race.h - living with ThreadSanitizer; nothing in other builds.
  *
- * Fibers of one thread are never running at once, but ThreadSanitizer is told of no
- * order between them (fiber/fiber.c says why).  So a hand-over from one fiber to
- * another must show as an edge: either through an atomic that the receiver reads with
- * acquire, or through race_release before it and race_acquire of the same address after
- * it. State that belongs to a thread, not to a fiber (a worker's queue), is used by
- * fibers that run there one after the other: bracket it with race_own and race_disown.
- */
+ * It is told of every switch (fiber/fiber.c), so fibers of one thread are ordered as they
+ * ran, and needs to be told of nothing else that they hand to each other.  What is left:
+ * signals, which it holds back, and a handler that reads what its thread may. */
 #ifndef BASE_RACE_H
 #define BASE_RACE_H
 
@@ -21,8 +17,6 @@
 #endif
 
 #ifdef RACE_TSAN
-void __tsan_acquire(void *address);
-void __tsan_release(void *address);
 void AnnotateIgnoreReadsBegin(const char *file, int line);
 void AnnotateIgnoreReadsEnd(const char *file, int line);
 void AnnotateIgnoreWritesBegin(const char *file, int line);
@@ -43,17 +37,8 @@ static inline int64_t race_nap(int64_t until)
     int64_t soon = clock_now() + 10000000;
     return until < soon ? until : soon;
 }
-static inline void race_release(const void *address)
-{
-    __tsan_release((void *)address);
-}
-static inline void race_acquire(const void *address)
-{
-    __tsan_acquire((void *)address);
-}
-/* What follows, up to race_disown, touches what belongs to this thread alone; plain
- * reads and writes there are not looked at (atomics still make edges).  Counted, per
- * fiber. */
+/* Plain reads and writes from here to race_disown are not looked at: of a handler that was
+ * called in the middle of anything.  Counted. */
 static inline void race_own(void)
 {
     AnnotateIgnoreReadsBegin(__FILE__, __LINE__);
@@ -71,14 +56,6 @@ static inline void race_let_signals_in(void)
 static inline int64_t race_nap(int64_t until)
 {
     return until;
-}
-static inline void race_release(const void *address)
-{
-    (void)address;
-}
-static inline void race_acquire(const void *address)
-{
-    (void)address;
 }
 static inline void race_own(void)
 {

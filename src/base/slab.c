@@ -20,23 +20,19 @@ static void *cache_pop(struct slab_cache *c)
     return object;
 }
 
-/* Both under the latch, and looked at by ThreadSanitizer again: this is shared. */
+/* Both under the latch. */
 static void *shared_pop(struct slab *s)
 {
-    race_disown();
     void *object = s->free;
     if (object)
         s->free = *slab_link(s, object);
-    race_own();
     return object;
 }
 
 static void shared_push(struct slab *s, void *object)
 {
-    race_disown();
     *slab_link(s, object) = s->free;
     s->free = object;
-    race_own();
 }
 
 /* Fill from the shared list, else with a new chunk. */
@@ -90,11 +86,9 @@ void slab_put_slow(struct slab *s)
 
 void slab_thread_end(void)
 {
-    race_own();
     for (unsigned i = 0; i < SLAB_KINDS; i++)
         if (slab_caches[i].slab)
             cache_spill(&slab_caches[i], 0);
-    race_disown();
 }
 
 void slab_after_fork(void)

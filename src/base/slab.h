@@ -5,7 +5,6 @@
 #ifndef BASE_SLAB_H
 #define BASE_SLAB_H
 #include "base/latch.h"
-#include "base/race.h"
 #include <stddef.h>
 
 enum { SLAB_KINDS = 4 };
@@ -36,13 +35,10 @@ static inline void **slab_link(const struct slab *s, void *object)
 {
     return (void **)(void *)((char *)object + s->link);
 }
-/* An object as it was last put back, or zeroed when it is new; NULL: no memory.  The caches
- * are the thread's, so ThreadSanitizer shall not take the fibers that use them in turn for
- * racers; an object goes from who puts it to who gets it. */
+/* An object as it was last put back, or zeroed when it is new; NULL: no memory. */
 static inline void *slab_get(struct slab *s)
 {
     struct slab_cache *c = &slab_caches[s->kind];
-    race_own();
     void *object = c->free;
     if (likely(object != NULL)) {
         c->free = *slab_link(s, object);
@@ -50,21 +46,15 @@ static inline void *slab_get(struct slab *s)
     } else {
         object = slab_get_slow(s);
     }
-    race_disown();
-    if (object)
-        race_acquire(object);
     return object;
 }
 static inline void slab_put(struct slab *s, void *object)
 {
     struct slab_cache *c = &slab_caches[s->kind];
-    race_release(object);
-    race_own();
     *slab_link(s, object) = c->free;
     c->free = object;
     if (unlikely(++c->count > SLAB_CACHE_MOST || !c->slab))
         slab_put_slow(s);
-    race_disown();
 }
 /* This thread ends: its caches go to the shared lists. */
 void slab_thread_end(void);

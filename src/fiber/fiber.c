@@ -32,9 +32,11 @@ __attribute__((no_sanitize_thread)) void fiber_switch(struct fiber *from,
 #endif
 #if FIBER_TSAN
     race_let_signals_in(); /* they would wait for this fiber, not for this thread */
-    /* With an edge from `from` to `to`: what belongs to a thread (its queues, its caches)
-     * passes from fiber to fiber of that thread without atomics.  So a race is reported
-     * between tasks on different workers, and not between tasks that take turns. */
+    /* With an edge from `from` to `to`: what belongs to a thread passes from fiber to fiber
+     * of that thread without atomics, not only our queues and caches but every variable
+     * of that storage in the program and its libraries, errno first of all.  Without the
+     * edge each of those would be reported.  So a race is reported between tasks on
+     * different workers, and not between tasks that take turns. */
     __tsan_switch_to_fiber(to->tsan, TSAN_SYNC);
 #endif
     fiber_swap(from, to);

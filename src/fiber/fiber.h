@@ -65,7 +65,7 @@ void fiber_adopt_end(struct fiber *f);
  * to `from`, on the same thread.  The callee-saved registers are kept, the
  * floating-point control words are not (they belong to the thread: see tutti.h).
  * Built so that errno's address is not assumed to survive: callers keep errno.
- * ThreadSanitizer is told of no order between the two: see base/race.h. */
+ * ThreadSanitizer is told that what `from` did is seen by `to`. */
 void fiber_switch(struct fiber *from, struct fiber *to);
 
 /* Overflow: when a thread touches a guard, print one sentence with the fiber's name and
