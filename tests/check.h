@@ -26,6 +26,17 @@ static unsigned check_seed_value;
 
 enum { CHECK_SKIPPED = 77 };
 
+#if defined(__SANITIZE_THREAD__)
+#define CHECK_TSAN 1
+#elif defined(__has_feature)
+#if __has_feature(thread_sanitizer)
+#define CHECK_TSAN 1
+#endif
+#endif
+#ifndef CHECK_TSAN
+#define CHECK_TSAN 0 /* 1: this is built for ThreadSanitizer */
+#endif
+
 __attribute__((unused)) static void check_enrol(struct check_case *c)
 {
     *check_last = c;

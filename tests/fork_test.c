@@ -114,6 +114,10 @@ static void fresh_start(const char *url)
     CHECK_INT(tutti_executor_close(ex), 0);
 }
 
+/* The child of a process with threads may start none under ThreadSanitizer, which ends it
+ * then; what it hears of the old handles is tested all the same. */
+enum { CHILD_MAY_START = !CHECK_TSAN };
+
 static void fork_and_check(struct old *old)
 {
     fflush(stdout);
@@ -122,7 +126,8 @@ static void fork_and_check(struct old *old)
     if (pid == 0) {
         alarm(20);
         old_is_lost(old);
-        fresh_start(old->url);
+        if (CHILD_MAY_START)
+            fresh_start(old->url);
         _exit(0);
     }
     int status;
@@ -233,8 +238,10 @@ ON_URLS(a_hundred_forks_while_tasks_churn)
             atomic_int n = 0;
             alarm(20);
             CHECK_INT(tutti_go(&s, count, &n), -TUTTI_ELOST);
-            CHECK_INT(tutti_run(url, work, &n), 0);
-            CHECK_INT(n, 51);
+            if (CHILD_MAY_START) {
+                CHECK_INT(tutti_run(url, work, &n), 0);
+                CHECK_INT(n, 51);
+            }
             _exit(0);
         }
         int status = -1;
