@@ -17,6 +17,8 @@ struct rivals {
     const tutti_task *task;
     const char *in;
     size_t n, started, ended;
+    tutti_future taken;      /* handed out by the scope, and not looked at yet */
+    int has_taken;
     tutti_future lost;
     size_t lowest;
 };
@@ -56,13 +58,16 @@ static int rivals_next(struct rivals *r, tutti_future *f, size_t *i, int *code,
                        tutti_bytes *result)
 {
     tutti_outcome o = { .size = sizeof o };
-    int rc = tutti_scope_next(r->inner, f);
+    int rc = r->has_taken ? 1 : tutti_scope_next(r->inner, &r->taken);
     if (rc <= 0)
         return rc;
+    r->has_taken = 1;
+    *f = r->taken;
     *code = tutti_future_await(*f, result);
     rc = *code < 0 ? tutti_check() : 0;
     if (rc < 0)
-        return rc;
+        return rc; /* it may be a good one all the same: the next call looks again */
+    r->has_taken = 0;
     tutti_future_outcome(*f, &o);
     *i = (size_t)o.index;
     r->ended++;

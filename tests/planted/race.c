@@ -3,7 +3,8 @@
  * `safe`, the same additions are atomic and nothing may be reported, so that a report
  * means the race and not noise of the library.
  *
- *     race URL|threads [safe]     URL: tasks on that executor; threads: plain threads */
+ *     race URL|threads [safe]     URL: tasks on that executor, of two workers or more;
+ *                                 threads: plain threads */
 #include <pthread.h>
 #include <stdio.h>
 #include <string.h>
@@ -12,10 +13,21 @@
 static int plain;
 static tutti_counter counter;
 static int safe;
+static int arrived;
+
+/* Until both run: on workers of their own, since neither yields.  Tasks that take turns on
+ * one worker are ordered, and nothing would be reported. */
+static void meet(void)
+{
+    __atomic_fetch_add(&arrived, 1, __ATOMIC_RELAXED);
+    while (__atomic_load_n(&arrived, __ATOMIC_RELAXED) < 2)
+        ;
+}
 
 static int add(void *arg)
 {
     (void)arg;
+    meet();
     for (int i = 0; i < 100; i++) {
         if (safe)
             tutti_counter_add(&counter, 1);
