@@ -44,6 +44,8 @@
  *            the thread, not to the task: put it back before a [wait] call.
  * fork()     In the child, tutti starts afresh: open new executors and scopes.
  *            What the parent had open there gives -TUTTI_ELOST and never hangs.
+ *            A task that called it goes on in the child as a plain thread would,
+ *            and when it returns the child ends as by exit(0).
  * Growth     Opaque words and flag bits you do not use are zero.  A public
  *            struct that may grow carries its size.  Symbols are versioned. */
 #ifndef TUTTI_H
@@ -196,7 +198,8 @@ TUTTI_API tutti_executor *tutti_scope_executor(const tutti_scope *s);
 /* Cut off all that waits or will wait in *s; what has not started never does.
  * Nothing if *s is not open.  [any] */
 TUTTI_API void tutti_scope_cancel(tutti_scope *s);
-/* Bring the deadline forward to when; never back.  Nothing if *s is not open.
+/* Bring the deadline forward to when; never back.  Nothing if *s is not open.  When
+ * memory or a thread for it cannot be had, *s is over at once.
  * Graceful stop: stop feeding, then
  * tutti_scope_expire(&s, tutti_after(5 * TUTTI_SEC)).  [any] */
 TUTTI_API void tutti_scope_expire(tutti_scope *s, tutti_time when);
@@ -220,8 +223,9 @@ TUTTI_API int tutti_scope_stat(const tutti_scope *s, tutti_scope_stats *out);
 
 /* Start fn(arg).  A negative return fails the scope and, without TUTTI_KEEP_GOING,
  * cancels the rest.  fn does not run if the scope is over before its turn comes;
- * on error it does not either, and the scope has failed.  arg stays yours.
- * 0, -ENOMEM, -EINVAL (*s not open), -ECANCELED or -ETIMEDOUT (over).
+ * on error it does not either.  arg stays yours.  0; -ENOMEM, and the scope has
+ * failed; -EINVAL (*s not open, no fn); -ECANCELED or -ETIMEDOUT (over).  A start from
+ * outside must have returned before the scope closes.
  * [any] [wait: only for tutti_scope_limit] */
 TUTTI_API int tutti_go(tutti_scope *s, tutti_fn *fn, void *arg);
 
@@ -246,7 +250,8 @@ TUTTI_API int tutti_put(tutti_out *o, const void *data, size_t n);
 
 enum {                    /* flags of a task: promises of yours */
     TUTTI_IDEMPOTENT = 1, /* may run twice: re-run after a crash or a loss      */
-    TUTTI_BLOCKS = 4      /* blocks its thread: run it on the rescue threads    */
+    TUTTI_BLOCKS = 4      /* blocks its thread: run it on the rescue threads, where
+                             tutti_check() knows nothing of the scope           */
 };
 
 /* Say why: returns code; the words go with the failure to whoever awaits it or
@@ -429,14 +434,15 @@ typedef struct tutti_case {
 
 /* Do exactly one ready case (fair among them) and return its index; its code says
  * how it went: what recv or send would give, the task's code, the poll events.
- * Negative: none was done.  -EINVAL: a case is malformed, or n is 0.  A case made
+ * Negative: none was done.  -EINVAL: a case is malformed, or n is 0; -ENOMEM; what
+ * epoll_ctl(2) said of a descriptor (-EBADF).  A case made
  * for a zero future is never ready.  [any] [wait] */
 TUTTI_API int tutti_wait(tutti_case *c, size_t n);
 /* A descriptor for other event loops (poll, libuv, GLib), the scope's: readable
  * when a case is ready.  Then call tutti_wait on the same cases and
  * tutti_on_none() behind them until that comes out, which arms it again.  The
- * cases must outlive *s; those for a scope's end are refused.  A descriptor, or
- * -EINVAL, -ENOMEM, -EMFILE.  [any] */
+ * cases and what they are for must outlive *s; those for a scope's end are
+ * refused.  A descriptor, or -EINVAL, -ENOMEM, -EMFILE, -EBADF.  [any] */
 TUTTI_API int tutti_wait_fd(tutti_scope *s, tutti_case *c, size_t n);
 
 enum {

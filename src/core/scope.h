@@ -96,7 +96,7 @@ struct scope_more *scope_more(struct scope *s); /* under the latch; NULL: no mem
 void scope_lock(struct scope *s);
 void scope_unlock(struct scope *s); /* does what signal handlers left to do */
 
-/* --- counting: core/scope.c --- */
+/* --- counting: core/count.c --- */
 /* Count a start by the caller; the number of starts before.  It is live from here on, unless
  * that was counted before. */
 uint64_t scope_start(struct scope *s, bool counted); /* counted: by scope_wait_limit */
