@@ -22,7 +22,7 @@ export V J
 BUILD = $(Q)scripts/build.sh
 OPTIONS = --prefix=$(PREFIX) --libdir=$(LIBDIR) -Dbuildtype=debugoptimized
 
-.PHONY: all setup tour test test-all install clean help
+.PHONY: all setup tour test fuzz test-all install clean help
 
 all: setup
 	$(BUILD) build $(OPTIONS) -Db_ndebug=true
@@ -36,6 +36,10 @@ tour: all
 test: setup
 	$(BUILD) build-test $(OPTIONS) -Db_ndebug=false
 	$(Q)scripts/run-tests.py build-test $(ARGS)
+
+fuzz:
+	$(Q)scripts/setup.sh all
+	$(Q)scripts/fuzz.sh $(ARGS)
 
 test-all:
 	$(Q)scripts/setup.sh all
@@ -53,6 +57,7 @@ help:
 	@echo 'make           build alone'
 	@echo 'make test-all  also under the thread and address sanitizers, with gcc and'
 	@echo '               clang, under valgrind, and for aarch64 under qemu'
+	@echo 'make fuzz      feed the parsers with mutated input; ARGS=seconds for each'
 	@echo 'make install   install below PREFIX (now $(PREFIX)); honours DESTDIR'
 	@echo 'make setup     install the Debian packages that a build needs; the targets'
 	@echo '               above do it by themselves'

@@ -1,4 +1,4 @@
-/* exec/url.c - see url.h.  Tests: tests/url_test.c, and a fuzz target. */
+/* exec/url.c - see url.h.  Tests: tests/url_test.c, tests/fuzz/url_fuzz.c. */
 #include "exec/url.h"
 #include "base/memory.h"
 #include "core/context.h"
