@@ -202,6 +202,8 @@ int tutti_scope_next(tutti_scope *public, tutti_future *f)
 {
     struct scope *s = scope_of(public);
     struct context *c = context_self();
+    if (!f)
+        return why_set(-EINVAL, "tutti_scope_next: nowhere to put the future");
     *f = (tutti_future){ { 0, 0 } };
     if (scope_is_open(s) && scope_lost(s))
         return why_lost();
@@ -249,6 +251,8 @@ int tutti_scope_next(tutti_scope *public, tutti_future *f)
 int tutti_promise(tutti_scope *public, tutti_future *f)
 {
     struct scope *s = scope_of(public);
+    if (!f)
+        return why_set(-EINVAL, "tutti_promise: nowhere to put the future");
     *f = (tutti_future){ { 0, 0 } };
     if (!scope_is_open(s))
         return why_set(-EINVAL, "tutti_promise: the scope is not open");

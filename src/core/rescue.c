@@ -166,7 +166,8 @@ static int call_refused(tutti_drop *drop, void *arg, int rc)
 int tutti_blocking(tutti_fn *fn, void *arg, tutti_drop *drop)
 {
     struct context *c = context_self();
-    int rc = context_check(c);
+    int rc = fn ? context_check(c)
+                : why_set(-EINVAL, "tutti_blocking: the function is NULL");
     if (rc < 0) {
         if (drop)
             drop(arg);

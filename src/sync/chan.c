@@ -315,6 +315,8 @@ int tutti_chan_open(tutti_chan **out, tutti_scope *s, size_t item, size_t capaci
 
 void tutti_chan_writers(tutti_chan *c, unsigned n)
 {
+    if (!c)
+        return; /* the sends and closes to come will say so */
     latch_lock(&c->latch);
     if (!c->ended) /* what has ended stays so: their sends and closes give -EPIPE */
         c->writers += n;
