@@ -325,7 +325,7 @@ TUTTI_API int tutti_check(void);
  * drop NULL: wait for its end, however late.  Else arg changes hands: drop(arg)
  * runs after fn ended, and when a scope is over first the call returns -ECANCELED
  * or -ETIMEDOUT at once while fn goes on abandoned: fn must not touch the caller's
- * stack.  -EAGAIN, -ENOMEM when it could not start (drop has run).
+ * stack.  -EINVAL, -EAGAIN, -ENOMEM when it could not start (drop has run).
  * [any] [wait] */
 TUTTI_API int tutti_blocking(tutti_fn *fn, void *arg, tutti_drop *drop);
 
@@ -440,9 +440,12 @@ typedef struct tutti_case {
 TUTTI_API int tutti_wait(tutti_case *c, size_t n);
 /* A descriptor for other event loops (poll, libuv, GLib), the scope's: readable
  * when a case is ready.  Then call tutti_wait on the same cases and
- * tutti_on_none() behind them until that comes out, which arms it again.  The
+ * tutti_on_none() behind them until that comes out, which arms it again.  A case
+ * that stays ready (a done future, an ended channel, a time that has come) would
+ * keep it from coming out: put tutti_on_done() of a zero future in its place.  The
  * cases and what they are for must outlive *s; those for a scope's end are
- * refused.  A descriptor, or -EINVAL, -ENOMEM, -EMFILE, -EBADF.  [any] */
+ * refused.  Tasks of a loop do not run while its thread is in the other event loop:
+ * use threads there.  A descriptor, or -EINVAL, -ENOMEM, -EMFILE, -EBADF.  [any] */
 TUTTI_API int tutti_wait_fd(tutti_scope *s, tutti_case *c, size_t n);
 
 enum {

@@ -47,6 +47,8 @@ static int calls(void *arg)
     CHECK_INT(tutti_blocking(say_no, (void *)"the door", count_drop), -EACCES);
     CHECK_STR(tutti_why(), "the door is locked");
     CHECK_INT(dropped, 1);
+    CHECK_INT(tutti_blocking(NULL, (void *)"a function", count_drop), -EINVAL);
+    CHECK_INT(dropped, 2);
     CHECK_INT(tutti_blocking(say_no_plainly, NULL, NULL), -EACCES);
     CHECK_STR(tutti_why(), tutti_strerror(-EACCES)); /* not the words of another failure */
     return 0;

@@ -45,6 +45,8 @@ ON_URLS(the_first_to_fulfil_wins)
     CHECK_INT(tutti_promise(&s, &f), -EINVAL);
     CHECK_INT(tutti_promise(NULL, &f), -EINVAL);
     tutti_scope_open(&s, ex, TUTTI_NEVER, 0); /* one that failed and nobody looked at */
+    CHECK_INT(tutti_promise(&s, NULL), -EINVAL);
+    CHECK_INT(tutti_scope_next(&s, NULL), -EINVAL);
     CHECK_INT(tutti_promise(&s, &f), 0);
     CHECK_INT(tutti_future_fulfil(f, -EIO, bytes_of(NULL, 0)), 0);
     CHECK_INT(tutti_scope_close(&s), -EIO);

@@ -8,7 +8,8 @@ _tutti_tour()
     case $before in
     --only)
         names=$("$tutti" tour --list 2>/dev/null | sed 's/^ *//; s/ .*//')
-        mapfile -t COMPREPLY < <(compgen -W "$names" -- "$word")
+        [[ $word == *,* ]] && options=${word%,*}, || options=
+        mapfile -t COMPREPLY < <(compgen -P "$options" -W "$names" -- "${word##*,}")
         ;;
     --size) mapfile -t COMPREPLY < <(compgen -W 'small full' -- "$word") ;;
     --rounds | --limit) ;;

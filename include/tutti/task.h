@@ -5,13 +5,13 @@
 #define TUTTI_TASK_H
 #include <tutti.h>
 
-/* TUTTI_TASK(area, "geo.area", struct box, double) declares, for you to define,
+/* TUTTI_TASK(area, "geo.area", struct box, double); declares, for you to define,
  *     static int area(const struct box *in, double *out);
- * *out is zero at each run; return 0 or more, or a negative failure.  It defines
- * area_task (for tutti_map, tutti_race and the others) and the checked calls
- * area_submit, area_take, area_call.  tutti_none stands for no input or output.
- * In a second file, or for a task that only a worker elsewhere has:
- * TUTTI_TASK_ELSEWHERE. */
+ * The semicolon is yours, as behind the other macros here.  *out is zero at each run;
+ * return 0 or more, or a negative failure.  It defines area_task (for tutti_map,
+ * tutti_race and the others) and the checked calls area_submit, area_take, area_call.
+ * tutti_none stands for no input or output.  In a second file, or for a task that only a
+ * worker elsewhere has: TUTTI_TASK_ELSEWHERE. */
 typedef struct tutti_none {
     char _;
 } tutti_none;

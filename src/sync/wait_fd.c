@@ -107,19 +107,16 @@ static bool observer_enter(struct observer *o, const tutti_case *c)
 
 static void wait_fd_set_timer(struct wait_fd *f)
 {
-    int64_t when = CLOCK_NEVER;
-    bool any = false;
+    int64_t when = CLOCK_NEVER; /* also when the case for a time gave way to another */
     for (size_t i = 0; i < f->n; i++)
-        if (f->cases[i].kind == TUTTI_ON_TIME) {
-            any = true;
-            when = f->cases[i].on.when < when ? f->cases[i].on.when : when;
-        }
+        if (f->cases[i].kind == TUTTI_ON_TIME && f->cases[i].on.when < when)
+            when = f->cases[i].on.when;
     struct itimerspec at = { { 0, 0 }, { 0, 0 } }; /* disarmed */
     if (when != CLOCK_NEVER) {
         int64_t ns = when > 0 ? when : 1;
         at.it_value = (struct timespec){ ns / 1000000000, ns % 1000000000 };
     }
-    if (any && f->timer >= 0)
+    if (f->timer >= 0)
         timerfd_settime(f->timer, TFD_TIMER_ABSTIME, &at, NULL);
 }
 
