@@ -31,7 +31,7 @@ END
 export UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1
 # At its end a process with threads (fibers are some) sleeps a second to see more of them;
 # there are thousands of processes, one for each case and more.
-export TSAN_OPTIONS=second_deadlock_stack=1:atexit_sleep_ms=10
+export TSAN_OPTIONS=second_deadlock_stack=1:atexit_sleep_ms=10:allocator_may_return_null=1
 # A case may take this many seconds, and a program four times what it may elsewhere: the
 # sanitizers and the emulator slow some cases down tenfold.
 export CHECK_TIMEOUT=${CHECK_TIMEOUT:-240}

@@ -361,7 +361,8 @@ static int leave_scope(void)
     CHECK_INT(pthread_create(&thread, NULL, leave_open, &s), 0);
     return pthread_join(thread, NULL);
 }
-/* AddressSanitizer takes the thread's stack for the task's by then, and reports that first. */
+/* AddressSanitizer takes the thread's stack for the task's by then, and reports that first;
+ * ThreadSanitizer insists that a thread ends on its own stack. */
 #if defined(__has_feature)
 #define STACK_CHECKED __has_feature(address_sanitizer)
 #elif defined(__SANITIZE_ADDRESS__)
@@ -369,7 +370,7 @@ static int leave_scope(void)
 #else
 #define STACK_CHECKED 0
 #endif
-#if STACK_CHECKED
+#if STACK_CHECKED || CHECK_TSAN
 CALL(task_leaves, NOTHING, 0 && leave_task())
 #else
 CALL(task_leaves, ABORT_OTHER, leave_task())
