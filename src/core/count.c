@@ -6,6 +6,7 @@
 #include "core/scope.h"
 #include "core/task.h"
 #include "core/waitable.h"
+#include "core/waiters.h"
 
 /* --- counting -------------------------------------------------------------- */
 
@@ -39,16 +40,6 @@ int64_t scope_live(const struct scope *s)
     return (load_relaxed(&s->remote) + load_relaxed(&s->local)) & SCOPE_COUNT;
 }
 
-static void empties_wake(struct scope *s, struct list *woken)
-{
-    struct list *l;
-    while (s->more && (l = list_pop(&s->more->empties))) {
-        struct wait_node *n = list_entry(l, struct wait_node, link);
-        if (wait_node_claim(n))
-            list_push_back(woken, &n->link);
-    }
-}
-
 static void starters_wake(struct scope *s, int64_t live, struct list *woken)
 {
     while (s->more && (!s->more->limit || live < (int64_t)s->more->limit)) {
@@ -63,16 +54,6 @@ static void starters_wake(struct scope *s, int64_t live, struct list *woken)
     }
 }
 
-/* Wake claimed nodes; no latch is held. */
-static void nodes_wake(struct list *woken)
-{
-    struct list *l;
-    while ((l = list_pop(woken))) {
-        struct wait_node *n = list_entry(l, struct wait_node, link);
-        wait_wake(n->who, n->index);
-    }
-}
-
 static void scope_end_watched(struct scope *s)
 {
     struct list woken;
@@ -84,11 +65,11 @@ static void scope_end_watched(struct scope *s)
     bool last = !live && !(left & SCOPE_UNCLOSED);
     struct context *opener = s->opener;
     uint64_t closer = last ? s->closer : 0; /* else it may be about to be written */
-    if (!live)
-        empties_wake(s, &woken);
+    if (!live && s->more)
+        waiters_claim_all(&s->more->empties, &woken);
     starters_wake(s, live, &woken);
     scope_unlock(s); /* nodes in `woken` stay: their owners are claimed */
-    nodes_wake(&woken);
+    waiters_wake(&woken);
     if (last && wait_claim(opener, closer))
         wait_wake(opener, 0);
 }
@@ -150,7 +131,7 @@ void tutti_scope_limit(tutti_scope *public, size_t n)
         starters_wake(s, scope_live(s), &woken);
     }
     scope_unlock(s);
-    nodes_wake(&woken);
+    waiters_wake(&woken);
     if (!m)
         scope_fail(public, why_set(-ENOMEM, "tutti_scope_limit: out of memory"));
 }

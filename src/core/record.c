@@ -3,6 +3,7 @@
 #include "core/record.h"
 #include "base/memory.h"
 #include "base/slab.h"
+#include "core/waiters.h"
 #include <sched.h>
 
 static struct slab records = SLAB(1, struct record, next);
@@ -64,17 +65,6 @@ static void record_free(struct record *r)
     slab_put(&records, r);
 }
 
-/* Take the waiters out, claimed, into `woken`. */
-static void record_claim_waiters(struct record *r, struct list *woken)
-{
-    struct list *l;
-    while ((l = list_pop(&r->waiters))) {
-        struct wait_node *n = list_entry(l, struct wait_node, link);
-        if (wait_node_claim(n))
-            list_push_back(woken, &n->link);
-    }
-}
-
 /* Under s's latch: who waits in tutti_scope_next may look again.  NULL: nobody. */
 static struct context *scope_claim_next(struct scope *s)
 {
@@ -113,7 +103,7 @@ void record_end(struct record *r, tutti_end end, int code, char *words)
     r->code = code;
     r->words = words;
     bool unwanted = load_relaxed(&r->released); /* under the latch */
-    record_claim_waiters(r, &woken);
+    waiters_claim_all(&r->waiters, &woken);
     scope_lock(s);
     /* Relaxed: the latches order it.  Not before the scope's: records_settle would take it
      * for a promise and move it as well, so that tutti_scope_next gave it twice. */
@@ -129,11 +119,7 @@ void record_end(struct record *r, tutti_end end, int code, char *words)
     record_unlock(r);
     if (unwanted)
         record_free(r);
-    struct list *l;
-    while ((l = list_pop(&woken))) {
-        struct wait_node *n = list_entry(l, struct wait_node, link);
-        wait_wake(n->who, n->index);
-    }
+    waiters_wake(&woken);
     if (next)
         wait_wake(next, 0);
 }
@@ -148,12 +134,8 @@ static void record_settle(struct record *r)
     struct list woken;
     list_init(&woken);
     store_release(&r->tag, tag - RECORD_FILLED + RECORD_DONE); /* for records_settle */
-    record_claim_waiters(r, &woken);
-    struct list *l;
-    while ((l = list_pop(&woken))) {
-        struct wait_node *n = list_entry(l, struct wait_node, link);
-        wait_wake_signal(n->who, n->index);
-    }
+    waiters_claim_all(&r->waiters, &woken);
+    waiters_wake_signal(&woken);
     struct scope *s = r->scope;
     if (latch_try_or_poke(&s->latch)) {
         records_settle(s);
@@ -214,7 +196,7 @@ void record_release(struct record *r)
     store_relaxed(&r->released, true); /* a hint outside the latch */
     if (over) {
         struct scope *s = r->scope;
-        record_claim_waiters(r, &woken);
+        waiters_claim_all(&r->waiters, &woken);
         scope_lock(s);
         list_remove(&r->link);
         next = list_empty(&s->pending) ? scope_claim_next(s) : NULL;
@@ -224,11 +206,7 @@ void record_release(struct record *r)
     record_unlock(r);
     if (over)
         record_free(r);
-    struct list *l;
-    while ((l = list_pop(&woken))) {
-        struct wait_node *n = list_entry(l, struct wait_node, link);
-        wait_wake(n->who, n->index);
-    }
+    waiters_wake(&woken);
     if (next)
         wait_wake(next, 0);
 }
@@ -242,7 +220,7 @@ static void record_close(struct scope *s, struct record *r)
     while (!record_is_over(r)
            && (load_acquire(&r->tag) & ((1 << RECORD_STATE_BITS) - 1)) != RECORD_FILLED)
         sched_yield();
-    record_claim_waiters(r, &woken);
+    waiters_claim_all(&r->waiters, &woken);
     scope_lock(s);
     list_remove(&r->link);
     scope_unlock(s);
@@ -256,11 +234,7 @@ static void record_close(struct scope *s, struct record *r)
     record_recycle(r);
     record_unlock(r);
     record_free(r);
-    struct list *l;
-    while ((l = list_pop(&woken))) {
-        struct wait_node *n = list_entry(l, struct wait_node, link);
-        wait_wake(n->who, n->index);
-    }
+    waiters_wake(&woken);
     if (failed)
         scope_note_failure(s, code, name, index, words);
 }

@@ -2,7 +2,7 @@
  * it came or while it waits, the round is broken: all others of it, also those who have
  * yet to come, get -ECANCELED at once, since the n-th would never come for them.
  * Tests: tests/sync_test.c. */
-#include "sync/waiters.h"
+#include "core/waiters.h"
 #include <tutti/sync.h>
 
 enum { BARRIER_PASSED, BARRIER_BROKEN }; /* outcomes */

@@ -14,7 +14,7 @@
 #include "core/owned.h"
 #include "core/thread.h"
 #include "core/waitable.h"
-#include "sync/waiters.h"
+#include "core/waiters.h"
 #include <assert.h>
 
 /* A received one is in the chain of its context, context.recv_view, which keeps the

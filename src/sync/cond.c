@@ -2,7 +2,7 @@
  * signal given under the mutex is missed.  Tests: tests/sync_test.c. */
 #include "core/task.h"
 #include "sync/mutex.h"
-#include "sync/waiters.h"
+#include "core/waiters.h"
 
 /* Holds: a node is in waiters from before its mutex is unlocked until it is signalled
  * or cut. */

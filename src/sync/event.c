@@ -7,7 +7,7 @@
  * once still ends the waits that had begun.  Signals: sync/event_signal.c.
  * Tests: tests/sync_test.c, tests/wait_test.c. */
 #include "core/waitable.h"
-#include "sync/waiters.h"
+#include "core/waiters.h"
 #include <sched.h>
 #include <tutti/sync.h>
 

@@ -3,7 +3,7 @@
  * waits: that is done under the latch, so that exactly those who waited then are woken.
  * Tests: tests/sync_test.c. */
 #include "core/task.h"
-#include "sync/waiters.h"
+#include "core/waiters.h"
 #include <tutti/sync.h>
 
 /* GROUP_WAITED: somebody waits.  May be set with none waiting; must never be clear with

@@ -11,7 +11,7 @@
  * Tests: tests/sync_test.c. */
 #include "sync/mutex.h"
 #include "core/task.h"
-#include "sync/waiters.h"
+#include "core/waiters.h"
 
 /* Words no holder's address can make: *m was overwritten, or is no mutex. */
 enum { MUTEX_NEVER = 6 };

@@ -1,7 +1,7 @@
 /* sync/once.c - run once, whoever comes first; the others wait for its code.
  * Tests: tests/sync_test.c. */
 #include "core/task.h"
-#include "sync/waiters.h"
+#include "core/waiters.h"
 #include <tutti/sync.h>
 
 enum { ONCE_FRESH, ONCE_RUNNING, ONCE_DONE };

@@ -4,7 +4,7 @@
  * the head are let in together up to the next writer.  So neither side starves.
  * Tests: tests/sync_test.c. */
 #include "core/task.h"
-#include "sync/waiters.h"
+#include "core/waiters.h"
 #include <assert.h>
 #include <tutti/sync.h>
 

@@ -5,7 +5,7 @@
  * the latch (a handler, whose own thread may hold it) leaves a poke, and whoever lets
  * the latch go settles.  So every unlock of the latch settles first.
  * Tests: tests/sync_test.c. */
-#include "sync/waiters.h"
+#include "core/waiters.h"
 #include <sched.h>
 #include <tutti/sync.h>
 

@@ -15,7 +15,7 @@
 #include "core/waitable.h"
 #include "io/poll.h"
 #include "sync/wait_fd.h"
-#include "sync/waiters.h"
+#include "core/waiters.h"
 #include <poll.h>
 #include <sched.h>
 

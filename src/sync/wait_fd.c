@@ -12,7 +12,7 @@
 #include "base/memory.h"
 #include "core/owned.h"
 #include "core/thread.h"
-#include "sync/waiters.h"
+#include "core/waiters.h"
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/timerfd.h>

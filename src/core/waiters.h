@@ -1,10 +1,10 @@
-/* sync/waiters.h - those who wait at one object, first come first: the few steps that
- * all primitives of this folder share.  A head of all zero is an empty list, so that an
+/* core/waiters.h - those who wait at one object, first come first: the few steps that
+ * all primitives share.  A head of all zero is an empty list, so that an
  * object of all zero is ready to use.  Everything here is called under the object's
  * latch but for waiters_wake, which is called after it was let go: then the object may
  * be gone, since whom we wake may own it.  Tests: tests/sync_test.c. */
-#ifndef SYNC_WAITERS_H
-#define SYNC_WAITERS_H
+#ifndef CORE_WAITERS_H
+#define CORE_WAITERS_H
 #include "base/latch.h"
 #include "core/wait.h"
 
