@@ -59,11 +59,30 @@ static int over_from(struct scope *s, const struct context *alone, int64_t *dead
     return 0;
 }
 
+/* Who was cancelled alone: c, or who forked the call that it runs; NULL: none. */
+static const struct context *alone_of(const struct context *c)
+{
+    for (; c; c = c->forker)
+        if (load_seqcst(&c->cut)) /* as `over` in over_from */
+            return c;
+    return NULL;
+}
+
+int scope_over_forks(struct context *c)
+{
+    struct scope *s = c->forks ? c->forks : c->home, *cause;
+    int64_t deadline;
+    int rc = over_from(s, alone_of(c), &deadline, &cause);
+    if (unlikely(rc < 0))
+        mark_cut(s, cause, rc);
+    return rc;
+}
+
 int scope_over(struct context *c, int64_t *deadline)
 {
     struct scope *cause;
     *deadline = CLOCK_NEVER;
-    int rc = over_from(c->scope, load_seqcst(&c->cut) ? c : NULL, deadline, &cause);
+    int rc = over_from(c->scope, alone_of(c), deadline, &cause);
     if (unlikely(rc < 0))
         mark_cut(c->scope, cause, rc);
     return rc;

@@ -356,6 +356,7 @@ static void loop_close(struct tutti_executor *ex)
 {
     struct loop *l = loop_of(ex);
     struct worker *w = l->worker;
+    worker_await_nudgers(w);
     if (--w->users == 0) {
         struct pool *p = w->pool;
         worker_detach(w);
