@@ -258,7 +258,14 @@ static void threads_close(struct tutti_executor *ex)
     threads_free(t);
 }
 
-static const struct executor_ops threads_ops = { threads_start, threads_carries,
+static void threads_look(struct tutti_executor *ex)
+{
+    struct pool *p = &threads_of(ex)->pool;
+    for (unsigned i = 0; i < p->count; i++)
+        worker_nudge(p->worker[i]);
+}
+
+static const struct executor_ops threads_ops = { threads_start, threads_carries, threads_look,
                                                  threads_stat, NULL, threads_close };
 
 /* All threads have counted themselves.  0, or what went wrong. */
@@ -367,7 +374,12 @@ static void loop_close(struct tutti_executor *ex)
     fiber_pool_close(l->ex.stacks);
 }
 
-static const struct executor_ops loop_ops = { loop_start, loop_carries, loop_stat,
+static void loop_look(struct tutti_executor *ex)
+{
+    worker_nudge(loop_of(ex)->worker);
+}
+
+static const struct executor_ops loop_ops = { loop_start, loop_carries, loop_look, loop_stat,
                                               loop_may_close, loop_close };
 
 /* Make the calling thread a worker. */

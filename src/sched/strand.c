@@ -481,11 +481,11 @@ tutti_at tutti_fork_here(void)
             why_set(-ENOMEM, "tutti_fork_here: out of memory");
             return NULL;
         }
+        strand_over(s);
     } else if (s->top == s && !strand_slot(s, 0)->run) {
         c->forks = c->scope;
         s->why = 0;
-        if (unlikely(s->dropping))
-            strand_drop(s, false);
+        strand_over(s);
     }
     return strand_place(s);
 }

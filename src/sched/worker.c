@@ -20,32 +20,47 @@ static struct context *context_of(struct runnable *r)
 
 /* --- wakes ----------------------------------------------------------------- */
 
+/* The caller has counted itself in nudgers: seq_cst there and here pairs with the fence in
+ * worker_await_nudgers, before which the strand was taken out of `running`: either the
+ * count is seen there, or the NULL here. */
+static void nudge_counted(struct worker *w)
+{
+    struct strand *s = load_seqcst(&w->running); /* acquire in it: pairs with strand_enter */
+    if (s)
+        store_relaxed(&s->trip, 0); /* a hint to its next fork */
+    sub_release(&w->nudgers, 1); /* pairs with worker_await_nudgers: s was used before */
+}
+
+void worker_nudge(struct worker *w)
+{
+    if (!load_relaxed(&w->running)) /* a hint: who begins to fork now looks by itself */
+        return;
+    add_seqcst(&w->nudgers, 1);
+    nudge_counted(w);
+}
+
+void worker_await_nudgers(struct worker *w)
+{
+    fence_seqcst(); /* see nudge_counted */
+    while (load_acquire(&w->nudgers))
+        sched_yield();
+}
+
 static void inbox_push(struct worker *w, struct runnable *r)
 {
     struct runnable *head = load_relaxed(&w->inbox); /* the CAS decides */
     /* A hint: what begins to fork right now looks at the inbox itself. */
     bool nudge = unlikely(load_relaxed(&w->running) != NULL);
     if (nudge)
-        add_seqcst(&w->nudgers, 1); /* before r can run, end and have its stack unmapped;
-                                       pairs with worker_await_nudgers */
+        add_seqcst(&w->nudgers, 1); /* before r can run, and its executor be closed */
     do {
         r->next = head;
         /* seq_cst: pairs with worker_sleep, which sets `sleeping` and then looks at the
          * inbox, while we set the inbox and then look at `sleeping`. */
     } while (!cas_seqcst(&w->inbox, &head, r));
-    if (nudge) {
-        struct strand *s = load_acquire(&w->running); /* pairs with strand_enter */
-        if (s)
-            store_relaxed(&s->trip, 0); /* a hint: its next fork gives way */
-        sub_release(&w->nudgers, 1); /* pairs with worker_await_nudgers */
-    }
+    if (nudge)
+        nudge_counted(w); /* its next fork gives way to r */
     worker_rouse(w);
-}
-
-void worker_await_nudgers(struct worker *w)
-{
-    while (load_seqcst(&w->nudgers)) /* acquire in it: pairs with inbox_push */
-        sched_yield();
 }
 
 void worker_rouse(struct worker *w)

@@ -114,6 +114,8 @@ static inline bool worker_bound(const struct context *c)
 }
 /* c, which runs, lets those go first that others have woken. */
 void worker_give_way(struct context *c);
+/* Ask what runs on w and forks to look.  The caller keeps w's executor open. */
+void worker_nudge(struct worker *w);
 /* Wait until no waker looks at what runs here: before stacks are unmapped. */
 void worker_await_nudgers(struct worker *w);
 /* Fire timers and descriptors that are due. */
