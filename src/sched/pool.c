@@ -261,8 +261,7 @@ static void threads_close(struct tutti_executor *ex)
 static void threads_look(struct tutti_executor *ex)
 {
     struct pool *p = &threads_of(ex)->pool;
-    for (unsigned i = 0; i < p->count; i++)
-        worker_nudge(p->worker[i]);
+    workers_look(p->worker, p->count);
 }
 
 static const struct executor_ops threads_ops = { threads_start, threads_carries, threads_look,
@@ -376,7 +375,7 @@ static void loop_close(struct tutti_executor *ex)
 
 static void loop_look(struct tutti_executor *ex)
 {
-    worker_nudge(loop_of(ex)->worker);
+    workers_look(&loop_of(ex)->worker, 1);
 }
 
 static const struct executor_ops loop_ops = { loop_start, loop_carries, loop_look, loop_stat,

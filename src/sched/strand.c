@@ -117,8 +117,31 @@ static void strand_enter(struct worker *w, struct context *c)
     store_release(&w->running, s);
     fence_light(); /* pairs with fence_heavy in worker_sleep: who announces itself sees
                       `asked`, or we see the announcement */
-    bool look = load_relaxed(&w->inbox) || (!bound && pool_hungry(w->pool));
+    bool look = load_relaxed(&w->inbox) || (!bound && pool_hungry(w->pool))
+                || load_relaxed(&w->looks) != s->first->looks;
     store_relaxed(&s->trip, look ? 0 : (uintptr_t)strand_slot(s, STRAND_END)); /* hints */
+}
+
+static void strand_drop(struct strand *first, bool dropping)
+{
+    first->dropping = dropping;
+    for (struct strand *s = first; s; s = s == first->top ? NULL : s->above)
+        split_set(s, s->pub);
+}
+
+/* Are its calls to be dropped?  Then all joins come here to look. */
+static bool strand_over(struct strand *first)
+{
+    struct worker *w = first->context->worker;
+    if (w)
+        first->looks = load_seqcst(&w->looks); /* before the scope: pairs with workers_look */
+    int rc = scope_over_forks(first->context);
+    bool dropping = rc < 0 || first->lost;
+    if (rc < 0 && !first->why)
+        first->why = rc;
+    if (dropping != first->dropping)
+        strand_drop(first, dropping);
+    return rc < 0;
 }
 
 struct strand *strand_begin(struct context *c)
@@ -132,12 +155,19 @@ struct strand *strand_begin(struct context *c)
     s->lost = 0;
     s->since = 0;
     s->why = 0;
+    s->looks = 0;
     s->stash_link.next = NULL;
     segment_init(s, s);
     c->strand = (tutti_strand *)(void *)s;
     c->forks = c->scope;
-    if (strand_shared(c))
-        strand_enter(c->worker, c);
+    if (strand_shared(c)) {
+        struct worker *w = c->worker;
+        if (unlikely(!load_relaxed(&w->forks))) /* this thread's to write */
+            store_seqcst(&w->forks, true); /* pairs with workers_look: strand_over looks
+                                              at the scope after it */
+        strand_enter(w, c);
+    }
+    strand_over(s);
     return s;
 }
 
@@ -296,25 +326,6 @@ static void strand_serve(struct strand *first, struct worker *w)
 }
 
 /* --- dropping ---------------------------------------------------------------------- */
-
-static void strand_drop(struct strand *first, bool dropping)
-{
-    first->dropping = dropping;
-    for (struct strand *s = first; s; s = s == first->top ? NULL : s->above)
-        split_set(s, s->pub);
-}
-
-/* Are its calls to be dropped?  Then all joins come here to look. */
-static bool strand_over(struct strand *first)
-{
-    int rc = scope_over_forks(first->context);
-    bool dropping = rc < 0 || first->lost;
-    if (rc < 0 && !first->why)
-        first->why = rc;
-    if (dropping != first->dropping)
-        strand_drop(first, dropping);
-    return rc < 0;
-}
 
 /* There is no memory for a call: it is dropped, and counted, so that its join finds it. */
 static tutti_at strand_lose(struct strand *first, tutti_slot *end)
@@ -481,7 +492,6 @@ tutti_at tutti_fork_here(void)
             why_set(-ENOMEM, "tutti_fork_here: out of memory");
             return NULL;
         }
-        strand_over(s);
     } else if (s->top == s && !strand_slot(s, 0)->run) {
         c->forks = c->scope;
         s->why = 0;

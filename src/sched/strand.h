@@ -28,10 +28,10 @@ struct joiner {
 };
 
 /* Laid over tutti_strand.
- * Holds: slot[pub] up to the place have `run` set, from the place on (up to slot[END]) it
- * is NULL, so the place can be found without being told; tail <= split (of ts) == pub;
- * trip is 0 or &slot[END]; the public split is &slot[pub], or the highest address while joins must
- * look (dropping is set); segments below `top` are full.  strand_verify() asserts it.
+ * Holds: from slot[pub] up to the place slots have `run` set, from there to slot[END] they
+ * do not, so the place is found without being told; tail <= split of ts == pub; trip is 0
+ * or &slot[END]; the public split is &slot[pub], or the highest address while all joins
+ * must look (dropping); segments below `top` are full.  strand_verify() asserts it.
  * Only the owner's thread writes split, pub and the split in ts; thieves move tail, by
  * CAS; a slot below tail is its thief's until its state is CALL_DONE. */
 struct strand {
@@ -47,6 +47,7 @@ struct strand {
     struct strand *top;
     struct context *context;
     uint64_t lost;           /* forks beyond slot[END] of top: there was no memory */
+    uint32_t looks;          /* its worker's, when it last looked at its scope */
     int64_t since;           /* when the first request was met that only sleepers made */
     struct list stash_link;  /* in its worker's stash: switched out, with private calls */
     /* --- shared --- */

@@ -1,6 +1,7 @@
 /* sched/worker.c - the worker's own side: choosing what is next, switching, parking.  See
  * worker.h.  How it sleeps is in idle.c.  Tests: tests/pool_test.c, tests/executor_test.c. */
 #include "sched/worker.h"
+#include "base/fence.h"
 #include "base/memory.h"
 #include "sched/strand.h"
 #include <assert.h>
@@ -31,12 +32,23 @@ static void nudge_counted(struct worker *w)
     sub_release(&w->nudgers, 1); /* pairs with worker_await_nudgers: s was used before */
 }
 
-void worker_nudge(struct worker *w)
+void workers_look(struct worker **w, unsigned count)
 {
-    if (!load_relaxed(&w->running)) /* a hint: who begins to fork now looks by itself */
+    bool any = false;
+    for (unsigned i = 0; i < count; i++)
+        if (load_seqcst(&w[i]->forks)) { /* pairs with strand_begin, which looks after it */
+            add_seqcst(&w[i]->looks, 1);
+            any = true;
+        }
+    if (likely(!any))
         return;
-    add_seqcst(&w->nudgers, 1);
-    nudge_counted(w);
+    fence_heavy(); /* pairs with fence_light in strand_enter: either `looks` has moved
+                      there, or `running` is seen here */
+    for (unsigned i = 0; i < count; i++)
+        if (load_relaxed(&w[i]->running)) {
+            add_seqcst(&w[i]->nudgers, 1);
+            nudge_counted(w[i]);
+        }
 }
 
 void worker_await_nudgers(struct worker *w)

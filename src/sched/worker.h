@@ -79,6 +79,8 @@ struct worker {
     struct list asleep_link;   /* under pool->latch */
     _Atomic(struct strand *) asked;   /* whose calls its pool may ask for; NULL: none */
     _Atomic(struct strand *) running; /* as asked, of loops too; see inbox_push */
+    _Atomic bool forks;        /* something on it has forked; stays */
+    _Atomic uint32_t looks;    /* counts workers_look */
     _Atomic uint32_t nudgers;  /* who uses `running`: its memory must stay */
     _Atomic uint32_t open_count; /* length of open; a hint */
     struct latch open_latch;   /* guards open, and what is listed of the strands in it */
@@ -114,8 +116,9 @@ static inline bool worker_bound(const struct context *c)
 }
 /* c, which runs, lets those go first that others have woken. */
 void worker_give_way(struct context *c);
-/* Ask what runs on w and forks to look.  The caller keeps w's executor open. */
-void worker_nudge(struct worker *w);
+/* A scope is over: ask what runs on these and forks to look.  The caller keeps their
+ * executor open. */
+void workers_look(struct worker **w, unsigned count);
 /* Wait until no waker looks at what runs here: before stacks are unmapped. */
 void worker_await_nudgers(struct worker *w);
 /* Fire timers and descriptors that are due. */
