@@ -87,6 +87,18 @@ TUTTI_API int tutti_best(tutti_scope *s, const tutti_task *t, const void *in,
                          int (*better)(void *ctx, const void *a, const void *b),
                          void *ctx, void *out);
 
+/* ---- sort ------------------------------------------------------------------ */
+
+enum { TUTTI_SORT_STABLE = 1 }; /* equal items keep their order; needs as much memory
+                                   again, while it sorts */
+/* Bring count items of `size` bytes that lie side by side into order: compare gives less
+ * than 0, 0 or more than 0, may be called from several threads at once and must not wait
+ * for what the sort itself holds up.  0; on error the items are all there, in some order:
+ * -EINVAL, -ENOMEM (only when stable), or as a wait. */
+TUTTI_API int tutti_sort(tutti_scope *s, void *items, size_t count, size_t size,
+                         int (*compare)(void *ctx, const void *a, const void *b),
+                         void *ctx, unsigned flags);
+
 /* ---- pipeline: closures over items that pass from stage to stage ---------- */
 
 typedef struct tutti_stage {

@@ -64,6 +64,12 @@ struct context {
     bool member;
     _Atomic bool cut;    /* this task alone was cancelled */
 
+    /* --- calls it has forked: sched/strand.h --- */
+    struct tutti_strand *strand; /* NULL: none since its task began */
+    struct scope *forks;     /* whose end drops them; what taken ones run in */
+    struct tutti_slot *call; /* what it was made to run; NULL: a task */
+    struct context *forker;  /* of that call, and of the task it is a part of */
+
     /* --- the running task --- */
     struct task *task;   /* NULL on plain threads */
     const char *name;    /* as set by tutti_task_name_set; NULL: the task's own */

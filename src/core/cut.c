@@ -59,11 +59,42 @@ static int over_from(struct scope *s, const struct context *alone, int64_t *dead
     return 0;
 }
 
+/* Who was cancelled alone: c, or who forked the call that it runs; NULL: none. */
+static const struct context *alone_of(const struct context *c)
+{
+    for (; c; c = c->forker)
+        if (load_seqcst(&c->cut)) /* as `over` in over_from */
+            return c;
+    return NULL;
+}
+
+/* Who only forks and joins looks at no clock, so the end of its time must come to it.
+ * Without memory for that it is seen when somebody asks for calls. */
+static void scope_alarm(struct scope *s, int64_t deadline)
+{
+    while (s && load_relaxed(&s->deadline) != deadline) /* as in over_from */
+        s = s->outer;
+    if (s && !load_relaxed(&s->alarmed)) /* set twice is set once */
+        alarm_set(s);
+}
+
+int scope_over_forks(struct context *c)
+{
+    struct scope *s = c->forks ? c->forks : c->home, *cause;
+    int64_t deadline;
+    int rc = over_from(s, alone_of(c), &deadline, &cause);
+    if (unlikely(rc < 0))
+        mark_cut(s, cause, rc);
+    else if (unlikely(deadline != CLOCK_NEVER))
+        scope_alarm(s, deadline);
+    return rc;
+}
+
 int scope_over(struct context *c, int64_t *deadline)
 {
     struct scope *cause;
     *deadline = CLOCK_NEVER;
-    int rc = over_from(c->scope, load_seqcst(&c->cut) ? c : NULL, deadline, &cause);
+    int rc = over_from(c->scope, alone_of(c), deadline, &cause);
     if (unlikely(rc < 0))
         mark_cut(c->scope, cause, rc);
     return rc;
@@ -225,8 +256,11 @@ void scope_cut(struct scope *top)
 void scope_stop(struct scope *s, uint32_t why)
 {
     /* seq_cst: pairs with over_from */
-    if (or_seqcst(&s->over, why) == 0)
+    if (or_seqcst(&s->over, why) == 0) {
         scope_cut(s);
+        if (s->ex)
+            s->ex->ops->look(s->ex); /* those that run and fork find out by being asked */
+    }
 }
 
 void context_cut(struct context *c)
@@ -241,6 +275,7 @@ void context_cut(struct context *c)
             scope_cut(child);
     }
     scope_unlock(home);
+    home->ex->ops->look(home->ex);
 }
 
 void tutti_scope_cancel(tutti_scope *public)

@@ -13,6 +13,8 @@ struct executor_ops {
     void (*start)(struct tutti_executor *ex, struct task *t);
     /* Is c carried by this executor (so that closing it would wait for itself)? */
     bool (*carries)(const struct tutti_executor *ex, const struct context *c);
+    /* A scope on it is over: let those that fork calls look.  Any thread; signal handlers. */
+    void (*look)(struct tutti_executor *ex);
     void (*stat)(const struct tutti_executor *ex, tutti_executor_stats *out);
     /* 0, or why the calling thread may not close it; NULL: any may. */
     int (*may_close)(const struct tutti_executor *ex);

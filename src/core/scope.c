@@ -7,6 +7,7 @@
 #include "core/task.h"
 #include "core/thread.h"
 #include "core/waitable.h"
+#include <tutti/fork.h>
 
 struct tutti_executor *(*executor_default_hook)(int *rc);
 
@@ -239,6 +240,12 @@ static int scope_result(struct scope *s)
 
 static void scope_forget(struct scope *s, struct context *c)
 {
+    if (unlikely(c->forks == s)) {
+        if (c->strand && c->strand->slot[0].run)
+            misuse("%s closed a scope before it joined what it had forked in it",
+                   task_name(c));
+        c->forks = s->outer;
+    }
     c->scope = s->outer;
     c->enlisted = NULL;
     s->state = SCOPE_CLOSED;

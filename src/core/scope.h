@@ -113,6 +113,8 @@ int scope_wait_limit(struct scope *s, struct context *c);
 /* 0, or why the caller may not wait; *deadline: the earliest that binds it.  Marks what is
  * cut, so call it only when the answer ends something. */
 int scope_over(struct context *c, int64_t *deadline);
+/* The same for what c has forked: from c->forks up. */
+int scope_over_forks(struct context *c);
 /* The same for a start into s by c: looks at s and above. */
 int scope_over_start(struct scope *s, int64_t *deadline);
 /* The caller's wait was cut: the code to return. */

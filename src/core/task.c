@@ -6,6 +6,7 @@
 #include "core/local.h"
 #include "core/record.h"
 #include "core/thread.h"
+#include <tutti/fork.h>
 #include <stdlib.h>
 
 static struct slab tasks = SLAB(0, struct task, run.next);
@@ -250,13 +251,15 @@ static void context_end(struct context *c)
     }
 }
 
-static void context_finish(struct context *c, struct task *t)
+static void context_finish(struct context *c)
 {
     if (unlikely(c->locals != NULL))
         locals_drop(&c->locals);
-    if (unlikely(c->scope != t->scope))
+    if (unlikely(c->scope != c->home))
         misuse("task %s returned with a scope open; use TUTTI_SCOPE, which closes itself",
                task_name(c));
+    if (unlikely(c->strand && c->strand->slot[0].run))
+        misuse("task %s returned with forked calls that were not joined", task_name(c));
     if (unlikely(c->recv_view != NULL))
         context_views_free(c);
 }
@@ -278,7 +281,7 @@ void task_run(struct context *c, struct task *t)
     rc = task_body(t);
     if (unlikely(scope_lost(s)))
         exit(0); /* the child of a fork() made in this task: as when a thread ends there */
-    context_finish(c, t);
+    context_finish(c);
     tutti_end end = task_classify(c, rc);
     if (unlikely(c->member))
         context_unlist(c);
@@ -286,4 +289,22 @@ void task_run(struct context *c, struct task *t)
     context_end(c);
     task_free(t);
     scope_end(s);
+}
+
+bool task_run_part(struct context *c, struct task *t, struct scope *s,
+                   void (*body)(struct context *c, void *arg), void *arg)
+{
+    context_begin(c, t);
+    c->home = c->scope = s;
+    bool over = scope_over_forks(c) < 0;
+    if (!over) {
+        body(c, arg);
+        if (unlikely(scope_lost(s)))
+            exit(0); /* as in task_run */
+        context_finish(c);
+        if (unlikely(c->member))
+            context_unlist(c);
+    }
+    context_end(c);
+    return !over;
 }

@@ -29,6 +29,10 @@ void task_free(struct task *t);
 /* Run t on the calling context, whose fiber it gets until it returns, and end it.  The
  * context's task fields are set up and cleaned here. */
 void task_run(struct context *c, struct task *t);
+/* Run body(c, arg), a part of the task t that runs elsewhere meanwhile, in its scope s, which
+ * stays open.  False: it was not run, its task is over. */
+bool task_run_part(struct context *c, struct task *t, struct scope *s,
+                   void (*body)(struct context *c, void *arg), void *arg);
 /* End t without running it: no stack could be had (code, words) or its scope is over. */
 void task_refuse(struct task *t, int code, const char *words);
 const char *task_name(const struct context *c);

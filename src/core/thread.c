@@ -111,6 +111,8 @@ static void fork_child(void)
         c->task = NULL;
         c->home = c->scope = NULL;
         c->enlisted = NULL;
+        c->forks = NULL;
+        c->forker = NULL;
         c->member = false;
         c->sleep = NULL;
     }

@@ -51,6 +51,9 @@ struct fiber *fiber_get(struct fiber_pool *p);
 /* Back to the pool; it may be the one that runs now, as long as this thread switches
  * away before any other may take it: see fiber_put's use in sched.  Any thread. */
 void fiber_put(struct fiber_pool *p, struct fiber *f);
+/* The FIBER_STRAND bytes at the low end of f's mapping, f being p's; zeroed when the fiber
+ * is made, and left alone when it is reused. */
+void *fiber_room(const struct fiber_pool *p, const struct fiber *f);
 /* Mapped now, in the pool or out. */
 size_t fiber_pool_count(const struct fiber_pool *p);
 /* Why the last fiber_get or fiber_pool_open on this thread failed; static words. */

@@ -181,6 +181,11 @@ void fiber_put(struct fiber_pool *p, struct fiber *f)
     latch_unlock(&p->latch);
 }
 
+void *fiber_room(const struct fiber_pool *p, const struct fiber *f)
+{
+    return f->low - p->guard - p->room;
+}
+
 size_t fiber_pool_count(const struct fiber_pool *p)
 {
     size_t count = 0;

@@ -7,7 +7,7 @@
  * Tests: tests/pool_test.c. */
 #include "base/fence.h"
 #include "sched/gil.h"
-#include "sched/worker.h"
+#include "sched/strand.h"
 #include <assert.h>
 
 enum { SEARCH_ROUNDS = 200 };
@@ -22,7 +22,7 @@ static uint32_t worker_random(struct worker *w)
 
 /* --- searching --------------------------------------------------------------- */
 
-static struct task *worker_steal(struct worker *w)
+static struct runnable *worker_steal(struct worker *w)
 {
     struct pool *p = w->pool;
     uint32_t start = worker_random(w);
@@ -35,7 +35,26 @@ static struct task *worker_steal(struct worker *w)
         if (t)
             stat_add(&w->stats.stolen);
     }
-    return t;
+    if (t)
+        return &t->run;
+    struct runnable *r = NULL;
+    for (unsigned i = 0; i < p->count && !r; i++) {
+        struct worker *victim = p->worker[(start + i) % p->count];
+        if (victim == w)
+            continue;
+        r = strand_steal(w, victim);
+        if (!r)
+            strand_ask(victim);
+    }
+    return r;
+}
+
+static bool calls_open(const struct pool *p)
+{
+    for (unsigned i = 0; i < p->count; i++)
+        if (load_relaxed(&p->worker[i]->open_count)) /* hints */
+            return true;
+    return false;
 }
 
 static bool search_begin(struct pool *p)
@@ -49,12 +68,13 @@ static bool search_begin(struct pool *p)
 static struct runnable *search(struct worker *w)
 {
     for (int i = 0; i < SEARCH_ROUNDS; i++) {
-        struct task *t = worker_steal(w);
-        if (t) {
+        struct runnable *r = worker_steal(w);
+        if (r) {
             store_seqcst(&w->pool->searching, 0);
-            if (!deque_seems_empty(&w->deque) || load_relaxed(&w->pool->injections))
+            if (!deque_seems_empty(&w->deque) || load_relaxed(&w->pool->injections)
+                || calls_open(w->pool))
                 pool_notify(w->pool); /* there is more: let another come */
-            return &t->run;
+            return r;
         }
         if (load_relaxed(&w->inbox) || load_relaxed(&w->quit)) /* hints, looked at again */
             break;
@@ -99,9 +119,13 @@ static bool anything_to_do(struct worker *w)
         return true;
     if (load_relaxed(&p->injections)) /* the fence before orders it, here and below */
         return true;
-    for (unsigned i = 0; i < p->count; i++)
-        if (p->worker[i] && !deque_seems_empty(&p->worker[i]->deque))
+    for (unsigned i = 0; i < p->count; i++) {
+        struct worker *v = p->worker[i];
+        if (v && (!deque_seems_empty(&v->deque) || load_relaxed(&v->open_count)))
             return true;
+        if (v && v != w)
+            strand_ask(v); /* it wakes us when it has had work for a while */
+    }
     return false;
 }
 

@@ -258,7 +258,13 @@ static void threads_close(struct tutti_executor *ex)
     threads_free(t);
 }
 
-static const struct executor_ops threads_ops = { threads_start, threads_carries,
+static void threads_look(struct tutti_executor *ex)
+{
+    struct pool *p = &threads_of(ex)->pool;
+    workers_look(p->worker, p->count);
+}
+
+static const struct executor_ops threads_ops = { threads_start, threads_carries, threads_look,
                                                  threads_stat, NULL, threads_close };
 
 /* All threads have counted themselves.  0, or what went wrong. */
@@ -356,6 +362,7 @@ static void loop_close(struct tutti_executor *ex)
 {
     struct loop *l = loop_of(ex);
     struct worker *w = l->worker;
+    worker_await_nudgers(w);
     if (--w->users == 0) {
         struct pool *p = w->pool;
         worker_detach(w);
@@ -366,7 +373,12 @@ static void loop_close(struct tutti_executor *ex)
     fiber_pool_close(l->ex.stacks);
 }
 
-static const struct executor_ops loop_ops = { loop_start, loop_carries, loop_stat,
+static void loop_look(struct tutti_executor *ex)
+{
+    workers_look(&loop_of(ex)->worker, 1);
+}
+
+static const struct executor_ops loop_ops = { loop_start, loop_carries, loop_look, loop_stat,
                                               loop_may_close, loop_close };
 
 /* Make the calling thread a worker. */

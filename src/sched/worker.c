@@ -1,8 +1,11 @@
 /* sched/worker.c - the worker's own side: choosing what is next, switching, parking.  See
  * worker.h.  How it sleeps is in idle.c.  Tests: tests/pool_test.c, tests/executor_test.c. */
 #include "sched/worker.h"
+#include "base/fence.h"
 #include "base/memory.h"
+#include "sched/strand.h"
 #include <assert.h>
+#include <sched.h>
 
 enum {
     FAIR_EVERY = 16, /* so often tasks not begun go before contexts that are ready */
@@ -18,14 +21,57 @@ static struct context *context_of(struct runnable *r)
 
 /* --- wakes ----------------------------------------------------------------- */
 
+/* The caller has counted itself in nudgers: seq_cst there and here pairs with the fence in
+ * worker_await_nudgers, before which the strand was taken out of `running`: either the
+ * count is seen there, or the NULL here. */
+static void nudge_counted(struct worker *w)
+{
+    struct strand *s = load_seqcst(&w->running); /* acquire in it: pairs with strand_enter */
+    if (s)
+        store_relaxed(&s->trip, 0); /* a hint to its next fork */
+    sub_release(&w->nudgers, 1); /* pairs with worker_await_nudgers: s was used before */
+}
+
+void workers_look(struct worker **w, unsigned count)
+{
+    bool any = false;
+    for (unsigned i = 0; i < count; i++)
+        if (load_seqcst(&w[i]->forks)) { /* pairs with strand_begin, which looks after it */
+            add_seqcst(&w[i]->looks, 1);
+            any = true;
+        }
+    if (likely(!any))
+        return;
+    fence_heavy(); /* pairs with fence_light in strand_enter: either `looks` has moved
+                      there, or `running` is seen here */
+    for (unsigned i = 0; i < count; i++)
+        if (load_relaxed(&w[i]->running)) {
+            add_seqcst(&w[i]->nudgers, 1);
+            nudge_counted(w[i]);
+        }
+}
+
+void worker_await_nudgers(struct worker *w)
+{
+    fence_seqcst(); /* see nudge_counted */
+    while (load_acquire(&w->nudgers))
+        sched_yield();
+}
+
 static void inbox_push(struct worker *w, struct runnable *r)
 {
     struct runnable *head = load_relaxed(&w->inbox); /* the CAS decides */
+    /* A hint: what begins to fork right now looks at the inbox itself. */
+    bool nudge = unlikely(load_relaxed(&w->running) != NULL);
+    if (nudge)
+        add_seqcst(&w->nudgers, 1); /* before r can run, and its executor be closed */
     do {
         r->next = head;
         /* seq_cst: pairs with worker_sleep, which sets `sleeping` and then looks at the
          * inbox, while we set the inbox and then look at `sleeping`. */
     } while (!cas_seqcst(&w->inbox, &head, r));
+    if (nudge)
+        nudge_counted(w); /* its next fork gives way to r */
     worker_rouse(w);
 }
 
@@ -100,6 +146,14 @@ void worker_fire(struct worker *w)
 
 /* --- what is next ------------------------------------------------------------ */
 
+/* A call forked by one that is switched out: it may be what others wait for. */
+static struct runnable *worker_take_call(struct worker *w)
+{
+    if (unlikely(!list_empty(&w->stash)) && stash_share(w))
+        pool_notify(w->pool);
+    return strand_steal(w, w);
+}
+
 /* A task to begin: one of a loop, one started here, one from outside. */
 static struct runnable *worker_take_task(struct worker *w)
 {
@@ -109,7 +163,7 @@ static struct runnable *worker_take_task(struct worker *w)
     struct task *t = deque_pop(&w->deque);
     if (!t)
         t = pool_injected(w->pool);
-    return t ? &t->run : NULL;
+    return t ? &t->run : worker_take_call(w);
 }
 
 /* What was begun goes on before anything new begins: it may be about to cancel the rest, and
@@ -122,12 +176,43 @@ struct runnable *worker_take(struct worker *w)
     worker_drain(w);
     worker_fire(w);
     if (unlikely(w->tick % FAIR_EVERY == 0)) {
-        struct task *t = w->tick % (FAIR_EVERY * 4) == 0 ? pool_injected(w->pool) : NULL;
-        r = t ? &t->run : worker_take_task(w);
+        bool seldom = w->tick % (FAIR_EVERY * 4) == 0;
+        struct task *t = seldom ? pool_injected(w->pool) : NULL;
+        r = t ? &t->run : seldom ? worker_take_call(w) : NULL;
+        r = r ? r : worker_take_task(w);
     }
     if (!r)
         r = fifo_pop(&w->ready);
     return r ? r : worker_take_task(w);
+}
+
+struct context *worker_context(struct worker *w, struct fiber_pool *stacks)
+{
+    struct fiber *f = w->spare;
+    if (stacks == w->pool->stacks && f) {
+        w->spare = f->next;
+        w->spares--;
+    } else {
+        f = fiber_get(stacks);
+    }
+    if (unlikely(!f))
+        return NULL;
+    struct context *c = (struct context *)(void *)f;
+    c->carrier = &worker_carrier;
+    c->worker = w;
+    c->stacks = stacks;
+    return c;
+}
+
+void worker_context_back(struct worker *w, struct context *c)
+{
+    if (c->stacks == w->pool->stacks && w->spares < WORKER_SPARES) {
+        c->fiber.next = w->spare;
+        w->spare = &c->fiber;
+        w->spares++;
+    } else {
+        fiber_put(c->stacks, &c->fiber);
+    }
 }
 
 /* t's drop is the user's: it must not run as the context that is about to be left, whose
@@ -147,22 +232,11 @@ static void refuse_without_stack(struct task *t)
 /* A fiber that will run t; NULL: t has been refused for want of a stack. */
 static struct context *context_for(struct worker *w, struct task *t)
 {
-    struct fiber_pool *stacks = t->scope->ex->stacks;
-    struct fiber *f = w->spare;
-    if (stacks == w->pool->stacks && f) {
-        w->spare = f->next;
-        w->spares--;
-    } else {
-        f = fiber_get(stacks);
-    }
-    if (unlikely(!f)) {
+    struct context *c = worker_context(w, t->scope->ex->stacks);
+    if (unlikely(!c)) {
         refuse_without_stack(t);
         return NULL;
     }
-    struct context *c = (struct context *)(void *)f;
-    c->carrier = &worker_carrier;
-    c->worker = w;
-    c->stacks = stacks;
     c->task = t;
     stat_add(&w->stats.started);
     return c;
@@ -220,7 +294,11 @@ static void worker_park(struct context *c, uint64_t ticket, int64_t until)
         wheel_arm(&w->wheel, &timer.timer, until);
     }
     stat_add(&w->stats.parked);
+    if (unlikely(c->strand != NULL))
+        strand_leave(c);
     switch_to(w, c, worker_next(w));
+    if (unlikely(c->strand != NULL))
+        strand_resume(c);
     if (until != CLOCK_NEVER)
         wheel_cancel(&w->wheel, &timer.timer);
 }
@@ -229,20 +307,29 @@ static void worker_yield(struct context *c)
 {
     struct worker *w = c->worker;
     fifo_push(&w->ready, &c->run);
+    if (unlikely(c->strand != NULL))
+        strand_leave(c);
     switch_to(w, c, worker_next(w));
+    if (unlikely(c->strand != NULL))
+        strand_resume(c);
+}
+
+void worker_give_way(struct context *c)
+{
+    struct worker *w = c->worker;
+    worker_drain(w);
+    if (w->ready.head)
+        worker_yield(c);
 }
 
 /* An ended fiber keeps its stack for the next task; beyond some, it goes to the pool, but
  * only after it has been left, lest another thread takes it while it still runs. */
 static void worker_retire(struct worker *w, struct context *c)
 {
-    if (c->stacks == w->pool->stacks && w->spares < WORKER_SPARES) {
-        c->fiber.next = w->spare;
-        w->spare = &c->fiber;
-        w->spares++;
-    } else {
+    if (c->stacks == w->pool->stacks && w->spares < WORKER_SPARES)
+        worker_context_back(w, c);
+    else
         w->leaving = c;
-    }
 }
 
 /* One task after the other, each a plain call on this stack, until something else must go
@@ -252,7 +339,12 @@ closed_call static void fiber_turn(struct context *c)
     struct worker *w = c->worker;
     struct context *next = NULL;
     do {
-        task_run(c, c->task);
+        if (unlikely(c->call != NULL))
+            strand_call(c);
+        else
+            task_run(c, c->task);
+        if (unlikely(c->strand != NULL))
+            strand_end(c);
         struct runnable *r = worker_take(w);
         if (!r)
             r = worker_idle(w);
@@ -335,6 +427,11 @@ struct worker *worker_attach(struct pool *p, unsigned index)
     w->spare = NULL;
     w->spares = w->tick = 0;
     w->leaving = NULL;
+    list_init(&w->stash);
+    list_init(&w->open_bound);
+    list_init(&w->open);
+    store_relaxed(&w->asked, NULL); /* nobody asks before the pool is open */
+    store_relaxed(&w->running, NULL);
     w->index = index;
     w->users = 1;
     w->seed = index * 2654435761u + 1;
@@ -357,7 +454,8 @@ void worker_detach(struct worker *w)
         w->spare = f->next;
         fiber_put(w->pool->stacks, f);
     }
-    assert(w->wheel.count == 0);
+    assert(w->wheel.count == 0 && list_empty(&w->stash) && list_empty(&w->open));
+    worker_await_nudgers(w);
     root->carrier = &thread_carrier;
     root->worker = NULL;
     fiber_adopt_end(&root->fiber);

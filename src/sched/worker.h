@@ -21,6 +21,7 @@
 #include "sched/fifo.h"
 
 struct gil;
+struct strand;
 struct worker;
 
 /* Counters of one worker: it alone adds, anybody reads. */
@@ -59,6 +60,9 @@ struct worker {
     struct fifo bound;       /* tasks of loops: they may begin on this worker only */
     struct fiber *spare;     /* ended fibers, last in first out */
     unsigned spares;
+    struct list stash;       /* strands of contexts switched out, with private calls */
+    struct list open_bound;  /* strands of loops' tasks with public calls: this thread alone
+                                may run them */
     struct context *leaving; /* ended, of another pool: given back after the switch */
     unsigned tick;
     unsigned index;          /* in the pool */
@@ -73,6 +77,14 @@ struct worker {
     _Atomic bool quit;
     bool token;                /* woken to search; under pool->latch */
     struct list asleep_link;   /* under pool->latch */
+    _Atomic(struct strand *) asked;   /* whose calls its pool may ask for; NULL: none */
+    _Atomic(struct strand *) running; /* as asked, of loops too; see inbox_push */
+    _Atomic bool forks;        /* something on it has forked; stays */
+    _Atomic uint32_t looks;    /* counts workers_look */
+    _Atomic uint32_t nudgers;  /* who uses `running`: its memory must stay */
+    _Atomic uint32_t open_count; /* length of open; a hint */
+    struct latch open_latch;   /* guards open, and what is listed of the strands in it */
+    struct list open;          /* strands with public calls, the first to be listed first */
     struct worker_stats stats;
     struct deque deque;
 };
@@ -94,6 +106,21 @@ void worker_rouse(struct worker *w);
 struct runnable *worker_take(struct worker *w);
 /* The same, waiting for it: sched/idle.c.  The root, once the worker is to quit. */
 struct runnable *worker_idle(struct worker *w);
+/* A fiber to run something on w; NULL: no stack.  Back, unused. */
+struct context *worker_context(struct worker *w, struct fiber_pool *stacks);
+void worker_context_back(struct worker *w, struct context *c);
+/* May what c forks run on its own worker alone?  It is a loop's. */
+static inline bool worker_bound(const struct context *c)
+{
+    return c->stacks != ((const struct worker *)c->worker)->pool->stacks;
+}
+/* c, which runs, lets those go first that others have woken. */
+void worker_give_way(struct context *c);
+/* A scope is over: ask what runs on these and forks to look.  The caller keeps their
+ * executor open. */
+void workers_look(struct worker **w, unsigned count);
+/* Wait until no waker looks at what runs here: before stacks are unmapped. */
+void worker_await_nudgers(struct worker *w);
 /* Fire timers and descriptors that are due. */
 void worker_fire(struct worker *w);
 void fiber_main_task(struct fiber *self);

@@ -1,0 +1,110 @@
+/* sched/strand.h - a strand: the calls one fiber has forked and not joined.  A split deque
+ * that belongs to the fiber for life: forks and joins nest on one stack, a strand has
+ * exactly one stack, so they nest on the strand whatever its worker does meanwhile, and a
+ * fiber that parks takes it along untouched.
+ *
+ *     slot[0] .. | taken: thieves' | public: anybody's | private: the owner's | free ..
+ *                          ^ tail             ^ split                ^ at
+ *
+ * Private slots need no state; the owner forks and joins them by plain stores (inline, in
+ * include/tutti/fork.h).  It makes the oldest of them public when somebody asks, through
+ * `trip`, which each fork compares with.  Slots are taken from the oldest on.
+ *
+ * It lies at the low end of its fiber's mapping; when it is full another segment is
+ * chained, each a deque of its own.  The fiber's own is `first` and speaks for all.
+ * Tests: tests/fork_join_test.c. */
+#ifndef SCHED_STRAND_H
+#define SCHED_STRAND_H
+#include "sched/worker.h"
+#include <tutti/fork.h>
+
+enum { STRAND_END = TUTTI_STRAND_SLOTS - 1 }; /* the last slot is never a call */
+enum { CALL_FORKED = 0, CALL_DONE = 1 };      /* states; else a struct joiner's address */
+
+/* Who waits for a taken call; on the waiter's stack until it is woken. */
+struct joiner {
+    struct context *who;
+    uint64_t ticket;
+};
+
+/* Laid over tutti_strand.
+ * Holds: from slot[pub] up to the place slots have `run` set, from there to slot[END] they
+ * do not, so the place is found without being told; tail <= split of ts == pub; trip is 0
+ * or &slot[END]; the public split is &slot[pub], or the highest address while all joins
+ * must look (dropping); segments below `top` are full.  strand_verify() asserts it.
+ * Only the owner's thread writes split, pub and the split in ts; thieves move tail, by
+ * CAS; a slot below tail is its thief's until its state is CALL_DONE. */
+struct strand {
+    _Atomic uintptr_t trip;  /* see tutti_strand; lowered to 0 by any thread */
+    _Atomic uintptr_t split;
+    struct strand *first, *below, *above; /* above `top`: a spare one, or NULL */
+    uint32_t pub;            /* the first private slot */
+    bool listed;             /* in a list of a worker; under that worker's open_latch */
+    /* --- of the first segment only --- */
+    bool published;          /* any segment was since the task began */
+    bool dropping;           /* all joins look: the scope is over, or `lost` */
+    int why;                 /* what tutti_fork_check gives */
+    struct strand *top;
+    struct context *context;
+    uint64_t lost;           /* forks beyond slot[END] of top: there was no memory */
+    uint32_t looks;          /* its worker's, when it last looked at its scope */
+    int64_t since;           /* when the first request was met that only sleepers made */
+    struct list stash_link;  /* in its worker's stash: switched out, with private calls */
+    /* --- shared --- */
+    _Alignas(64) _Atomic uint64_t ts; /* tail | split << 32, numbers of slots */
+    struct list open_link;   /* under the open_latch */
+};
+_Static_assert(sizeof(struct strand) <= offsetof(tutti_strand, slot), "grow kept");
+_Static_assert((int)TUTTI_STRAND_SIZE == (int)FIBER_STRAND, "the room in a mapping");
+
+static inline tutti_slot *strand_slot(struct strand *s, uint32_t i)
+{
+    return ((tutti_strand *)(void *)s)->slot + i;
+}
+static inline uint32_t strand_index(struct strand *s, const tutti_slot *slot)
+{
+    return (uint32_t)(slot - strand_slot(s, 0));
+}
+static inline struct strand *strand_of(tutti_at at)
+{
+    return (struct strand *)(void *)tutti_strand_of(at);
+}
+static inline _Atomic(uintptr_t) *slot_state(tutti_slot *slot)
+{
+    return (_Atomic(uintptr_t) *)(void *)&slot->state;
+}
+static inline struct strand *context_strand(const struct context *c)
+{
+    return (struct strand *)(void *)c->strand;
+}
+static inline uint64_t strand_ts(uint32_t tail, uint32_t split)
+{
+    return tail | (uint64_t)split << 32;
+}
+
+/* --- the owner's side: strand.c --- */
+/* c, which runs, begins to fork.  NULL: no memory (plain threads only). */
+struct strand *strand_begin(struct context *c);
+/* c's task has ended, with all joined. */
+void strand_end(struct context *c);
+/* The place: where the calls end. */
+tutti_at strand_place(struct strand *first);
+/* Make up to `most` of the oldest private calls public; how many. */
+uint32_t strand_publish(struct strand *first, uint32_t most);
+/* c, which has a strand, lets others run, before it looks for them: its private calls are
+ * there for its worker.  And it goes on. */
+void strand_leave(struct context *c);
+void strand_resume(struct context *c);
+/* Make the calls of all that are switched out on w public.  True: there were some. */
+bool stash_share(struct worker *w);
+
+/* --- the thieves' side: steal.c --- */
+/* A call forked on victim to run on w, as a context to go on with; NULL: none. */
+struct runnable *strand_steal(struct worker *w, struct worker *victim);
+/* Ask what runs on victim for calls. */
+void strand_ask(struct worker *victim);
+/* Run the call that c was made for, and tell its joiner. */
+void strand_call(struct context *c);
+/* Does anybody in w's pool want calls?  2: a searcher, at once; 1: a sleeper. */
+int pool_hungry(const struct pool *p);
+#endif

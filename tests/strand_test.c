@@ -1,0 +1,65 @@
+/* strand_test.c - forked calls when memory is out: those there is no room for are dropped
+ * and told of, the others run.  The rest of src/sched/strand.c is in fork_join_test.c. */
+#include "base/memory.h"
+#include "urls.h"
+#include <tutti/fork.h>
+
+static int in_the_dark; /* memory is out when the forks have been made */
+TUTTI_FORK_1(long, one, int);
+static long one(tutti_at at, int n)
+{
+    (void)at;
+    return n;
+}
+TUTTI_FORK_1(long, many, int);
+static long many(tutti_at at, int n)
+{
+    long sum = 0;
+    if (in_the_dark)
+        fault_arm(1, true);
+    for (int i = 0; i < n; i++)
+        one_fork(&at, 1);
+    fault_arm(0, false);
+    one_fork(&at, 1); /* and one more, of which it does not matter whether it fits */
+    sum += one_join(&at) * 0;
+    for (int i = 0; i < n; i++)
+        sum += one_join(&at);
+    return sum;
+}
+
+static int run_many(void *unused)
+{
+    (void)unused;
+    in_the_dark = 0;
+    CHECK_INT(many(tutti_fork_here(), 100), 100);
+    in_the_dark = 1;
+    tutti_scope s;
+    tutti_scope_open(&s, NULL, TUTTI_NEVER, TUTTI_KEEP_GOING);
+    long got = many(tutti_fork_here(), 600);
+    CHECK_INT(got, 251); /* the first segment's */
+    CHECK_INT(tutti_fork_check(), -ENOMEM);
+    CHECK_INT(tutti_scope_close(&s), -ENOMEM);
+    in_the_dark = 0;
+    CHECK_INT(many(tutti_fork_here(), 600), 600);
+    CHECK_INT(tutti_fork_check(), 0);
+    return 0;
+}
+
+ON_URLS(without_memory_the_calls_that_fit_run)
+{
+    CHECK_INT(tutti_run(url, run_many, NULL), 0);
+}
+
+/* A plain thread asks for its strand; the first time that may fail. */
+TEST(without_memory_a_plain_thread_gets_no_place)
+{
+    fault_arm(1, true);
+    tutti_at at = tutti_fork_here();
+    fault_arm(0, false);
+    CHECK(!at);
+    CHECK_STR(tutti_why(), tutti_strerror(-ENOMEM));
+    at = tutti_fork_here();
+    CHECK_INT(one(at, 3), 3);
+}
+
+TEST_MAIN
