@@ -421,14 +421,6 @@ ON_URLS(a_deadline_ends_what_was_forked_under_it)
 {
     on(url, run_expired, NULL);
 }
-static tutti_future alone;
-static int cancel_alone(void *unused)
-{
-    (void)unused;
-    urls_until(&begun, 1000);
-    tutti_future_cancel(alone);
-    return 0;
-}
 TEST(a_task_cancelled_alone_ends_what_it_forked)
 {
     int want = -ECANCELED;
@@ -436,8 +428,10 @@ TEST(a_task_cancelled_alone_ends_what_it_forked)
     tutti_scope s;
     tutti_scope_open(&s, ex, TUTTI_NEVER, 0);
     atomic_store(&begun, 0);
+    tutti_future alone;
     CHECK_INT(tutti_spawn(&s, run_endless, &want, NULL, &alone), 0);
-    CHECK_INT(tutti_go(&s, cancel_alone, NULL), 0);
+    urls_until(&begun, 1000);
+    tutti_future_cancel(alone); /* from here: its calls keep all workers busy */
     CHECK_INT(tutti_future_await(alone, NULL), -ECANCELED);
     CHECK_INT(tutti_scope_close(&s), 0);
     CHECK_INT(tutti_executor_close(ex), 0);
