@@ -210,10 +210,9 @@ static void context_end_wait(struct context *c, struct scope *shield)
         wait_wake(c, WAIT_CUT);
 }
 
-/* Take s's latch and end what waits in s itself. */
-static void scope_cut_enter(struct scope *s)
+/* Under s's latch: end what waits in s itself. */
+static void scope_cut_here(struct scope *s)
 {
-    scope_lock(s);
     context_end_wait(s->opener, s->shield);
     for (struct list *l = s->members.next; l != &s->members; l = l->next) {
         struct context *c = list_entry(l, struct context, member_link);
@@ -227,17 +226,18 @@ static void scope_cut_enter(struct scope *s)
     }
 }
 
-/* Depth first, holding the latches from top to where we are, so that none of them can go.
- * Not by recursion, as in scope_link. */
-void scope_cut(struct scope *top)
+/* Under top's latch.  Depth first, holding the latches from top to where we are, so that
+ * none of them can go.  Not by recursion, as in scope_link. */
+static void scope_cut_latched(struct scope *top)
 {
     struct scope *s = top;
-    scope_cut_enter(s);
+    scope_cut_here(s);
     struct list *next = s->children.next, *end = &s->children;
     for (;;) {
         if (next != end) { /* down */
             s = list_entry(next, struct scope, child_link);
-            scope_cut_enter(s);
+            scope_lock(s);
+            scope_cut_here(s);
             next = s->children.next;
             end = &s->children;
         } else if (s != top) { /* up, and on to the next child there */
@@ -247,20 +247,29 @@ void scope_cut(struct scope *top)
             scope_unlock(s);
             s = outer;
         } else {
-            scope_unlock(s);
             return;
         }
     }
 }
 
+void scope_cut(struct scope *top)
+{
+    scope_lock(top);
+    scope_cut_latched(top);
+    scope_unlock(top);
+}
+
 void scope_stop(struct scope *s, uint32_t why)
 {
-    /* seq_cst: pairs with over_from */
-    if (or_seqcst(&s->over, why) == 0) {
-        scope_cut(s);
+    /* The latch comes first: who sees that the scope is over may be its last task, and its
+     * closer takes the latch before the scope goes. */
+    scope_lock(s);
+    if (or_seqcst(&s->over, why) == 0) { /* seq_cst: pairs with over_from */
+        scope_cut_latched(s);
         if (s->ex)
             s->ex->ops->look(s->ex); /* those that run and fork find out by being asked */
     }
+    scope_unlock(s);
 }
 
 void context_cut(struct context *c)
