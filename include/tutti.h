@@ -186,7 +186,8 @@ TUTTI_API void tutti_scope_open(tutti_scope *s, tutti_executor *ex,
  * task or thread than its opener's, or while a scope opened after it is open.
  * [owner] [wait, but not cut off] */
 TUTTI_API int tutti_scope_close(tutti_scope *s);
-/* If *s is open: cancel and close it.  For TUTTI_SCOPE and destructors.  [owner] */
+/* If *s is open: cancel and close it.  For TUTTI_SCOPE and destructors.  Aborts with
+ * both names when another than its opener calls.  [owner] */
 TUTTI_API void tutti_scope_leave(tutti_scope *s);
 /* Declare and open a scope that no return, break or goto can leave open. */
 #define TUTTI_SCOPE(s, ex, deadline, flags)                                   \

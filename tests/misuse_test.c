@@ -205,6 +205,18 @@ CALL(scope_leave_never, NOTHING, VOID(tutti_scope_leave(&never)))
 CALL(scope_leave_closed, NOTHING, VOID(tutti_scope_leave(closed())))
 CALL(scope_executor_null, NOTHING, tutti_scope_executor(NULL) != NULL)
 CALL(scope_executor_never, NOTHING, tutti_scope_executor(&never) != NULL)
+static int leave_it(void *arg)
+{
+    tutti_scope_leave(arg);
+    return 0;
+}
+static int leave_by_another(void)
+{
+    TUTTI_SCOPE(s, NULL, TUTTI_NEVER, 0);
+    tutti_go(&s, leave_it, &s);
+    return tutti_scope_close(&s);
+}
+CALL(scope_leave_by_another, ABORT_OTHER, leave_by_another())
 CALL(scope_cancel_null, ABORT, VOID(tutti_scope_cancel(NULL)))
 CALL(scope_cancel_never, NOTHING, VOID(tutti_scope_cancel(&never)))
 CALL(scope_cancel_closed, NOTHING, VOID(tutti_scope_cancel(closed())))

@@ -325,7 +325,10 @@ void tutti_scope_leave(tutti_scope *public)
     if (!scope_is_open(s))
         return;
     struct context *c = context_self();
-    if (s->opener == c && !scope_lost(s)) {
+    if (s->opener != c && !scope_lost(s))
+        misuse("tutti_scope_leave in %s: only %s, which opened the scope, may leave it",
+               task_name(c), task_name(s->opener));
+    if (!scope_lost(s)) {
         while (c->scope && c->scope != s && c->scope->opener == c)
             tutti_scope_leave((tutti_scope *)(void *)c->scope); /* a jump left it open */
         if (scope_live(s))
