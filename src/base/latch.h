@@ -51,9 +51,4 @@ static inline bool latch_unlock(struct latch *l)
 /* For signal handlers: true: locked, unlock it as ever.  False: busy, and whoever
  * unlocks it will see the poke. */
 bool latch_try_or_poke(struct latch *l);
-static inline bool latch_try(struct latch *l)
-{
-    uint32_t free = LATCH_FREE;
-    return cas_acquire(&l->word, &free, LATCH_HELD); /* as in latch_lock */
-}
 #endif

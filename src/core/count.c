@@ -158,8 +158,7 @@ static int scope_wait_place(struct scope *s, struct context *c)
     if (rc >= 0)
         rc = scope_over_start(s, &deadline);
     scope_lock(s);
-    if (list_linked(&n.link))
-        list_remove(&n.link);
+    waiters_remove(&n);
     return rc;
 }
 
@@ -218,8 +217,7 @@ static void empty_enlist(tutti_case *c, struct wait_node *n)
 static void empty_delist(tutti_case *c, struct wait_node *n)
 {
     (void)c;
-    if (list_linked(&n->link))
-        list_remove(&n->link);
+    waiters_remove(n);
 }
 
 static void empty_finish(tutti_case *c, struct wait_node *n)

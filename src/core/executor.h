@@ -43,8 +43,7 @@ bool executor_holds(const struct tutti_executor *ex, const struct context *c);
 /* Wait until no scope from outside is open on ex.  core/scope.c. */
 void executor_wait_scopes(struct tutti_executor *ex);
 
-/* The process-wide one, opened at first use: exec/default.c.  NULL and *rc: none. */
-struct tutti_executor *executor_default(int *rc);
-/* Set by exec at load time, since core may not call up. */
+/* The process-wide one, opened at first use; NULL and *rc: none.  Set by exec at load time,
+ * since core may not call up. */
 extern struct tutti_executor *(*executor_default_hook)(int *rc);
 #endif

@@ -3,6 +3,7 @@
 #include "base/memory.h"
 #include "core/record.h"
 #include "core/waitable.h"
+#include "core/waiters.h"
 
 enum { STATE_MASK = (1 << RECORD_STATE_BITS) - 1, OUTCOME_STALE = INT32_MAX - 2 };
 
@@ -68,10 +69,9 @@ static int record_wait(struct record **r, tutti_future f, struct context *c)
         int rc = wait_park(c, ticket, CLOCK_NEVER, WAIT_CUTTABLE);
         if (rc < 0) {
             latch_lock(&kept->latch);
-            if (list_linked(&n.link))
-                list_remove(&n.link);
+            waiters_remove(&n);
             record_unlock(kept);
-            return why_static(rc, tutti_strerror(rc));
+            return wait_failed(rc);
         }
         *r = record_lock(f, &rc);
         if (!*r)
@@ -345,8 +345,7 @@ static void done_enlist(tutti_case *c, struct wait_node *n)
 static void done_delist(tutti_case *c, struct wait_node *n)
 {
     (void)c;
-    if (list_linked(&n->link))
-        list_remove(&n->link);
+    waiters_remove(n);
 }
 
 static void done_unlock(tutti_case *c, struct latch *l)

@@ -13,8 +13,6 @@ struct owned {
 
 /* Hand *o to s.  0; -EINVAL: s is not open (o is still the caller's).  [any] */
 int scope_own(tutti_scope *s, struct owned *o);
-/* Take it back before the scope closes.  [any] */
-void scope_disown(tutti_scope *s, struct owned *o);
 /* Record a failure of s with the caller's tutti_why; cancels unless it keeps going. */
 void scope_fail(tutti_scope *s, int code);
 #endif

@@ -167,15 +167,6 @@ int scope_own(tutti_scope *public, struct owned *o)
     return 0;
 }
 
-void scope_disown(tutti_scope *public, struct owned *o)
-{
-    struct scope *s = scope_of(public);
-    scope_lock(s);
-    if (list_linked(&o->link))
-        list_remove(&o->link);
-    scope_unlock(s);
-}
-
 static void scope_end_owned(struct scope *s)
 {
     for (;;) {
