@@ -1,7 +1,8 @@
 /* inside_bench.c - parts of the core that have no public face, from the static twin:
  *
- *   switch   from one fiber to the next, round a ring of 16
- *   timer    a timer armed and cancelled among 100,000 that stay armed
+ *   switch     from one fiber to the other, and back
+ *   switch-16  from one fiber to the next, round a ring of 16
+ *   timer      a timer armed and cancelled among 100,000 that stay armed
  *
  * See measure.h. */
 #include "base/wheel.h"
@@ -11,7 +12,7 @@
 
 /* --- switch -------------------------------------------------------------------- */
 
-enum { RING = 16, ROUND_TRIPS = 100000 };
+enum { RING = 16, SWITCHES = 2000000 };
 
 struct hop {
     struct fiber fiber; /* first */
@@ -22,31 +23,40 @@ static void hop_main(struct fiber *self)
 {
     struct hop *h = (struct hop *)(void *)self;
     for (;;)
-        fiber_switch(&h->fiber, &h->next->fiber);
+        fiber_switch_here(&h->fiber, &h->next->fiber);
 }
 
-static double switch_round(void)
+/* The thread's own stack and n fibers, each switching to the next. */
+static double switch_ring(int n)
 {
     struct fiber_pool *p = fiber_pool_open(FIBER_STACK_MIN, sizeof(struct hop), hop_main);
     struct hop root, *ring[RING];
     if (!p)
         return -ENOMEM;
-    for (int i = 0; i < RING; i++)
+    for (int i = 0; i < n; i++)
         if (!(ring[i] = (struct hop *)(void *)fiber_get(p)))
             return -ENOMEM;
     fiber_adopt(&root.fiber);
-    for (int i = 0; i < RING; i++)
-        ring[i]->next = i + 1 < RING ? ring[i + 1] : &root;
+    for (int i = 0; i < n; i++)
+        ring[i]->next = i + 1 < n ? ring[i + 1] : &root;
     root.next = ring[0];
     tutti_time began = tutti_now();
-    for (int i = 0; i < ROUND_TRIPS; i++)
-        fiber_switch(&root.fiber, &root.next->fiber);
-    double took = bench_ns(began, (double)ROUND_TRIPS * (RING + 1));
+    for (int i = 0; i < SWITCHES / (n + 1); i++)
+        fiber_switch_here(&root.fiber, &root.next->fiber);
+    double took = bench_ns(began, SWITCHES);
     fiber_adopt_end(&root.fiber);
-    for (int i = 0; i < RING; i++)
+    for (int i = 0; i < n; i++)
         fiber_put(p, &ring[i]->fiber);
     fiber_pool_close(p);
     return took;
+}
+static double switch_round(void)
+{
+    return switch_ring(1);
+}
+static double switch_ring_round(void)
+{
+    return switch_ring(RING - 1);
 }
 
 /* --- timer ---------------------------------------------------------------------- */
@@ -84,6 +94,7 @@ static double timer_round(void)
 }
 
 static const struct bench benches[] = { { "switch", switch_round, 1 },
+                                        { "switch-16", switch_ring_round, 1 },
                                         { "timer", timer_round, 1 } };
 
 int main(int argc, char **argv)

@@ -100,6 +100,7 @@ TEST(keeps_every_callee_saved_register)
 
 enum { WALKERS = 7, STEPS = 5000 };
 static void (*walk_swap)(struct fiber *from, struct fiber *to);
+static bool walk_mixed; /* every other switch in place, of those that live over it */
 static unsigned walk_seed;
 static uint64_t walk_log;
 static int walk_left;
@@ -117,7 +118,9 @@ static uint64_t walk_deep(struct fiber *self, unsigned depth, double x)
     if (depth % 5 && walk_left > 0)
         e += walk_deep(self, depth - 1, z);
     walk_left--;
-    if (to != self)
+    if (to != self && walk_mixed && walk_left % 2)
+        fiber_switch_here(self, to);
+    else if (to != self)
         walk_swap(self, to);
     for (char *p = text; *p; p++)
         e = e * 33 + (unsigned char)*p;
@@ -154,6 +157,8 @@ TEST(does_what_the_reference_does)
         check_skip("the reference does not tell sanitizers of switches");
     uint64_t got = walk_all(fiber_swap, fiber_frame);
     CHECK(got == walk_all(reference_swap, reference_frame));
+    walk_mixed = true;
+    CHECK(got == walk_all(fiber_swap, fiber_frame));
 }
 
 TEST(floating_point_control_stays_with_the_thread)

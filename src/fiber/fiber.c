@@ -1,5 +1,6 @@
 /* fiber/fiber.c - switching, and the first frame of a fiber.  In ordinary builds
- * fiber_switch is the architecture's fiber_swap and nothing else.
+ * fiber_switch is the architecture's fiber_swap and nothing else; fiber_switch_here is it
+ * in the caller's frame, where there is such a thing.
  * Tests: tests/fiber_test.c. */
 #include "fiber/inside.h"
 #include "base/race.h"
@@ -59,12 +60,25 @@ void fiber_adopt_end(struct fiber *f)
 #if !defined(FIBER_UCONTEXT)
 void fiber_start(void); /* in the architecture's file; not called from C */
 
-/* The words that fiber_swap pops, from sp upwards. */
-#if defined(__x86_64__)
-enum { WORDS = 7, SELF = 4, MAIN = 3, PC = 6 }; /* r15 r14 r13 r12 rbx rbp rip */
+#if FIBER_JUMPS
+__attribute__((no_sanitize_thread)) void fiber_swap(struct fiber *from, struct fiber *to)
+{
+    fiber_jump(from, to);
+}
+
+void fiber_frame(struct fiber *f, fiber_main *main)
+{
+    /* The stack pointer that fiber_start finds must be a multiple of 16. */
+    uintptr_t *frame = (uintptr_t *)((uintptr_t)f->high & ~(uintptr_t)15) - 2;
+    frame[0] = (uintptr_t)f;
+    frame[1] = (uintptr_t)main;
+    f->sp = frame;
+    f->pc = (void *)(uintptr_t)fiber_start;
+    f->bp = NULL;
+}
 #elif defined(__aarch64__)
-enum { WORDS = 20, SELF = 0, MAIN = 1, PC = 11 }; /* x19 .. x28 x29 x30 d8 .. d15 */
-#endif
+/* The words that fiber_swap pops, from sp upwards: x19 .. x28 x29 x30 d8 .. d15. */
+enum { WORDS = 20, SELF = 0, MAIN = 1, PC = 11 };
 
 void fiber_frame(struct fiber *f, fiber_main *main)
 {
@@ -76,4 +90,5 @@ void fiber_frame(struct fiber *f, fiber_main *main)
     frame[PC] = (uintptr_t)fiber_start;
     f->sp = frame;
 }
+#endif
 #endif

@@ -1,7 +1,7 @@
 /* fiber/fiber.h - one stack, one switch.  Knows neither tasks nor workers: it makes,
  * pools, guards and switches stacks, tells the sanitizers and valgrind, and names the
  * fiber whose stack ran over.  One file per architecture holds the switch
- * (fiber_x86_64.S, fiber_aarch64.S); fiber_ucontext.c is the reference that tests run
+ * (jump_x86_64.h, fiber_aarch64.S); fiber_ucontext.c is the reference that tests run
  * against, chosen at build time with -Dfiber=ucontext.
  *
  * One mapping holds a fiber, from low to high addresses:
@@ -22,6 +22,35 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#if defined(__SANITIZE_ADDRESS__)
+#define FIBER_ASAN 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define FIBER_ASAN 1
+#endif
+#endif
+#ifndef FIBER_ASAN
+#define FIBER_ASAN 0
+#endif
+
+#if defined(__SANITIZE_THREAD__)
+#define FIBER_TSAN 1
+#elif defined(__has_feature)
+#if __has_feature(thread_sanitizer)
+#define FIBER_TSAN 1
+#endif
+#endif
+#ifndef FIBER_TSAN
+#define FIBER_TSAN 0
+#endif
+
+/* Does this build switch by fiber_jump? */
+#if defined(__x86_64__) && !defined(FIBER_UCONTEXT)
+#define FIBER_JUMPS 1
+#else
+#define FIBER_JUMPS 0
+#endif
+
 enum { FIBER_STRAND = 1 << 14 };      /* room reserved for issue fork-join's slots */
 enum { FIBER_STACK_MIN = 16 << 10 };
 
@@ -30,10 +59,13 @@ typedef void fiber_main(struct fiber *self); /* must never return */
 
 struct fiber {
     void *sp;          /* saved stack pointer while switched out */
+    void *pc, *bp;     /* where it goes on, and rbp: of fiber_jump alone */
     struct fiber *next; /* free for the owner's lists; used by the pool in it */
     char *low, *high;  /* the stack's usable bytes; low is just above the guard */
+    unsigned valgrind; /* its name for the stack */
+#if FIBER_ASAN || FIBER_TSAN
     void *tsan, *asan; /* the sanitizers' handles */
-    unsigned valgrind;
+#endif
 };
 
 struct fiber_pool; /* stacks of one size; safe for threads */
@@ -70,6 +102,21 @@ void fiber_adopt_end(struct fiber *f);
  * Built so that errno's address is not assumed to survive: callers keep errno.
  * ThreadSanitizer is told that what `from` did is seen by `to`. */
 void fiber_switch(struct fiber *from, struct fiber *to);
+/* The same, inlined where that is quicker: for functions that come back on the thread they
+ * left and so may keep the address of a thread-local over it. */
+static inline void fiber_switch_here(struct fiber *from, struct fiber *to);
+
+#if FIBER_JUMPS
+#include "fiber/jump_x86_64.h"
+#endif
+static inline void fiber_switch_here(struct fiber *from, struct fiber *to)
+{
+#if FIBER_JUMPS && !FIBER_ASAN && !FIBER_TSAN
+    fiber_jump(from, to);
+#else
+    fiber_switch(from, to);
+#endif
+}
 
 /* Overflow: when a thread touches a guard, print one sentence with the fiber's name and
  * the size of its stack to stderr and die of SIGSEGV as it would have.  `name` is

@@ -6,28 +6,6 @@
 #include "base/latch.h"
 #include "fiber/fiber.h"
 
-#if defined(__SANITIZE_ADDRESS__)
-#define FIBER_ASAN 1
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer)
-#define FIBER_ASAN 1
-#endif
-#endif
-#ifndef FIBER_ASAN
-#define FIBER_ASAN 0
-#endif
-
-#if defined(__SANITIZE_THREAD__)
-#define FIBER_TSAN 1
-#elif defined(__has_feature)
-#if __has_feature(thread_sanitizer)
-#define FIBER_TSAN 1
-#endif
-#endif
-#ifndef FIBER_TSAN
-#define FIBER_TSAN 0
-#endif
-
 /* --- one per architecture --- */
 
 /* Save the callee-saved registers on from's stack and its stack pointer in from->sp,
