@@ -160,7 +160,7 @@ TUTTI_API int tutti_run(const char *url, tutti_fn *fn, void *arg);
 /* ---- scopes -------------------------------------------------------------- */
 
 typedef struct tutti_scope {
-    uint64_t _[32];
+    uint64_t _[40];
 } tutti_scope; /* do not move it while open */
 
 enum {                    /* flags of a scope */

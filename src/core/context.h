@@ -38,13 +38,18 @@ struct carrier {
 
 /* Holds: wait_word's ticket only grows; `home` is NULL for plain threads and set while a
  * task runs; scope is home or a scope this context opened that is still open; member is
- * true if and only if member_link is in home's list of members. */
+ * true if and only if member_link is in home's list of members.  What each yield and each
+ * wait reads comes first, in two cache lines: what is parked is cold in the cache. */
 struct context {
     struct fiber fiber; /* first: fiber and context convert by a cast */
     struct runnable run;
     const struct carrier *carrier;
-    void *worker;       /* the carrier's */
-    struct fiber_pool *stacks; /* where its stack came from; NULL: the thread's own */
+    void *worker;        /* the carrier's */
+    struct scope *scope; /* current: the innermost open one; NULL: none */
+    struct tutti_strand *strand; /* calls it has forked, see sched/strand.h; NULL: none
+                                    since its task began */
+    struct context *forker; /* of `call`, and of the task it is a part of */
+    _Atomic bool cut;    /* this task alone was cancelled */
 
     /* --- waiting: see core/wait.h --- */
     _Atomic uint64_t wait_word; /* ticket << 2 | WAIT_OPEN | WAIT_CUTTABLE */
@@ -55,20 +60,17 @@ struct context {
     int outcome;                /* written by who claimed the wait, before ready */
     _Atomic uint32_t woken;     /* plain threads: the futex they sleep on */
     struct thread_sleep *sleep; /* plain threads: how they sleep; NULL: on that futex */
+    struct fiber_pool *stacks; /* where its stack came from; NULL: the thread's own */
 
     /* --- lifetimes --- */
-    struct scope *scope; /* current: the innermost open one; NULL: none */
     struct scope *home;  /* the scope the running task was started in */
     struct scope *enlisted; /* == scope: a cancel from above finds this context */
     struct list member_link;
     bool member;
-    _Atomic bool cut;    /* this task alone was cancelled */
 
     /* --- calls it has forked: sched/strand.h --- */
-    struct tutti_strand *strand; /* NULL: none since its task began */
     struct scope *forks;     /* whose end drops them; what taken ones run in */
     struct tutti_slot *call; /* what it was made to run; NULL: a task */
-    struct context *forker;  /* of that call, and of the task it is a part of */
 
     /* --- the running task --- */
     struct task *task;   /* NULL on plain threads */

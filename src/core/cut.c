@@ -1,10 +1,18 @@
 /* core/cut.c - the tree of cancellation: who is over, and how those that are parked hear of
  * it.  The shape follows nsync's notes: a flag with parent and deadline.  See scope.h.
  * Tests: tests/cut_test.c. */
-#include "base/race.h"
 #include "core/record.h"
 #include "core/task.h"
 #include "core/thread.h"
+
+_Atomic uint64_t scope_cuts = 1;
+
+/* Something may be over now that was not before. */
+static void cuts_count(void)
+{
+    add_seqcst(&scope_cuts, 1); /* pairs with scope_clear, and with over_walk's look at it:
+                                   who sees the new count sees what was done before */
+}
 
 /* --- walking up ------------------------------------------------------------ */
 
@@ -78,36 +86,46 @@ static void scope_alarm(struct scope *s, int64_t deadline)
         alarm_set(s);
 }
 
-int scope_over_forks(struct context *c)
+/* Walk, mark what is cut, and keep what was found for whoever asks next. */
+static int over_walk(struct scope *s, const struct context *alone, int64_t *deadline)
 {
-    struct scope *s = c->forks ? c->forks : c->home, *cause;
-    int64_t deadline;
-    int rc = over_from(s, alone_of(c), &deadline, &cause);
+    struct scope *cause;
+    *deadline = CLOCK_NEVER;
+    uint64_t cuts = load_seqcst(&scope_cuts); /* pairs with cuts_count; before the walk */
+    int rc = over_from(s, alone, deadline, &cause);
     if (unlikely(rc < 0))
         mark_cut(s, cause, rc);
-    else if (unlikely(deadline != CLOCK_NEVER))
+    else if (s && !alone && *deadline == s->bound)
+        store_release(&s->clear_at, cuts); /* pairs with scope_clear_below */
+    return rc;
+}
+
+int scope_over_forks_slow(struct context *c)
+{
+    struct scope *s = c->forks ? c->forks : c->home;
+    int64_t deadline;
+    int rc = over_walk(s, alone_of(c), &deadline);
+    if (unlikely(rc == 0 && deadline != CLOCK_NEVER))
         scope_alarm(s, deadline);
     return rc;
 }
 
-int scope_over(struct context *c, int64_t *deadline)
+int scope_over_slow(struct context *c, int64_t *deadline)
 {
-    struct scope *cause;
-    *deadline = CLOCK_NEVER;
-    int rc = over_from(c->scope, alone_of(c), deadline, &cause);
-    if (unlikely(rc < 0))
-        mark_cut(c->scope, cause, rc);
-    return rc;
+    return over_walk(c->scope, alone_of(c), deadline);
 }
 
-int scope_over_start(struct scope *s, int64_t *deadline)
+int scope_over_start_slow(struct scope *s, int64_t *deadline)
 {
-    struct scope *cause;
-    *deadline = CLOCK_NEVER;
-    int rc = over_from(s, NULL, deadline, &cause);
-    if (unlikely(rc < 0))
-        mark_cut(s, cause, rc);
-    return rc;
+    return over_walk(s, NULL, deadline);
+}
+
+uint64_t scope_clear_below(const struct scope *outer, const struct context *opener)
+{
+    /* acquire: pairs with over_walk.  If the opener was cancelled alone before the count
+     * that we copy, that is seen below. */
+    uint64_t cuts = outer ? load_acquire(&outer->clear_at) : 0;
+    return load_relaxed(&opener->cut) ? 0 : cuts; /* `cuts` orders it */
 }
 
 int scope_cut_code(struct context *c)
@@ -121,10 +139,7 @@ int scope_cut_code(struct context *c)
 
 int context_check(struct context *c)
 {
-    race_let_signals_in();
-    int64_t deadline;
-    int rc = c->scope ? scope_over(c, &deadline) : 0;
-    return likely(rc == 0) ? 0 : why_static(rc, tutti_strerror(rc));
+    return context_check_here(c);
 }
 
 int tutti_check(void)
@@ -265,6 +280,7 @@ void scope_stop(struct scope *s, uint32_t why)
      * closer takes the latch before the scope goes. */
     scope_lock(s);
     if (or_seqcst(&s->over, why) == 0) { /* seq_cst: pairs with over_from */
+        cuts_count();
         scope_cut_latched(s);
         if (s->ex)
             s->ex->ops->look(s->ex); /* those that run and fork find out by being asked */
@@ -275,6 +291,7 @@ void scope_stop(struct scope *s, uint32_t why)
 void context_cut(struct context *c)
 {
     store_seqcst(&c->cut, true); /* pairs with over_from */
+    cuts_count(); /* for what it has opened; c itself reads `cut` each time */
     struct scope *home = c->home;
     scope_lock(home);
     context_end_wait(c, home->shield);
@@ -309,6 +326,7 @@ void tutti_scope_expire(tutti_scope *public, tutti_time when)
             return;
         /* relaxed: those parked hear of it from the alarm */
     } while (!cas_relaxed(&s->deadline, &now_set, when));
+    cuts_count(); /* `bound` of those inside is no longer the whole truth */
     if (when <= clock_now() || alarm_set(s) < 0)
         scope_stop(s, OVER_EXPIRED);
 }

@@ -94,6 +94,12 @@ static void scope_init(struct scope *s, struct context *c, struct tutti_executor
     s->outer = c->scope;
     s->shield = flags & TUTTI_SHIELD ? s : c->scope ? c->scope->shield : NULL;
     store_relaxed(&s->deadline, deadline); /* nobody else knows *s yet, here and below */
+    s->bound = deadline;
+    if (!(flags & TUTTI_SHIELD)) {
+        if (s->outer && s->outer->bound < deadline)
+            s->bound = s->outer->bound;
+        store_relaxed(&s->clear_at, scope_clear_below(s->outer, c));
+    }
     store_relaxed(&s->remote, SCOPE_UNCLOSED);
     s->epoch = load_relaxed(&fork_epoch);
     list_init(&s->children);

@@ -8,13 +8,17 @@
  * anybody must hear of single ends (a limit, tutti_scope_next, tutti_on_empty) the owner
  * sets SCOPE_WATCHED; from then on local stays 0 and ends take the latch.
  *
- * The tree.  A running caller learns of a cancel by walking up (scope_over).  A parked one
- * must be found from above: before it parks, a context is entered, once, into the members
+ * The tree.  A running caller learns of a cancel by walking up (scope_over), and walks only
+ * when something was cancelled since somebody last found the way up from its scope clear:
+ * `scope_cuts` counts all cancels of the process, `clear_at` keeps the count before such a
+ * walk, and while the two are the same nothing can be over but by its deadline, of which
+ * `bound` is the earliest.  A parked one must be found from above: before it parks, a context is entered, once, into the members
  * of its home, and each scope on its way up into its parent's children (scope_enlist).
  * scope_cut walks down.  Latches are taken from parent to child. */
 #ifndef CORE_SCOPE_H
 #define CORE_SCOPE_H
 #include "base/latch.h"
+#include "base/race.h"
 #include "core/executor.h"
 #include "core/thread.h"
 #include "core/wait.h"
@@ -38,6 +42,10 @@ struct scope {
     const void *thread;      /* the opener's: thread_mark() */
     struct scope *outer;     /* the opener's current scope before */
     struct scope *shield;    /* the innermost shield at or above this; NULL: none */
+    int64_t bound;           /* the earliest deadline from here up to the shield, as they
+                                were when it was opened */
+    _Atomic uint64_t clear_at; /* scope_cuts when the way up was found clear and bound by
+                                  `bound`; 0: never */
     _Atomic int64_t deadline; /* its own */
     _Atomic int64_t local;   /* moved by the opener's thread alone, read by any */
     _Atomic uint64_t started; /* as local */
@@ -110,13 +118,62 @@ int64_t scope_live(const struct scope *s);
 int scope_wait_limit(struct scope *s, struct context *c);
 
 /* --- the tree: core/cut.c --- */
+/* How often anything was cancelled, or a deadline brought forward, in this process; counted
+ * after that was done and before those who wait are looked for.  Starts at 1. */
+extern _Atomic uint64_t scope_cuts;
+int scope_over_slow(struct context *c, int64_t *deadline);
+int scope_over_forks_slow(struct context *c);
+int scope_over_start_slow(struct scope *s, int64_t *deadline);
+/* Nothing was cancelled since the way up from s was found clear, and no time has come.
+ * seq_cst: pairs with cuts_count, and stands for the walk's looks at `over`: who has opened
+ * its wait to cuts before reads the count here before a cancel counts, and is seen by that
+ * cancel then; or after, and walks. */
+static inline bool scope_clear(const struct scope *s, int64_t *deadline)
+{
+    /* relaxed: what was true at one count stays true while it lasts */
+    if (unlikely(load_seqcst(&scope_cuts) != load_relaxed(&s->clear_at)))
+        return false;
+    *deadline = s->bound;
+    return likely(s->bound == CLOCK_NEVER) || clock_now() < s->bound;
+}
+/* The same for a start into s: looks at s and above. */
+static inline int scope_over_start(struct scope *s, int64_t *deadline)
+{
+    return likely(scope_clear(s, deadline)) ? 0 : scope_over_start_slow(s, deadline);
+}
+/* clear_at of a scope that opener opens inside outer, and which is no shield. */
+uint64_t scope_clear_below(const struct scope *outer, const struct context *opener);
+/* Was c cancelled alone, or may be with whom it runs a call for? */
+static inline bool context_alone(const struct context *c)
+{
+    return unlikely(load_seqcst(&c->cut) || c->forker); /* as in scope_clear */
+}
 /* 0, or why the caller may not wait; *deadline: the earliest that binds it.  Marks what is
  * cut, so call it only when the answer ends something. */
-int scope_over(struct context *c, int64_t *deadline);
+static inline int scope_over(struct context *c, int64_t *deadline)
+{
+    if (likely(c->scope && !context_alone(c) && scope_clear(c->scope, deadline)))
+        return 0;
+    return scope_over_slow(c, deadline);
+}
+/* context_check where a call would cost as much. */
+static inline int context_check_here(struct context *c)
+{
+    int64_t deadline;
+    race_let_signals_in();
+    int rc = scope_over(c, &deadline);
+    return likely(rc == 0) ? 0 : why_static(rc, tutti_strerror(rc));
+}
 /* The same for what c has forked: from c->forks up. */
-int scope_over_forks(struct context *c);
-/* The same for a start into s by c: looks at s and above. */
-int scope_over_start(struct scope *s, int64_t *deadline);
+static inline int scope_over_forks(struct context *c)
+{
+    int64_t deadline;
+    const struct scope *s = c->forks ? c->forks : c->home;
+    if (likely(s && !context_alone(c) && scope_clear(s, &deadline)
+               && deadline == CLOCK_NEVER))
+        return 0;
+    return scope_over_forks_slow(c);
+}
 /* The caller's wait was cut: the code to return. */
 int scope_cut_code(struct context *c);
 /* Make c findable from above before it parks. */

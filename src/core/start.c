@@ -216,7 +216,7 @@ int tutti_yield(void)
 {
     struct context *c = context_self();
     c->carrier->yield(c);
-    return context_check(c);
+    return context_check_here(c);
 }
 
 int tutti_sleep_until(tutti_time when)

@@ -9,6 +9,7 @@
 
 enum {
     FAIR_EVERY = 16, /* so often tasks not begun go before contexts that are ready */
+    TIME_EVERY = 4,  /* so often the clock is read for armed timers: it costs 20 ns */
     POLL_EVERY = 64  /* so often descriptors are looked at though there is work */
 };
 
@@ -169,18 +170,35 @@ static struct runnable *worker_take_task(struct worker *w)
 /* What was begun goes on before anything new begins: it may be about to cancel the rest, and
  * fewer stacks are in use at once.  But now and then it is the other way round, so that two
  * who yield to each other keep nobody from beginning. */
+static __attribute__((noinline)) struct runnable *worker_take_fair(struct worker *w)
+{
+    bool seldom = w->tick % (FAIR_EVERY * 4) == 0;
+    struct task *t = seldom ? pool_injected(w->pool) : NULL;
+    struct runnable *r = t ? &t->run : seldom ? worker_take_call(w) : NULL;
+    return r ? r : worker_take_task(w);
+}
+
+/* What is not to be looked at each time.  NULL: nothing that must go first. */
+static struct runnable *worker_attend(struct worker *w)
+{
+    worker_drain(w);
+    if (w->tick % TIME_EVERY == 0)
+        worker_fire(w);
+    return w->tick % FAIR_EVERY == 0 ? worker_take_fair(w) : NULL;
+}
+
+/* A new turn: is there more to look at than what is ready? */
+static inline bool worker_turn(struct worker *w)
+{
+    w->tick++;
+    /* relaxed: a hint, as in worker_drain */
+    return unlikely(load_relaxed(&w->inbox) || w->tick % FAIR_EVERY == 0
+                    || (w->wheel.count && w->tick % TIME_EVERY == 0));
+}
+
 struct runnable *worker_take(struct worker *w)
 {
-    struct runnable *r = NULL;
-    w->tick++;
-    worker_drain(w);
-    worker_fire(w);
-    if (unlikely(w->tick % FAIR_EVERY == 0)) {
-        bool seldom = w->tick % (FAIR_EVERY * 4) == 0;
-        struct task *t = seldom ? pool_injected(w->pool) : NULL;
-        r = t ? &t->run : seldom ? worker_take_call(w) : NULL;
-        r = r ? r : worker_take_task(w);
-    }
+    struct runnable *r = worker_turn(w) ? worker_attend(w) : NULL;
     if (!r)
         r = fifo_pop(&w->ready);
     return r ? r : worker_take_task(w);
@@ -259,7 +277,7 @@ static struct context *worker_next(struct worker *w)
 
 /* --- switching ----------------------------------------------------------------- */
 
-static void worker_settle(struct worker *w)
+static inline void worker_settle(struct worker *w)
 {
     struct context *c = w->leaving;
     if (unlikely(c != NULL)) {
@@ -283,6 +301,17 @@ closed_call static void switch_to(struct worker *w, struct context *from,
     worker_settle(from->worker);
 }
 
+/* The same for one that was begun and goes on: on this thread, so it may be inlined. */
+static inline void switch_here(struct worker *w, struct context *from, struct context *to)
+{
+    if (from == to)
+        return;
+    context_current = to;
+    stat_add(&w->stats.switches);
+    fiber_switch_here(&from->fiber, &to->fiber);
+    worker_settle(from->worker);
+}
+
 static void worker_park(struct context *c, uint64_t ticket, int64_t until)
 {
     struct worker *w = c->worker;
@@ -296,20 +325,42 @@ static void worker_park(struct context *c, uint64_t ticket, int64_t until)
     stat_add(&w->stats.parked);
     if (unlikely(c->strand != NULL))
         strand_leave(c);
-    switch_to(w, c, worker_next(w));
+    switch_here(w, c, worker_next(w));
     if (unlikely(c->strand != NULL))
         strand_resume(c);
     if (until != CLOCK_NEVER)
         wheel_cancel(&w->wheel, &timer.timer);
 }
 
+/* Once more, with all that has to be looked at. */
+static __attribute__((noinline)) struct context *worker_yield_next(struct worker *w,
+                                                                   struct context *c)
+{
+    fifo_push(&w->ready, &c->run);
+    struct runnable *r = worker_attend(w);
+    if (!r)
+        r = fifo_pop(&w->ready);
+    if (!r->is_task)
+        return context_of(r);
+    struct context *next = context_for(w, (struct task *)(void *)r);
+    return next ? next : worker_next(w);
+}
+
 static void worker_yield(struct context *c)
 {
     struct worker *w = c->worker;
-    fifo_push(&w->ready, &c->run);
+    struct context *next;
     if (unlikely(c->strand != NULL))
         strand_leave(c);
-    switch_to(w, c, worker_next(w));
+    if (worker_turn(w)) {
+        next = worker_yield_next(w, c);
+    } else if (w->ready.head) {
+        next = context_of(fifo_pop(&w->ready));
+        fifo_push(&w->ready, &c->run);
+    } else {
+        next = c;
+    }
+    switch_here(w, c, next);
     if (unlikely(c->strand != NULL))
         strand_resume(c);
 }
