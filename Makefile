@@ -9,11 +9,15 @@
 #
 # Variables: V=1 shows the commands; PREFIX, LIBDIR, DESTDIR say where to install; ARGS
 # goes to the tour (make tour ARGS=--json) or to `meson test` (make test ARGS=latch);
-# J=2 compiles at most two files at once.
+# J=2 compiles at most two files at once; ONLY="fib uts", ROUNDS=5 and WORKERS="1 2" say
+# what `make bench` measures.
 
 PREFIX = /usr/local
 LIBDIR = lib
 ARGS =
+ONLY =
+ROUNDS = 5
+WORKERS =
 J =
 V = 0
 
@@ -22,7 +26,7 @@ export V J
 BUILD = $(Q)scripts/build.sh
 OPTIONS = --prefix=$(PREFIX) --libdir=$(LIBDIR) -Dbuildtype=debugoptimized
 
-.PHONY: all setup tour test fuzz test-all install clean help
+.PHONY: all setup tour test bench fuzz test-all install clean help
 
 all: setup
 	$(BUILD) build $(OPTIONS) -Db_ndebug=true
@@ -36,6 +40,12 @@ tour: all
 test: setup
 	$(BUILD) build-test $(OPTIONS) -Db_ndebug=false
 	$(Q)scripts/run-tests.py build-test $(ARGS)
+
+# What of the peers cannot be installed is missing from the figures, and named there.
+bench: all
+	$(Q)scripts/setup.sh bench || true
+	$(Q)bench/run.py --build build --only '$(ONLY)' --rounds '$(ROUNDS)' \
+		--workers '$(WORKERS)'
 
 fuzz:
 	$(Q)scripts/setup.sh all
@@ -55,6 +65,7 @@ help:
 	@echo 'make tour      build tutti, run its programs on every executor, compare them'
 	@echo 'make test      build with asserts on, run all tests'
 	@echo 'make           build alone'
+	@echo 'make bench     measure beside other systems; ONLY="fib uts", ROUNDS=, WORKERS='
 	@echo 'make test-all  also under the thread and address sanitizers, with gcc and'
 	@echo '               clang, under valgrind, and for aarch64 under qemu'
 	@echo 'make fuzz      feed the parsers with mutated input; ARGS=seconds for each'

@@ -3,13 +3,11 @@
  *
  *     fork_bench [-w WORKERS] [-r ROUNDS] [-s] [NAME...]
  *
- * NAMEs: fib nqueens uts skynet region.  -s: without serial C (for a profiler). */
-#include "fork_work.h"
+ * NAMEs: fib nqueens uts skynet region matmul idle-cpu.  -s: without serial C (for a
+ * profiler, and for bench/run.py, where serial C takes its turn as a program). */
+#include "fork_drive.h"
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <tutti/fork.h>
-#include <unistd.h>
 
 /* --- the forked twins ------------------------------------------------------------ */
 
@@ -79,7 +77,7 @@ static inline long skynet(tutti_at at, long number, long size)
     return size == 1 ? number : skynet_node(at, number, size);
 }
 
-enum { REGION = 100, REGION_GRAIN = 50, REGIONS = 200000 };
+enum { REGION_GRAIN = 50 };
 TUTTI_FORK_3(int, region, float *, long, long);
 static TUTTI_NODE int region_node(tutti_at at, float *a, long from, long to)
 {
@@ -96,135 +94,96 @@ static inline int region(tutti_at at, float *a, long from, long to)
     return 0;
 }
 
-/* --- measuring ---------------------------------------------------------------------- */
-
-static const int fib_n = 37, queens_n = 12;
-static float numbers[REGION];
-
-static long run_fib(int forked)
+TUTTI_FORK_3(int, rows, const struct product *, long, long);
+static TUTTI_NODE int rows_node(tutti_at at, const struct product *p, long from, long to)
 {
-    return forked ? fib(tutti_fork_here(), fib_n) : fib_serial(fib_n);
+    long middle = from + (to - from) / 2 / PRODUCT_ROWS * PRODUCT_ROWS;
+    rows_fork(&at, p, from, middle);
+    rows(at, p, middle, to);
+    return rows_join(&at);
 }
-static long run_nqueens(int forked)
+static inline int rows(tutti_at at, const struct product *p, long from, long to)
 {
-    uint32_t all = (1u << queens_n) - 1;
-    return forked ? queens(tutti_fork_here(), all, 0, 0, 0) : nqueens_serial(all, 0, 0, 0);
-}
-static long run_uts(int forked)
-{
-    return forked ? uts(tutti_fork_here(), UTS_SEED, UTS_ROOT)
-                  : uts_serial(UTS_SEED, UTS_ROOT);
-}
-static long run_skynet(int forked)
-{
-    long sum = 0;
-    for (int i = 0; i < 20; i++)
-        sum += forked ? skynet(tutti_fork_here(), 0, 1000000) : skynet_serial(0, 1000000);
-    return sum;
-}
-static long run_region(int forked)
-{
-    for (int i = 0; i < REGION; i++)
-        numbers[i] = (float)i;
-    for (int i = 0; i < REGIONS; i++) {
-        if (forked)
-            region(tutti_fork_here(), numbers, 0, REGION);
-        else
-            region_serial(numbers, 0, REGION);
-    }
-    return (long)(numbers[REGION - 1] * 1000);
-}
-
-static const struct work {
-    const char *name;
-    long (*run)(int forked);
-    double units; /* calls; 0: what it returns */
-} works[] = { { "fib", run_fib, 39088168 },
-              { "nqueens", run_nqueens, 856188 },
-              { "uts", run_uts, 0 },
-              { "skynet", run_skynet, 20 * 1111110.0 },
-              { "region", run_region, REGIONS } };
-enum { WORKS = sizeof works / sizeof *works, ROUNDS_MOST = 99 };
-
-static int rounds = 5, serial = 1;
-static unsigned workers = 1;
-static char **wanted;
-
-static int by_size(const void *a, const void *b)
-{
-    double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-static void report(const char *bench, const char *system, unsigned count, double *ns)
-{
-    qsort(ns, (size_t)rounds, sizeof *ns, by_size);
-    printf("{\"bench\":\"%s\",\"system\":\"%s\",\"workers\":%u,\"unit\":\"ns\","
-           "\"median\":%.3f,\"min\":%.3f,\"max\":%.3f,\"rounds\":%d}\n",
-           bench, system, count, ns[rounds / 2], ns[0], ns[rounds - 1], rounds);
-}
-
-static void measure(const struct work *w)
-{
-    double ns[2][ROUNDS_MOST];
-    long result = 0;
-    for (int i = 0; i < rounds; i++)
-        for (int forked = !serial; forked < 2; forked++) {
-            tutti_time began = tutti_now();
-            long got = w->run(forked);
-            double units = w->units > 0 ? w->units : (double)got;
-            ns[forked][i] = (double)(tutti_now() - began) / units;
-            if (result && got != result) {
-                fprintf(stderr, "%s: %ld, not %ld\n", w->name, got, result);
-                exit(1);
-            }
-            result = got;
-        }
-    if (serial)
-        report(w->name, "serial", 1, ns[0]);
-    report(w->name, "tutti", workers, ns[1]);
-    if (serial)
-        fprintf(stderr, "%-8s %u workers: %.2fx serial (%.3f / %.3f ns)\n", w->name, workers,
-                ns[1][rounds / 2] / ns[0][rounds / 2], ns[1][rounds / 2], ns[0][rounds / 2]);
-}
-
-static int is_wanted(const char *name)
-{
-    for (char **at = wanted; *at; at++)
-        if (!strcmp(*at, name))
-            return 1;
-    return !*wanted;
-}
-static int bench(void *unused)
-{
-    (void)unused;
-    for (int i = 0; i < WORKS; i++)
-        if (is_wanted(works[i].name))
-            measure(&works[i]);
+    if (to - from > PRODUCT_ROWS)
+        return rows_node(at, p, from, to);
+    rows_serial(p, from, to);
     return 0;
+}
+
+/* --- both systems ------------------------------------------------------------------- */
+
+static long serial_nqueens(uint32_t all)
+{
+    return nqueens_serial(all, 0, 0, 0);
+}
+static long serial_uts(void)
+{
+    return uts_serial(UTS_SEED, UTS_ROOT);
+}
+static long serial_skynet(long size)
+{
+    return skynet_serial(0, size);
+}
+static void serial_region(float *a, long n)
+{
+    region_serial(a, 0, n);
+}
+static void serial_matmul(const struct product *p)
+{
+    rows_serial(p, 0, p->n);
+}
+
+static long forked_fib(int n)
+{
+    return fib(tutti_fork_here(), n);
+}
+static long forked_nqueens(uint32_t all)
+{
+    return queens(tutti_fork_here(), all, 0, 0, 0);
+}
+static long forked_uts(void)
+{
+    return uts(tutti_fork_here(), UTS_SEED, UTS_ROOT);
+}
+static long forked_skynet(long size)
+{
+    return skynet(tutti_fork_here(), 0, size);
+}
+static void forked_region(float *a, long n)
+{
+    region(tutti_fork_here(), a, 0, n);
+}
+static void forked_matmul(const struct product *p)
+{
+    rows(tutti_fork_here(), p, 0, p->n);
+}
+static void forked_rest(void)
+{
+    tutti_sleep_until(tutti_after(TUTTI_SEC));
+}
+
+static const struct fork_system both[] = {
+    { "serial", fib_serial, serial_nqueens, serial_uts, serial_skynet, serial_region,
+      serial_matmul, NULL, 1 },
+    { "tutti", forked_fib, forked_nqueens, forked_uts, forked_skynet, forked_region,
+      forked_matmul, forked_rest, 0 },
+};
+
+static int bench(void *arg)
+{
+    const struct fork_options *o = arg;
+    return fork_drive(o, both + o->alone, 2 - o->alone);
 }
 
 int main(int argc, char **argv)
 {
-    int option;
-    while ((option = getopt(argc, argv, "w:r:s")) != -1) {
-        if (option == 'w')
-            workers = (unsigned)atoi(optarg);
-        else if (option == 'r')
-            rounds = atoi(optarg);
-        else if (option == 's')
-            serial = 0;
-        else
-            return 2;
-    }
-    if (rounds < 1 || rounds > ROUNDS_MOST || workers < 1) {
-        fprintf(stderr, "1 to %d rounds, at least one worker\n", ROUNDS_MOST);
-        return 2;
-    }
-    wanted = argv + optind;
+    struct fork_options o;
     char url[64];
-    snprintf(url, sizeof url, "threads://%u", workers);
-    int rc = tutti_run(url, bench, NULL);
+    if (fork_options(&o, argc, argv))
+        return 2;
+    snprintf(url, sizeof url, "threads://%u", o.workers);
+    int rc = tutti_run(url, bench, &o);
     if (rc < 0)
         fprintf(stderr, "%s: %s\n", url, tutti_why());
-    return rc < 0;
+    return rc != 0;
 }

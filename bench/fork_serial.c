@@ -1,5 +1,6 @@
 /* fork_serial.c - the workloads of fork_bench.c in plain C, in a file of their own, so that
- * the compiler sees each as a program without tasks would have it. */
+ * the compiler sees each as a program without tasks would have it; and the leaves of the
+ * others' region and product. */
 #include "fork_work.h"
 
 long fib_serial(int n)
@@ -44,4 +45,20 @@ void region_serial(float *a, long from, long to)
 {
     for (long i = from; i < to; i++)
         a[i] = a[i] * 0.9999f + 1.0f;
+}
+
+void rows_serial(const struct product *p, long from, long to)
+{
+    long n = p->n;
+    for (long i = from; i < to; i++) {
+        float *restrict c = p->c + i * n;
+        for (long j = 0; j < n; j++)
+            c[j] = 0;
+        for (long k = 0; k < n; k++) {
+            float a = p->a[i * n + k];
+            const float *restrict b = p->b + k * n;
+            for (long j = 0; j < n; j++)
+                c[j] += a * b[j];
+        }
+    }
 }

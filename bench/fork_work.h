@@ -1,7 +1,12 @@
-/* fork_work.h - the workloads of fork_bench.c: what serial C and the forked twins share. */
+/* fork_work.h - the workloads of fork_bench.c: what serial C, the forked twins and the
+ * peers' programs share. */
 #ifndef BENCH_FORK_WORK_H
 #define BENCH_FORK_WORK_H
+#include <stddef.h>
 #include <stdint.h>
+#ifdef __cplusplus
+extern "C" {
+#endif
 
 /* Queens by bit masks, a call for each queen placed. */
 static inline uint32_t queens_free(uint32_t all, uint32_t column, uint32_t left,
@@ -28,9 +33,22 @@ static inline int uts_children(uint64_t seed)
     return (double)(seed >> 11) * 0x1.0p-53 < UTS_PROBABILITY ? UTS_CHILDREN : 0;
 }
 
+/* c = a b, n rows and columns each; a task gets PRODUCT_ROWS of c. */
+struct product {
+    const float *a, *b;
+    float *c;
+    int n;
+};
+enum { PRODUCT_ROWS = 16 };
+
 long fib_serial(int n);
 long nqueens_serial(uint32_t all, uint32_t column, uint32_t left, uint32_t right);
 long uts_serial(uint64_t seed, int children);
 long skynet_serial(long number, long size);
 void region_serial(float *a, long from, long to);
+void rows_serial(const struct product *p, long from, long to);
+
+#ifdef __cplusplus
+}
+#endif
 #endif

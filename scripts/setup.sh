@@ -6,7 +6,8 @@
 #
 #   setup.sh build    what building, the tour and the tests need
 #   setup.sh all      also what test-all needs: other compilers, an emulator, lints
-#   setup.sh list build|all    names the packages of a set, for scripts
+#   setup.sh bench    also the systems that `make bench` compares with
+#   setup.sh list build|all|bench    names the packages of a set, for scripts
 set -eu
 
 # One line each: package, then a command that succeeds when it is there.
@@ -33,6 +34,17 @@ libc6-dev-arm64-cross  test -e /usr/aarch64-linux-gnu/include/stdio.h
 qemu-user              command -v qemu-aarch64
 valgrind               command -v valgrind
 mandoc                 command -v mandoc
+END
+}
+bench_packages()
+{
+    build_packages
+    cat <<'END'
+golang-go              test -x /usr/bin/go
+libtbb-dev             test -e /usr/include/oneapi/tbb.h
+libboost-context-dev   test -e /usr/include/boost/context/fiber.hpp
+python3-uvloop         /usr/bin/python3 -c 'import uvloop'
+python3-matplotlib     /usr/bin/python3 -c 'import matplotlib'
 END
 }
 sanitizers_of()
@@ -84,13 +96,13 @@ say_how()
 }
 
 case ${1:-build} in
-build | all) ;;
+build | all | bench) ;;
 list)
     "${2:-build}_packages" | sed 's/ .*//'
     exit
     ;;
 *)
-    echo "usage: setup.sh [build | all | list build | list all]" >&2
+    echo "usage: setup.sh [build | all | bench | list build | list all | list bench]" >&2
     exit 2
     ;;
 esac

@@ -1,0 +1,79 @@
+"""benches.py - the table of `make bench`: every name, who takes part, and the goals.
+
+To add a bench, add its programs to PROGRAMS and one entry to BENCHES: CONTRIBUTING.md
+says how.  Who takes part in what: serial C wherever there is a plain loop to compare
+with; libgomp and oneTBB where they have something of the kind; Go in everything that it
+can do; asyncio and uvloop in what an event loop does; pthreads and Boost.Context in what
+a program would otherwise write upon them."""
+from harness.programs import compiled, debian, interpreted, target
+from harness.table import SCALE, AtMost, Bench, Command, Over, SpeedUp
+
+# Aligned, so that the figure of a loop of three instructions does not hang on the code
+# that happens to stand before it.
+FAST = ('-O3', '-falign-functions=64', '-falign-loops=64')
+FORK = ('fork_drive.c', 'fork_serial.c', 'fork_drive.h', 'fork_work.h')
+
+PROGRAMS = {
+    'fork_bench': target('fork_bench'),
+    'core_bench': target('core_bench'),
+    'inside_bench': target('inside_bench'),
+    'serial': compiled('serial', ('cc', *FAST), ('peers/serial.c', *FORK), 'gcc'),
+    'gomp': compiled('gomp', ('cc', *FAST, '-fopenmp'), ('peers/gomp.c', *FORK), 'gcc'),
+    'onetbb': compiled('onetbb', ('cc', *FAST), ('peers/onetbb.cpp', *FORK),
+                       'libtbb-dev', ('-ltbb', '-lstdc++')),
+    'go': compiled('go', (debian('go'), 'build'),
+                   ('peers/peer.go', 'peers/fork.go', 'peers/core.go'), 'golang-go'),
+}
+
+
+def forks(name):
+    """Who can fork and join, in the order in which they take their turns."""
+    return {
+        'serial': Command('serial', ('-r', '1', name), workers=(1,), baseline=True),
+        'tutti': Command('fork_bench', ('-s', '-r', '1', '-w', '{workers}', name)),
+        'libgomp': Command('gomp', ('-r', '1', '-w', '{workers}', name)),
+        'onetbb': Command('onetbb', ('-r', '1', '-w', '{workers}', name)),
+        'go': Command('go', ('-w', '{workers}', name)),
+    }
+
+
+def core(name, program='core_bench', **peers):
+    ours = Command(program, ('-r', '1', '-w', '{workers}', name))
+    return {'tutti': ours, **peers}
+
+
+def go(name):
+    return Command('go', ('-w', '{workers}', name))
+
+
+FORK_GOALS = (SpeedUp(1.85),)
+BENCHES = [
+    Bench('fib', 'ns', 'a forked call and its join', forks('fib'), workers=SCALE,
+          goals=(AtMost(1.25, 'serial'), AtMost(0.65, 'serial', workers=2)) + FORK_GOALS),
+    Bench('nqueens', 'ns', 'a queen placed, by a forked call', forks('nqueens'),
+          workers=SCALE, goals=(AtMost(1.25, 'serial'),) + FORK_GOALS),
+    Bench('uts', 'ns', 'a node of an unbalanced tree, by a forked call', forks('uts'),
+          workers=SCALE, goals=(AtMost(1.08, 'serial'),) + FORK_GOALS),
+    Bench('skynet', 'ns', 'a forked call with ten children', forks('skynet'),
+          workers=SCALE, goals=(AtMost(1.4),) + FORK_GOALS),
+    Bench('region', 'ns', 'a loop of 100 cheap iterations shared out', forks('region'),
+          workers=SCALE, goals=(Over(8, 'serial'),)),
+    Bench('matmul', 'ms', 'a product of 512 by 512 floats', forks('matmul'),
+          workers=SCALE, goals=(SpeedUp(1.85),)),
+    Bench('switch', 'ns', 'a switch from one stack to another',
+          core('switch', 'inside_bench'), goals=(AtMost(3),)),
+    Bench('yield', 'ns', 'a turn given to the next of 16', core('yield', go=go('yield')),
+          goals=(AtMost(6),)),
+    Bench('spawn', 'ns', 'a closure started and finished, in batches of 100',
+          core('spawn', go=go('spawn')), goals=(AtMost(15),)),
+    Bench('channel', 'ns', 'a message there and one back, on one thread',
+          core('channel', go=go('channel')), goals=(AtMost(30),)),
+    Bench('channel-2', 'ns', 'a message there and one back, between two threads',
+          core('channel-2', go=go('channel-2')), workers=(2,),
+          goals=(AtMost(500, workers=2),)),
+    Bench('timer', 'ns', 'a timer armed and cancelled among 100,000',
+          core('timer', 'inside_bench', go=go('timer')), goals=(AtMost(15),)),
+    Bench('idle-cpu', 'CPU s/s', 'burnt by an idle runtime',
+          {name: c for name, c in forks('idle-cpu').items() if name != 'serial'},
+          workers=(2,), goals=(AtMost(0.001, workers=2),)),
+]
