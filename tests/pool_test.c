@@ -232,4 +232,103 @@ ON_URLS(a_started_task_stays_on_its_thread)
     CHECK_INT(tutti_executor_close(ex), 0);
 }
 
+/* --- closing ----------------------------------------------------------------- */
+
+struct closing {
+    _Atomic int there;  /* the task that runs on the other worker has begun */
+    _Atomic int parked; /* the closer has given its worker away */
+    _Atomic int closed;
+};
+
+static int end_elsewhere(void *arg)
+{
+    struct closing *c = arg;
+    atomic_store(&c->there, 1);
+    while (!atomic_load(&c->parked))
+        spin_pause();
+    return 0;
+}
+
+static int keep_busy(void *arg)
+{
+    struct closing *c = arg;
+    atomic_store(&c->parked, 1);
+    while (!atomic_load(&c->closed))
+        tutti_yield(); /* the worker never looks for something to do */
+    return 0;
+}
+
+static int close_inside(void *arg)
+{
+    struct closing *c = arg;
+    tutti_scope around, s;
+    tutti_scope_open(&around, NULL, TUTTI_NEVER, 0);
+    tutti_scope_open(&s, NULL, TUTTI_NEVER, 0);
+    CHECK_INT(tutti_go(&s, end_elsewhere, c), 0);
+    while (!atomic_load(&c->there)) /* it was taken: we do not let go of this worker */
+        spin_pause();
+    CHECK_INT(tutti_go(&around, keep_busy, c), 0);
+    CHECK_INT(tutti_scope_close(&s), 0);
+    atomic_store(&c->closed, 1);
+    return tutti_scope_close(&around);
+}
+
+TEST(who_closes_hears_of_ends_elsewhere_though_its_worker_is_busy)
+{
+    for (int i = 0; i < 50; i++) {
+        struct closing c = { 0 };
+        CHECK_INT(tutti_run("threads://2", close_inside, &c), 0);
+    }
+}
+
+enum { CLOSERS = 40, EACH = 7 };
+
+static int breathe(void *arg)
+{
+    (void)arg;
+    for (int i = 0; i < 3; i++)
+        tutti_yield();
+    return 0;
+}
+
+static int close_many(void *arg)
+{
+    (void)arg;
+    tutti_scope s;
+    tutti_scope_open(&s, NULL, TUTTI_NEVER, 0);
+    for (int i = 0; i < EACH; i++)
+        CHECK_INT(tutti_go(&s, breathe, NULL), 0);
+    return tutti_scope_close(&s);
+}
+
+/* More closers at once than a worker keeps count of by itself. */
+ON_URLS(many_scopes_close_at_once)
+{
+    tutti_executor *ex = urls_open(url);
+    for (int k = 0; k < 20; k++) {
+        tutti_scope s;
+        tutti_scope_open(&s, ex, TUTTI_NEVER, 0);
+        for (int i = 0; i < CLOSERS; i++)
+            CHECK_INT(tutti_go(&s, close_many, NULL), 0);
+        CHECK_INT(tutti_scope_close(&s), 0);
+    }
+    CHECK_INT(tutti_executor_close(ex), 0);
+}
+
+/* A worker is told to go home at all stages of falling asleep. */
+TEST(an_executor_of_one_worker_closes_while_that_falls_asleep)
+{
+    unsigned seed = check_seed();
+    for (int i = 0; i < 800; i++) {
+        tutti_executor *ex = urls_open("threads://1");
+        tutti_scope s;
+        tutti_scope_open(&s, ex, TUTTI_NEVER, 0);
+        CHECK_INT(tutti_go(&s, ring_bell, NULL), 0);
+        CHECK_INT(tutti_scope_close(&s), 0);
+        for (unsigned k = check_random(&seed) % 1000; k; k--)
+            spin_pause();
+        CHECK_INT(tutti_executor_close(ex), 0);
+    }
+}
+
 TEST_MAIN

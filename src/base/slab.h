@@ -18,7 +18,7 @@ struct slab {
 };
 #define SLAB(kind_, type_, link_) { kind_, sizeof(type_), offsetof(type_, link_), { 0 }, NULL }
 
-enum { SLAB_BATCH = 32, SLAB_CACHE_MOST = 96 };
+enum { SLAB_BATCH = 32, SLAB_CACHE_MOST = 256 };
 
 /* This thread's spare objects of one slab.  Holds: count is the length of the chain free;
  * slab is set once the cache was used. */
@@ -35,26 +35,33 @@ static inline void **slab_link(const struct slab *s, void *object)
 {
     return (void **)(void *)((char *)object + s->link);
 }
-/* An object as it was last put back, or zeroed when it is new; NULL: no memory. */
-static inline void *slab_get(struct slab *s)
+/* slab_get and slab_put where s's kind and link are known when it is compiled. */
+static inline void *slab_get_of(struct slab *s, unsigned kind, size_t link)
 {
-    struct slab_cache *c = &slab_caches[s->kind];
-    void *object = c->free;
-    if (likely(object != NULL)) {
-        c->free = *slab_link(s, object);
-        c->count--;
-    } else {
-        object = slab_get_slow(s);
-    }
+    struct slab_cache *c = &slab_caches[kind];
+    char *object = c->free;
+    if (unlikely(!object))
+        return slab_get_slow(s);
+    c->free = *(void **)(void *)(object + link);
+    c->count--;
     return object;
 }
-static inline void slab_put(struct slab *s, void *object)
+static inline void slab_put_of(struct slab *s, unsigned kind, size_t link, void *object)
 {
-    struct slab_cache *c = &slab_caches[s->kind];
-    *slab_link(s, object) = c->free;
+    struct slab_cache *c = &slab_caches[kind];
+    *(void **)(void *)((char *)object + link) = c->free;
     c->free = object;
     if (unlikely(++c->count > SLAB_CACHE_MOST || !c->slab))
         slab_put_slow(s);
+}
+/* An object as it was last put back, or zeroed when it is new; NULL: no memory. */
+static inline void *slab_get(struct slab *s)
+{
+    return slab_get_of(s, s->kind, s->link);
+}
+static inline void slab_put(struct slab *s, void *object)
+{
+    slab_put_of(s, s->kind, s->link, object);
 }
 /* This thread ends: its caches go to the shared lists. */
 void slab_thread_end(void);

@@ -8,6 +8,7 @@
 #include "fiber/fiber.h"
 #include <tutti.h>
 
+struct closers;
 struct context;
 struct scope;
 struct task;
@@ -17,6 +18,7 @@ struct task;
 struct runnable {
     struct runnable *next;
     bool is_task; /* a struct task begins with it; else it is context.run */
+    bool is_bound; /* a task of a loop: its stacks are not its worker's pool's */
 };
 
 /* What carries a context: a plain thread (core/thread.c) or a worker (sched/). */
@@ -34,6 +36,9 @@ struct carrier {
     /* The descriptors this carrier can wait for; NULL: none, see io/poll.h.  Called by c
      * itself. */
     struct poller *(*poller)(struct context *c);
+    /* Where scopes that c closes wait for their tasks without atomics: the carrier calls
+     * closers_settle before it sleeps and now and then.  NULL: nowhere.  Called by c. */
+    struct closers *(*closers)(struct context *c);
 };
 
 /* Holds: wait_word's ticket only grows; `home` is NULL for plain threads and set while a

@@ -10,19 +10,12 @@
 
 /* --- counting -------------------------------------------------------------- */
 
-static void local_add(struct scope *s, int64_t n)
+uint64_t scope_start_slow(struct scope *s, bool counted)
 {
-    store_relaxed(&s->local, load_relaxed(&s->local) + n); /* one writer */
-}
-
-uint64_t scope_start(struct scope *s, bool counted)
-{
-    if (s->thread == thread_mark()) {
-        if (likely(!s->watched))
-            local_add(s, 1);
-        else if (!counted)
+    if (s->thread == thread_mark()) { /* watched */
+        if (!counted)
             add_relaxed(&s->remote, 1);
-        uint64_t here = load_relaxed(&s->started); /* an index for views, here and below */
+        uint64_t here = load_relaxed(&s->started); /* as in scope_start */
         store_relaxed(&s->started, here + 1);
         return here + load_relaxed(&s->started_elsewhere);
     }
@@ -39,6 +32,50 @@ int64_t scope_live(const struct scope *s)
      * only the sum means anything. */
     return (load_relaxed(&s->remote) + load_relaxed(&s->local)) & SCOPE_COUNT;
 }
+
+/* --- closing ------------------------------------------------------------------ */
+
+bool scope_fold(struct scope *s)
+{
+    int64_t fold = load_relaxed(&s->local) - SCOPE_UNCLOSED; /* our own, here and below */
+    store_relaxed(&s->local, 0);
+    s->watched = true; /* ends on this thread go to remote now */
+    /* acq_rel: pairs with the ends' CAS: `closer` is seen by who brings it to 0, and what
+     * the tasks wrote is seen by us. */
+    return !((add_acqrel(&s->remote, fold) + fold) & SCOPE_COUNT);
+}
+
+void scope_fold_closing(struct scope *s)
+{
+    struct context *opener = s->opener;
+    struct closers *l = opener->carrier->closers(opener);
+    uint64_t closer = s->closer;
+    s->closing = false;
+    list_remove(&s->closing_link);
+    l->count--;
+    if (scope_fold(s) && wait_claim(opener, closer)) /* else who ends the last one wakes it */
+        wait_wake(opener, 0);
+}
+
+void closers_settle(struct closers *l, bool all)
+{
+    for (struct list *at = l->list.next, *next; at != &l->list; at = next) {
+        struct scope *s = list_entry(at, struct scope, closing_link);
+        next = at->next;
+        if (all || scope_left_here(s) == 0)
+            scope_fold_closing(s);
+    }
+}
+
+void closers_add(struct closers *l, struct scope *s)
+{
+    s->closing = true;
+    list_push_back(&l->list, &s->closing_link);
+    if (++l->count > CLOSERS_MOST) /* so that looking at all of them stays cheap */
+        scope_fold_closing(list_entry(l->list.next, struct scope, closing_link));
+}
+
+/* --- ends elsewhere, and under the latch ----------------------------------------- */
 
 static void starters_wake(struct scope *s, int64_t live, struct list *woken)
 {
@@ -74,12 +111,8 @@ static void scope_end_watched(struct scope *s)
         wait_wake(opener, 0);
 }
 
-void scope_end(struct scope *s)
+void scope_end_slow(struct scope *s)
 {
-    if (s->thread == thread_mark() && likely(!s->watched)) {
-        local_add(s, -1);
-        return;
-    }
     int64_t seen = load_relaxed(&s->remote); /* the CAS decides */
     do {
         if (unlikely(seen & SCOPE_WATCHED)) {

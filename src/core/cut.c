@@ -86,6 +86,11 @@ static void scope_alarm(struct scope *s, int64_t deadline)
         alarm_set(s);
 }
 
+bool scope_in_time(const struct scope *s)
+{
+    return clock_now() < s->bound;
+}
+
 /* Walk, mark what is cut, and keep what was found for whoever asks next. */
 static int over_walk(struct scope *s, const struct context *alone, int64_t *deadline)
 {

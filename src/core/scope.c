@@ -11,11 +11,6 @@
 
 struct tutti_executor *(*executor_default_hook)(int *rc);
 
-bool scope_is_open(const struct scope *s)
-{
-    return s && s->state == SCOPE_OPEN;
-}
-
 void scope_lock(struct scope *s)
 {
     latch_lock(&s->latch);
@@ -33,6 +28,7 @@ static void scope_verify(const struct scope *s)
     assert(s->state == SCOPE_OPEN && s->opener && s->thread);
     assert(!s->watched || load_relaxed(&s->local) == 0);
     assert(s->shield == (s->flags & TUTTI_SHIELD ? s : s->outer ? s->outer->shield : NULL));
+    assert(!s->closing);
     assert(!load_relaxed(&s->linked) || s->outer); /* the latch, here and below */
     for (const struct list *l = s->members.next; l != &s->members; l = l->next) {
         assert(l->next->prev == l);
@@ -208,15 +204,12 @@ static int scope_may_close(struct scope *s, struct context *c, const char *call)
 
 static void scope_wait_empty(struct scope *s, struct context *c)
 {
-    s->closer = wait_prepare(c, "scope to close", s);
-    int64_t fold = load_relaxed(&s->local) - SCOPE_UNCLOSED; /* our own, here and below */
-    store_relaxed(&s->local, 0);
     bool watched = s->watched;
-    s->watched = true; /* ends on this thread go to remote now */
-    /* acq_rel: pairs with the ends' CAS: `closer` is seen by who brings it to 0, and what
-     * the tasks wrote is seen by us. */
-    int64_t left = add_acqrel(&s->remote, fold) + fold;
-    if (left & SCOPE_COUNT)
+    s->closer = wait_prepare(c, "scope to close", s);
+    struct closers *l = watched || scope_left_here(s) == 0 ? NULL : c->carrier->closers(c);
+    if (l)
+        closers_add(l, s);
+    if (l || !scope_fold(s))
         wait_park(c, s->closer, CLOCK_NEVER, 0);
     else
         wait_abandon(c, s->closer);

@@ -4,7 +4,9 @@
  * Counting.  Starts and ends on the opener's own thread move the plain `local`; all others
  * move the atomic `remote`, which also holds SCOPE_UNCLOSED while the scope is open, so
  * that it cannot reach 0 early.  Closing moves local into remote and takes SCOPE_UNCLOSED
- * away; then remote reaches 0 once, and who brings it there wakes the closer.  As soon as
+ * away; then remote reaches 0 once, and who brings it there wakes the closer.  Where the
+ * closer's carrier can wait for it (see struct closers), that is done as late as possible,
+ * so that tasks that end on the opener's thread meanwhile need no atomics.  As soon as
  * anybody must hear of single ends (a limit, tutti_scope_next, tutti_on_empty) the owner
  * sets SCOPE_WATCHED; from then on local stays 0 and ends take the latch.
  *
@@ -58,9 +60,11 @@ struct scope {
     struct latch latch;      /* guards all below */
     _Atomic bool linked;
     bool watched;            /* the owner's thread alone reads and writes it */
+    bool closing;            /* in a list of closers; the same */
     _Atomic bool alarmed;    /* core/alarm.c has an entry for it */
     uint32_t epoch;          /* fork_epoch when opened */
     struct list child_link, children, members;
+    struct list closing_link;
     struct list owned, pending, done, given;
     struct scope_more *more; /* made when needed */
 };
@@ -85,7 +89,10 @@ static inline const struct scope *scope_of_const(const tutti_scope *s)
 {
     return (const struct scope *)(const void *)s;
 }
-bool scope_is_open(const struct scope *s);
+static inline bool scope_is_open(const struct scope *s)
+{
+    return s && s->state == SCOPE_OPEN;
+}
 /* Is `inner` somewhere inside s, or s itself? */
 static inline bool scope_around(const struct scope *s, const struct scope *inner)
 {
@@ -105,11 +112,64 @@ void scope_lock(struct scope *s);
 void scope_unlock(struct scope *s); /* does what signal handlers left to do */
 
 /* --- counting: core/count.c --- */
+/* Scopes that wait on one thread for their tasks to end, whose counts are not one yet; they
+ * are all their thread's.  Holds: count is the length of the list, the oldest first. */
+struct closers {
+    struct list list;
+    unsigned count;
+};
+enum { CLOSERS_MOST = 8 };
+/* Begin to wait in l.  The closer parks next. */
+void closers_add(struct closers *l, struct scope *s);
+/* Those whose tasks have all ended go on; with `all` the others count as if they were not in
+ * the list, and are in it no more. */
+void closers_settle(struct closers *l, bool all);
+/* From now on what is left of s counts in remote alone.  True: nothing is left. */
+bool scope_fold(struct scope *s);
+/* The same of one in a list of closers: its closer goes on if nothing is left. */
+void scope_fold_closing(struct scope *s);
+/* Live tasks as its opener's thread sees it: 0 only if there are none and will be none,
+ * since a task that starts another lives meanwhile, and counts here if that start does
+ * not.  While it is not folded. */
+static inline int64_t scope_left_here(const struct scope *s)
+{
+    /* relaxed: scope_fold orders it */
+    return load_relaxed(&s->local) + load_relaxed(&s->remote) - SCOPE_UNCLOSED;
+}
+
+uint64_t scope_start_slow(struct scope *s, bool counted);
+void scope_end_slow(struct scope *s);
+/* Its opener's thread counts here without atomics; `watched` is read by it alone. */
+static inline bool scope_is_local(const struct scope *s)
+{
+    return likely(s->thread == thread_mark()) && likely(!s->watched);
+}
+static inline void scope_local_add(struct scope *s, int64_t n)
+{
+    store_relaxed(&s->local, load_relaxed(&s->local) + n); /* one writer */
+}
 /* Count a start by the caller; the number of starts before.  It is live from here on, unless
  * that was counted before. */
-uint64_t scope_start(struct scope *s, bool counted); /* counted: by scope_wait_limit */
+static inline uint64_t scope_start(struct scope *s, bool counted) /* by scope_wait_limit */
+{
+    if (unlikely(!scope_is_local(s)))
+        return scope_start_slow(s, counted);
+    scope_local_add(s, 1);
+    uint64_t here = load_relaxed(&s->started); /* an index for views, here and below */
+    store_relaxed(&s->started, here + 1);
+    return here + load_relaxed(&s->started_elsewhere);
+}
 /* Count an end; *s may be gone after. */
-void scope_end(struct scope *s);
+static inline void scope_end(struct scope *s)
+{
+    if (unlikely(!scope_is_local(s))) {
+        scope_end_slow(s);
+        return;
+    }
+    scope_local_add(s, -1);
+    if (unlikely(s->closing && scope_left_here(s) == 0))
+        scope_fold_closing(s);
+}
 /* From now on ends take the latch.  By the opener's thread. */
 void scope_watch(struct scope *s);
 int64_t scope_live(const struct scope *s);
@@ -124,6 +184,7 @@ extern _Atomic uint64_t scope_cuts;
 int scope_over_slow(struct context *c, int64_t *deadline);
 int scope_over_forks_slow(struct context *c);
 int scope_over_start_slow(struct scope *s, int64_t *deadline);
+bool scope_in_time(const struct scope *s); /* its bound has not come */
 /* Nothing was cancelled since the way up from s was found clear, and no time has come.
  * seq_cst: pairs with cuts_count, and stands for the walk's looks at `over`: who has opened
  * its wait to cuts before reads the count here before a cancel counts, and is seen by that
@@ -134,7 +195,7 @@ static inline bool scope_clear(const struct scope *s, int64_t *deadline)
     if (unlikely(load_seqcst(&scope_cuts) != load_relaxed(&s->clear_at)))
         return false;
     *deadline = s->bound;
-    return likely(s->bound == CLOCK_NEVER) || clock_now() < s->bound;
+    return likely(s->bound == CLOCK_NEVER) || scope_in_time(s);
 }
 /* The same for a start into s: looks at s and above. */
 static inline int scope_over_start(struct scope *s, int64_t *deadline)

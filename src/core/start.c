@@ -35,20 +35,28 @@ static int start_not(struct scope *s, int place, int rc)
     return rc;
 }
 
-static int start_out_of_memory(struct scope *s, int place, const char *call)
+static __attribute__((noinline)) int start_out_of_memory(struct scope *s, int place, const char *call)
 {
     int rc = why_set(-ENOMEM, "%s: out of memory", call);
     scope_fail((tutti_scope *)(void *)s, rc);
     return start_not(s, place, rc);
 }
 
-static void start_now(struct scope *s, struct task *t, int place)
+static inline void start_now(struct scope *s, struct task *t, int place)
 {
-    t->scope = s;
     t->index = scope_start(s, place);
     if (t->record)
         t->record->index = t->index;
     s->ex->ops->start(s->ex, t);
+}
+
+/* What start_check looks at is as it nearly always is. */
+static inline bool start_may(const struct scope *s)
+{
+    int64_t deadline;
+    /* relaxed: as in scope_wait_limit */
+    return likely(scope_is_open(s)) && !scope_lost(s) && scope_clear(s, &deadline)
+           && likely(!(load_relaxed(&s->remote) & SCOPE_WATCHED));
 }
 
 /* --- closures -------------------------------------------------------------- */
@@ -58,20 +66,32 @@ static int start_no_function(const char *call)
     return why_set(-EINVAL, "%s: the function is NULL", call);
 }
 
-int tutti_go(tutti_scope *public, tutti_fn *fn, void *arg)
+static __attribute__((noinline)) int go_slow(struct scope *s, tutti_fn *fn, void *arg)
 {
-    struct scope *s = scope_of(public);
     int place = start_check(s, "tutti_go");
-    if (unlikely(place < 0))
+    if (place < 0)
         return place;
-    if (unlikely(!fn))
+    if (!fn)
         return start_not(s, place, start_no_function("tutti_go"));
-    struct task *t = task_alloc();
-    if (unlikely(!t))
+    struct task *t = task_alloc(s);
+    if (!t)
         return start_out_of_memory(s, place, "tutti_go");
     t->fn = fn;
     t->arg = arg;
     start_now(s, t, place);
+    return 0;
+}
+
+int tutti_go(tutti_scope *public, tutti_fn *fn, void *arg)
+{
+    struct scope *s = scope_of(public);
+    struct task *t;
+    if (unlikely(!start_may(s) || !fn || !(t = task_alloc(s))))
+        return go_slow(s, fn, arg);
+    t->fn = fn;
+    t->arg = arg;
+    t->index = scope_start(s, false);
+    s->ex->ops->start(s->ex, t);
     return 0;
 }
 
@@ -96,10 +116,10 @@ int tutti_spawn(tutti_scope *public, tutti_fn *fn, void *arg, tutti_drop *drop,
                 tutti_future *f)
 {
     struct scope *s = scope_of(public);
-    int place = start_check(s, "tutti_spawn"), rc = place < 0 ? place : 0;
+    int place = start_may(s) ? 0 : start_check(s, "tutti_spawn"), rc = place < 0 ? place : 0;
     if (rc == 0 && !fn)
         rc = start_not(s, place, start_no_function("tutti_spawn"));
-    struct task *t = rc < 0 ? NULL : task_alloc();
+    struct task *t = rc < 0 ? NULL : task_alloc(s);
     if (t && f && !(t->record = record_open(s, RECORD_PENDING, "closure", f))) {
         task_free(t);
         t = NULL;
@@ -131,7 +151,7 @@ static int submit_check(const tutti_task *t, const char *call)
     return 0;
 }
 
-static bool task_copy_input(struct task *t, tutti_bytes in)
+static bool task_set_type(struct task *t, const tutti_task *type, tutti_bytes in)
 {
     unsigned char *to = in.size <= TASK_INLINE ? t->inline_ : memory_alloc(in.size);
     if (!to)
@@ -139,14 +159,15 @@ static bool task_copy_input(struct task *t, tutti_bytes in)
     if (in.size)
         memcpy(to, in.data, in.size);
     t->in = (tutti_bytes){ to, in.size };
+    t->type = type;
     return true;
 }
 
 static int start_typed(struct scope *s, int place, const tutti_task *type, tutti_bytes in,
                        bool is_batch, tutti_future *f, const char *call)
 {
-    struct task *t = task_alloc();
-    if (t && !task_copy_input(t, in)) {
+    struct task *t = task_alloc(s);
+    if (t && !task_set_type(t, type, in)) {
         task_free(t);
         t = NULL;
     }
@@ -156,7 +177,6 @@ static int start_typed(struct scope *s, int place, const tutti_task *type, tutti
     }
     if (unlikely(!t))
         return start_out_of_memory(s, place, call);
-    t->type = type;
     t->batch = is_batch ? (const tutti_batch *)t->in.data : NULL;
     start_now(s, t, place);
     return 0;
@@ -166,7 +186,7 @@ int tutti_submit(tutti_scope *public, const tutti_task *type, tutti_bytes in,
                  tutti_future *f)
 {
     struct scope *s = scope_of(public);
-    int place = start_check(s, "tutti_submit"), rc = place < 0 ? place : 0;
+    int place = start_may(s) ? 0 : start_check(s, "tutti_submit"), rc = place < 0 ? place : 0;
     if (rc == 0 && (rc = submit_check(type, "tutti_submit")) == 0
         && ((type->in_size && in.size != type->in_size) || (in.size && !in.data)))
         rc = why_set(-EINVAL, "tutti_submit: %s takes %u bytes, not %zu", type->name,

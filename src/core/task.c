@@ -1,32 +1,13 @@
 /* core/task.c - one task from its turn to its end: run, sort out how it ended, tell whoever
  * waits.  How it is started is in start.c.  Tests: tests/task_test.c. */
 #include "core/task.h"
-#include "base/memory.h"
-#include "base/slab.h"
 #include "core/local.h"
 #include "core/record.h"
 #include "core/thread.h"
 #include <tutti/fork.h>
 #include <stdlib.h>
 
-static struct slab tasks = SLAB(0, struct task, run.next);
-
-struct task *task_alloc(void)
-{
-    struct task *t = slab_get(&tasks);
-    if (t)
-        memset(t, 0, offsetof(struct task, inline_));
-    if (t)
-        t->run.is_task = true;
-    return t;
-}
-
-void task_free(struct task *t)
-{
-    if (t->in.data && t->in.data != t->inline_)
-        memory_free((void *)(uintptr_t)t->in.data);
-    slab_put(&tasks, t);
-}
+struct slab task_slab = SLAB(TASK_SLAB, struct task, run.next);
 
 const char *task_name(const struct context *c)
 {
@@ -168,10 +149,9 @@ static int typed_run(struct task *t)
     return rc;
 }
 
-static int task_body(struct task *t)
+/* What is no closure. */
+static __attribute__((noinline)) int task_body(struct task *t)
 {
-    if (t->fn)
-        return t->fn(t->arg);
     return t->batch ? batch_run(t) : typed_run(t);
 }
 
@@ -199,7 +179,7 @@ void task_refuse(struct task *t, int code, const char *words)
     bool cut = code == -ECANCELED || code == -ETIMEDOUT;
     if (t->drop)
         t->drop(t->arg);
-    if (t->batch && t->batch->codes)
+    if (t->type && t->batch && t->batch->codes)
         for (size_t i = 0; i < t->batch->n; i++)
             t->batch->codes[i] = cut ? -ECANCELED : code;
     task_tell(t, cut ? TUTTI_CUT : TUTTI_FAILED, code, words ? memory_strdup(words) : NULL);
@@ -207,7 +187,7 @@ void task_refuse(struct task *t, int code, const char *words)
     scope_end(s);
 }
 
-static void context_begin(struct context *c, struct task *t)
+static inline void context_begin(struct context *c, struct task *t)
 {
     c->task = t;
     c->home = c->scope = t->scope;
@@ -241,7 +221,7 @@ static char *context_take_words(struct context *c, int rc)
 }
 
 /* The words of a task end with it: its stack may be unmapped before it runs another. */
-static void context_end(struct context *c)
+static inline void context_end(struct context *c)
 {
     c->task = NULL;
     c->home = c->scope = NULL;
@@ -251,7 +231,7 @@ static void context_end(struct context *c)
     }
 }
 
-static void context_finish(struct context *c)
+static inline void context_finish(struct context *c)
 {
     if (unlikely(c->locals != NULL))
         locals_drop(&c->locals);
@@ -264,6 +244,22 @@ static void context_finish(struct context *c)
         context_views_free(c);
 }
 
+/* It is over before it began. */
+static __attribute__((noinline)) void task_not_run(struct context *c, struct task *t, int rc)
+{
+    context_end(c);
+    task_refuse(t, rc, NULL);
+    context_end(c); /* its drop may have failed aloud */
+}
+
+static __attribute__((noinline)) void task_ended(struct context *c, struct task *t, int rc)
+{
+    tutti_end end = task_classify(c, rc);
+    if (unlikely(c->member))
+        context_unlist(c);
+    task_tell(t, end, rc, context_take_words(c, rc));
+}
+
 void task_run(struct context *c, struct task *t)
 {
     struct scope *s = t->scope;
@@ -273,19 +269,15 @@ void task_run(struct context *c, struct task *t)
     if (rc == 0 && t->record && !record_begin(t->record, c))
         rc = -ECANCELED;
     if (unlikely(rc < 0)) {
-        context_end(c);
-        task_refuse(t, rc, NULL);
-        context_end(c); /* its drop may have failed aloud */
+        task_not_run(c, t, rc);
         return;
     }
-    rc = task_body(t);
+    rc = likely(t->fn != NULL) ? t->fn(t->arg) : task_body(t);
     if (unlikely(scope_lost(s)))
         exit(0); /* the child of a fork() made in this task: as when a thread ends there */
     context_finish(c);
-    tutti_end end = task_classify(c, rc);
-    if (unlikely(c->member))
-        context_unlist(c);
-    task_tell(t, end, rc, context_take_words(c, rc));
+    if (unlikely(rc < 0 || t->record || c->member)) /* else there is nobody to tell */
+        task_ended(c, t, rc);
     context_end(c);
     task_free(t);
     scope_end(s);

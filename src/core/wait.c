@@ -136,5 +136,11 @@ static struct poller *thread_poller(struct context *c)
     return NULL;
 }
 
-const struct carrier thread_carrier = { thread_park, thread_ready, thread_ready,
-                                        thread_yield, thread_poller };
+static struct closers *thread_closers(struct context *c)
+{
+    (void)c;
+    return NULL;
+}
+
+const struct carrier thread_carrier = { thread_park,  thread_ready,  thread_ready,
+                                        thread_yield, thread_poller, thread_closers };

@@ -1,40 +1,6 @@
 /* sched/deque.c - see deque.h. */
 #include "sched/deque.h"
 #include "core/task.h"
-#include <assert.h>
-
-/* What struct deque says it holds, as the owner sees it, in debug builds. */
-static void deque_verify(const struct deque *d)
-{
-    uint32_t tail = load_relaxed(&d->tail); /* the owner's own */
-    assert(tail - load_relaxed(&d->head) <= DEQUE_SLOTS); /* head only comes closer */
-    (void)tail;
-}
-
-bool deque_push(struct deque *d, struct task *t)
-{
-    uint32_t tail = load_relaxed(&d->tail); /* the owner's own */
-    /* acquire: pairs with the CAS of thieves: they have read the slot before we refill it */
-    if (tail - load_acquire(&d->head) >= DEQUE_SLOTS)
-        return false;
-    store_relaxed(&d->slot[tail % DEQUE_SLOTS], t); /* published by tail */
-    store_release(&d->tail, tail + 1); /* pairs with the load of tail in deque_steal */
-    deque_verify(d);
-    return true;
-}
-
-struct task *deque_pop(struct deque *d)
-{
-    uint32_t head = load_relaxed(&d->head); /* the CAS decides */
-    for (;;) {
-        if (head == load_relaxed(&d->tail)) /* the owner's own */
-            return NULL;
-        struct task *t = load_relaxed(&d->slot[head % DEQUE_SLOTS]);
-        /* relaxed: the owner wrote the slot itself; thieves only ever advance head */
-        if (cas_relaxed(&d->head, &head, head + 1))
-            return t;
-    }
-}
 
 struct task *deque_steal(struct deque *from, struct deque *own)
 {

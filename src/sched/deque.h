@@ -5,6 +5,8 @@
 #ifndef SCHED_DEQUE_H
 #define SCHED_DEQUE_H
 #include "base/atomic.h"
+#include <assert.h>
+#include <stddef.h>
 
 struct task;
 
@@ -16,13 +18,46 @@ enum { DEQUE_SLOTS = 256 };
 struct deque {
     _Alignas(64) _Atomic uint32_t head;
     _Alignas(64) _Atomic uint32_t tail;
+    bool alone; /* nobody ever steals: only the owner moves head, too */
     _Atomic(struct task *) slot[DEQUE_SLOTS];
 };
 
+/* What is said above, as the owner sees it. */
+static inline void deque_verify(const struct deque *d)
+{
+    uint32_t tail = load_relaxed(&d->tail); /* the owner's own */
+    assert(tail - load_relaxed(&d->head) <= DEQUE_SLOTS); /* head only comes closer */
+    (void)tail;
+}
 /* False: full.  Owner. */
-bool deque_push(struct deque *d, struct task *t);
+static inline bool deque_push(struct deque *d, struct task *t)
+{
+    uint32_t tail = load_relaxed(&d->tail); /* the owner's own */
+    /* acquire: pairs with the CAS of thieves: they have read the slot before we refill it */
+    if (unlikely(tail - load_acquire(&d->head) >= DEQUE_SLOTS))
+        return false;
+    store_relaxed(&d->slot[tail % DEQUE_SLOTS], t); /* published by tail */
+    store_release(&d->tail, tail + 1); /* pairs with the load of tail in deque_steal */
+    deque_verify(d);
+    return true;
+}
 /* The oldest, or NULL.  Owner. */
-struct task *deque_pop(struct deque *d);
+static inline struct task *deque_pop(struct deque *d)
+{
+    uint32_t head = load_relaxed(&d->head); /* the CAS decides */
+    for (;;) {
+        if (head == load_relaxed(&d->tail)) /* the owner's own */
+            return NULL;
+        struct task *t = load_relaxed(&d->slot[head % DEQUE_SLOTS]);
+        if (d->alone) {
+            store_relaxed(&d->head, head + 1); /* nobody else moves it */
+            return t;
+        }
+        /* relaxed: the owner wrote the slot itself; thieves only ever advance head */
+        if (likely(cas_relaxed(&d->head, &head, head + 1)))
+            return t;
+    }
+}
 /* Take the older half of `from`, one to return, the others into `own`, which is empty and
  * the caller's.  NULL: nothing there. */
 struct task *deque_steal(struct deque *from, struct deque *own);

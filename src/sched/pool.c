@@ -64,19 +64,23 @@ struct task *pool_injected(struct pool *p)
     return (struct task *)(void *)r;
 }
 
+static __attribute__((noinline)) void pool_notify_slow(struct pool *p)
+{
+    uint32_t none = 0;
+    if (cas_seqcst(&p->searching, &none, 1)) /* at most one searches */
+        pool_wake_searcher(p);
+}
+
 void pool_notify(struct pool *p)
 {
     /* Pairs with the fences in worker_sleep: what we queued is seen by who falls asleep, or
      * its announcement by us. */
-    if (unlikely(p->count == 1))
+    if (unlikely(pool_alone(p)))
         fence_seqcst();
     else
         fence_light();
-    if (likely(!load_relaxed(&p->sleepers)) || load_relaxed(&p->searching))
-        return;
-    uint32_t none = 0;
-    if (cas_seqcst(&p->searching, &none, 1)) /* at most one searches */
-        pool_wake_searcher(p);
+    if (unlikely(load_relaxed(&p->sleepers) && !load_relaxed(&p->searching)))
+        pool_notify_slow(p);
 }
 
 void pool_wake_searcher(struct pool *p)
@@ -120,12 +124,12 @@ static struct threads *threads_of(const struct tutti_executor *ex)
     return (struct threads *)(uintptr_t)ex;
 }
 
-static void threads_start(struct tutti_executor *ex, struct task *t)
+/* From outside; or w's deque is full. */
+static __attribute__((noinline)) void threads_start_slow(struct pool *p, struct worker *w,
+                                                         struct task *t)
 {
-    struct pool *p = &threads_of(ex)->pool;
-    struct worker *w = worker_current;
     if (w && w->pool == p) {
-        while (unlikely(!deque_push(&w->deque, t))) {
+        while (!deque_push(&w->deque, t)) {
             struct task *last;
             uint32_t count;
             struct task *first = deque_spill(&w->deque, &last, &count);
@@ -136,6 +140,16 @@ static void threads_start(struct tutti_executor *ex, struct task *t)
         pool_inject(p, t, t, 1);
     }
     pool_notify(p);
+}
+
+static void threads_start(struct tutti_executor *ex, struct task *t)
+{
+    struct pool *p = &threads_of(ex)->pool;
+    struct worker *w = worker_current;
+    if (unlikely(!w || w->pool != p || !deque_push(&w->deque, t)))
+        threads_start_slow(p, w, t);
+    else if (!pool_alone(p)) /* else who would hear of it is starting it */
+        pool_notify(p);
 }
 
 static bool threads_carries(const struct tutti_executor *ex, const struct context *c)
@@ -334,6 +348,7 @@ static struct loop *loop_of(const struct tutti_executor *ex)
 
 static void loop_start(struct tutti_executor *ex, struct task *t)
 {
+    t->run.is_bound = true;
     worker_push(loop_of(ex)->worker, &t->run);
 }
 

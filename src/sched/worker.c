@@ -173,6 +173,8 @@ static struct runnable *worker_take_task(struct worker *w)
 static __attribute__((noinline)) struct runnable *worker_take_fair(struct worker *w)
 {
     bool seldom = w->tick % (FAIR_EVERY * 4) == 0;
+    if (seldom && w->closers.count)
+        closers_settle(&w->closers, false);
     struct task *t = seldom ? pool_injected(w->pool) : NULL;
     struct runnable *r = t ? &t->run : seldom ? worker_take_call(w) : NULL;
     return r ? r : worker_take_task(w);
@@ -201,7 +203,13 @@ struct runnable *worker_take(struct worker *w)
     struct runnable *r = worker_turn(w) ? worker_attend(w) : NULL;
     if (!r)
         r = fifo_pop(&w->ready);
-    return r ? r : worker_take_task(w);
+    if (!r)
+        r = worker_take_task(w);
+    if (unlikely(!r && w->closers.count)) { /* we may sleep next */
+        closers_settle(&w->closers, true);
+        r = fifo_pop(&w->ready);
+    }
+    return r;
 }
 
 struct context *worker_context(struct worker *w, struct fiber_pool *stacks)
@@ -375,7 +383,7 @@ void worker_give_way(struct context *c)
 
 /* An ended fiber keeps its stack for the next task; beyond some, it goes to the pool, but
  * only after it has been left, lest another thread takes it while it still runs. */
-static void worker_retire(struct worker *w, struct context *c)
+static inline void worker_retire(struct worker *w, struct context *c)
 {
     if (c->stacks == w->pool->stacks && w->spares < WORKER_SPARES)
         worker_context_back(w, c);
@@ -389,6 +397,7 @@ closed_call static void fiber_turn(struct context *c)
 {
     struct worker *w = c->worker;
     struct context *next = NULL;
+    bool of_pool = c->stacks == w->pool->stacks;
     do {
         if (unlikely(c->call != NULL))
             strand_call(c);
@@ -402,7 +411,7 @@ closed_call static void fiber_turn(struct context *c)
         struct task *t = (struct task *)(void *)r;
         if (!r->is_task) {
             next = context_of(r);
-        } else if (likely(t->scope->ex->stacks == c->stacks)) {
+        } else if (likely(r->is_bound ? t->scope->ex->stacks == c->stacks : of_pool)) {
             c->task = t;
             stat_add(&w->stats.started);
         } else {
@@ -444,8 +453,13 @@ static struct poller *worker_poller(struct context *c)
     return w->poller;
 }
 
-const struct carrier worker_carrier = { worker_park, worker_ready, worker_ready_signal,
-                                        worker_yield, worker_poller };
+static struct closers *worker_closers(struct context *c)
+{
+    return &((struct worker *)c->worker)->closers;
+}
+
+const struct carrier worker_carrier = { worker_park,  worker_ready,  worker_ready_signal,
+                                        worker_yield, worker_poller, worker_closers };
 
 /* --- beginning and end ------------------------------------------------------------- */
 
@@ -478,12 +492,15 @@ struct worker *worker_attach(struct pool *p, unsigned index)
     w->spare = NULL;
     w->spares = w->tick = 0;
     w->leaving = NULL;
+    list_init(&w->closers.list);
+    w->closers.count = 0;
     list_init(&w->stash);
     list_init(&w->open_bound);
     list_init(&w->open);
     store_relaxed(&w->asked, NULL); /* nobody asks before the pool is open */
     store_relaxed(&w->running, NULL);
     w->index = index;
+    w->deque.alone = pool_alone(p);
     w->users = 1;
     w->seed = index * 2654435761u + 1;
     wheel_init(&w->wheel, clock_now());
@@ -505,6 +522,7 @@ void worker_detach(struct worker *w)
         w->spare = f->next;
         fiber_put(w->pool->stacks, f);
     }
+    assert(w->closers.count == 0);
     assert(w->wheel.count == 0 && list_empty(&w->stash) && list_empty(&w->open));
     worker_await_nudgers(w);
     root->carrier = &thread_carrier;

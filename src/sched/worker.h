@@ -63,6 +63,7 @@ struct worker {
     struct list stash;       /* strands of contexts switched out, with private calls */
     struct list open_bound;  /* strands of loops' tasks with public calls: this thread alone
                                 may run them */
+    struct closers closers;  /* scopes that contexts of this worker close */
     struct context *leaving; /* ended, of another pool: given back after the switch */
     unsigned tick;
     unsigned index;          /* in the pool */
@@ -134,6 +135,12 @@ struct task *pool_injected(struct pool *p);
 void pool_notify(struct pool *p);
 /* Wake one if any sleeps; the caller has made `searching` 1. */
 void pool_wake_searcher(struct pool *p);
+
+/* Has its worker nobody to share with, ever? */
+static inline bool pool_alone(const struct pool *p)
+{
+    return p->count == 1;
+}
 
 static inline void stat_add(_Atomic uint64_t *n)
 {
