@@ -314,6 +314,12 @@ TUTTI_API void tutti_task_name_set(const char *name);
  * "thread".  Never NULL.  [any] */
 TUTTI_API const char *tutti_task_name(void);
 
+/* Where the caller runs: 0 on a plain thread, in the child of fork(), and in a signal
+ * handler that has a stack of its own; in a task a word that no other task has while
+ * this one lives.  For who stands in front of blocking calls or locks and must know
+ * whom it has.  [any] [signal] */
+TUTTI_API uintptr_t tutti_task_here(void);
+
 /* Let others run.  0 or as tutti_check.  [any] */
 TUTTI_API int tutti_yield(void);
 /* 0 when the time has come.  [any] [wait] */

@@ -18,6 +18,15 @@ const char *task_name(const struct context *c)
     return c->task->type ? c->task->type->name : "closure";
 }
 
+uintptr_t tutti_task_here(void)
+{
+    const struct context *c = context_current; /* a plain thread may have none yet */
+    if (!c || !c->task)
+        return 0;
+    size_t at = (size_t)((char *)__builtin_frame_address(0) - c->fiber.low);
+    return at < (size_t)(c->fiber.high - c->fiber.low) ? (uintptr_t)c : 0;
+}
+
 /* --- results --------------------------------------------------------------- */
 
 void *tutti_reserve(tutti_out *o, size_t n)

@@ -1,0 +1,512 @@
+/* tests/hook_test.c - libtutti-hook: scopes that end, descriptors that are closed, names,
+ * other processes, plain threads, and that the runtime's own calls are left alone. */
+#include "hook_common.h"
+#include <netdb.h>
+#include <pthread.h>
+#include <spawn.h>
+#include <stdlib.h>
+#include <sys/epoll.h>
+#include <sys/select.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+/* --- scopes that end ------------------------------------------------------------------ */
+
+/* Each of these waits for ever. */
+static int wait_read(void)
+{
+    char c;
+    return (int)read(pair.fd[0], &c, 1);
+}
+
+static int wait_recv(void)
+{
+    char c;
+    return (int)recv(pair.fd[0], &c, 1, 0);
+}
+
+static int wait_poll(void)
+{
+    struct pollfd p = { pair.fd[0], POLLIN, 0 };
+    return poll(&p, 1, -1);
+}
+
+static int wait_select(void)
+{
+    fd_set r;
+    FD_ZERO(&r);
+    FD_SET(pair.fd[0], &r);
+    return select(pair.fd[0] + 1, &r, NULL, NULL, NULL);
+}
+
+static int wait_epoll(void)
+{
+    struct epoll_event ev = { .events = EPOLLIN };
+    int epoll = epoll_create1(0);
+    epoll_ctl(epoll, EPOLL_CTL_ADD, pair.fd[0], &ev);
+    int rc = epoll_wait(epoll, &ev, 1, -1), kept = errno;
+    close(epoll);
+    errno = kept;
+    return rc;
+}
+
+static int wait_sleep(void)
+{
+    struct timespec long_time = { 1000, 0 }, rest = { 0, 0 };
+    int rc = nanosleep(&long_time, &rest), kept = errno;
+    CHECK(rest.tv_sec >= 900 && rest.tv_sec <= 1000);
+    errno = kept;
+    return rc;
+}
+
+static int wait_usleep(void)
+{
+    return usleep(1000000000);
+}
+
+static int wait_accept(void)
+{
+    int fd = socket(AF_INET, SOCK_STREAM, 0);
+    CHECK_INT(listen(fd, 1), 0);
+    int rc = accept(fd, NULL, NULL), kept = errno;
+    close(fd);
+    errno = kept;
+    return rc;
+}
+
+static int wait_write(void)
+{
+    static char much[1 << 18];
+    ssize_t n;
+    while ((n = write(pair.fd[0], much, sizeof much)) > 0) /* what has gone counts */
+        CHECK(n < (ssize_t)sizeof much);
+    return (int)n;
+}
+
+static int (*const waits[])(void) = { wait_read,  wait_recv,   wait_poll,   wait_select,
+                                      wait_epoll, wait_sleep,  wait_usleep, wait_accept,
+                                      wait_write };
+enum { WAITS = sizeof waits / sizeof waits[0] };
+
+static int waits_with_deadline(void *unused)
+{
+    (void)unused;
+    for (int i = 0; i < WAITS; i++) {
+        pair_sockets(SOCK_STREAM);
+        TUTTI_SCOPE(s, NULL, soon(), 0);
+        CHECK_INT(waits[i](), -1);
+        CHECK_INT(errno, ETIMEDOUT);
+        CHECK_INT(waits[i](), -1); /* now it does not even begin to wait */
+        CHECK_INT(errno, ETIMEDOUT);
+        close(pair.fd[0]);
+        close(pair.fd[1]);
+    }
+    return 0;
+}
+
+TEST(a_deadline_ends_each_wait)
+{
+    signal(SIGPIPE, SIG_IGN);
+    alone(waits_with_deadline);
+}
+
+static int wait_all_ways(void *arg)
+{
+    CHECK_INT((*(int (*const *)(void))arg)(), -1);
+    CHECK_INT(errno, ECANCELED);
+    pair.steps++;
+    return 0;
+}
+
+static int waits_with_cancel(void *unused)
+{
+    (void)unused;
+    pair_sockets(SOCK_STREAM);
+    TUTTI_SCOPE(s, NULL, TUTTI_NEVER, 0);
+    for (int i = 0; i < WAITS; i++)
+        tutti_go(&s, wait_all_ways, (void *)(uintptr_t)&waits[i]);
+    tutti_scope_stats stats = { .size = sizeof stats };
+    do
+        tutti_sleep_until(tutti_after(TUTTI_MS));
+    while (tutti_scope_stat(&s, &stats) == 0 && stats.parked < WAITS);
+    tutti_scope_cancel(&s);
+    CHECK_INT(tutti_scope_close(&s), 0);
+    CHECK_INT(pair.steps, WAITS);
+    return 0;
+}
+
+TEST(a_cancel_ends_each_wait)
+{
+    alone(waits_with_cancel);
+}
+
+static int clean_up(void *unused)
+{
+    (void)unused;
+    char text[8] = "";
+    TUTTI_SCOPE(s, NULL, TUTTI_NEVER, 0);
+    tutti_scope_cancel(&s);
+    CHECK_INT(write(pair.fd[1], "bye", 3), 3);
+    CHECK_INT(read(pair.fd[0], text, 8), 3);
+    CHECK_INT(read(pair.fd[0], text, 8), -1);
+    CHECK_INT(errno, ECANCELED);
+    CHECK_INT(sleep(3), 3);
+    struct timespec span = { 3, 0 };
+    CHECK_INT(clock_nanosleep(CLOCK_MONOTONIC, 0, &span, NULL), ECANCELED);
+    struct addrinfo *found;
+    CHECK_INT(getaddrinfo("localhost", "80", NULL, &found), EAI_SYSTEM);
+    CHECK_INT(errno, ECANCELED);
+    CHECK_INT(close(pair.fd[0]), 0);
+    return 0;
+}
+
+TEST(what_need_not_wait_is_done_after_the_end)
+{
+    pair_sockets(SOCK_STREAM);
+    alone(clean_up);
+}
+
+/* --- descriptors that are closed --------------------------------------------------------- */
+
+static int lose_read(void *unused)
+{
+    (void)unused;
+    CHECK_INT(wait_read(), -1);
+    CHECK_INT(errno, EBADF);
+    return 0;
+}
+
+static int lose_poll(void *unused)
+{
+    (void)unused;
+    struct pollfd p[] = { { pair.fd[1], POLLPRI, 0 }, { pair.fd[0], POLLIN, 0 } };
+    CHECK_INT(poll(p, 2, -1), 1);
+    CHECK_INT(p[0].revents, 0);
+    CHECK_INT(p[1].revents, POLLNVAL);
+    return 0;
+}
+
+static int lose_select(void *unused)
+{
+    (void)unused;
+    CHECK_INT(wait_select(), -1);
+    CHECK_INT(errno, EBADF);
+    return 0;
+}
+
+/* The number comes back at once for another socket, on which there is something to read. */
+static int close_and_reuse(void *unused)
+{
+    (void)unused;
+    int other[2], keep = dup(pair.fd[0]);
+    let_others();
+    close(pair.fd[0]);
+    CHECK_INT(socketpair(AF_UNIX, SOCK_STREAM, 0, other), 0);
+    CHECK_INT(other[0], pair.fd[0]);
+    CHECK_INT(write(other[1], "x", 1), 1);
+    let_others();
+    close(keep);
+    return 0;
+}
+
+static void lost_by(tutti_fn *waits_for, tutti_fn *closes)
+{
+    pair_sockets(SOCK_STREAM);
+    pair_on("loop://", waits_for, closes);
+}
+
+TEST(close_ends_a_read_with_ebadf)
+{
+    lost_by(lose_read, close_and_reuse);
+}
+
+TEST(close_ends_a_poll_with_pollnval)
+{
+    lost_by(lose_poll, close_and_reuse);
+}
+
+TEST(close_ends_a_select_with_ebadf)
+{
+    lost_by(lose_select, close_and_reuse);
+}
+
+static int replace_by_dup2(void *unused)
+{
+    (void)unused;
+    let_others();
+    CHECK_INT(dup2(0x7ffffff, pair.fd[0]), -1); /* closes nothing */
+    CHECK_INT(dup2(pair.fd[0], pair.fd[0]), pair.fd[0]);
+    let_others();
+    CHECK_INT(dup2(STDIN_FILENO, pair.fd[0]), pair.fd[0]);
+    return 0;
+}
+
+TEST(dup2_ends_a_read_with_ebadf)
+{
+    lost_by(lose_read, replace_by_dup2);
+}
+
+static int replace_by_dup3(void *unused)
+{
+    (void)unused;
+    let_others();
+    CHECK_INT(dup3(STDIN_FILENO, pair.fd[0], O_CLOEXEC), pair.fd[0]);
+    return 0;
+}
+
+TEST(dup3_ends_a_read_with_ebadf)
+{
+    lost_by(lose_read, replace_by_dup3);
+}
+
+static int close_by_range(void *unused)
+{
+    (void)unused;
+    let_others();
+    CHECK_INT(close_range((unsigned)pair.fd[0], (unsigned)pair.fd[0], 0), 0);
+    return 0;
+}
+
+TEST(close_range_ends_a_read_with_ebadf)
+{
+    lost_by(lose_read, close_by_range);
+}
+
+static void *close_on_thread(void *unused)
+{
+    (void)unused;
+    usleep(20000); /* most times after the task has parked; right before as well */
+    close(pair.fd[0]);
+    return NULL;
+}
+
+TEST(close_on_another_thread_ends_it_too)
+{
+    pthread_t thread;
+    pair_sockets(SOCK_STREAM);
+    CHECK_INT(pthread_create(&thread, NULL, close_on_thread, NULL), 0);
+    alone(lose_read);
+    pthread_join(thread, NULL);
+}
+
+/* --- names ------------------------------------------------------------------------------- */
+
+static int look_up(void *unused)
+{
+    (void)unused;
+    struct addrinfo hints = { .ai_flags = AI_NUMERICHOST | AI_NUMERICSERV,
+                              .ai_socktype = SOCK_STREAM }, *found = NULL;
+    errno = 77;
+    CHECK_INT(getaddrinfo("127.0.0.1", "80", &hints, &found), 0);
+    CHECK_INT(errno, 77);
+    CHECK(found && found->ai_family == AF_INET);
+    char host[64], service[64];
+    CHECK_INT(getnameinfo(found->ai_addr, found->ai_addrlen, host, sizeof host, service,
+                          sizeof service, NI_NUMERICHOST | NI_NUMERICSERV), 0);
+    CHECK_STR(host, "127.0.0.1");
+    CHECK_INT(getnameinfo(found->ai_addr, found->ai_addrlen, host, sizeof host, service,
+                          sizeof service, NI_NUMERICSERV), 0);
+    CHECK_STR(service, "80");
+    freeaddrinfo(found);
+    CHECK_INT(getaddrinfo("not a number", NULL, &hints, &found), EAI_NONAME);
+    CHECK_INT(getaddrinfo("localhost", NULL, NULL, &found), 0);
+    freeaddrinfo(found);
+    struct hostent *h = gethostbyname("127.0.0.1"), room;
+    CHECK(h && h->h_length == 4 && !memcmp(h->h_addr_list[0], "\177\0\0\1", 4));
+    char buffer[1024];
+    int error;
+    CHECK_INT(gethostbyname_r("127.0.0.1", &room, buffer, sizeof buffer, &h, &error), 0);
+    CHECK(h == &room && h->h_length == 4);
+    CHECK(gethostbyname("no such name.") == NULL);
+    CHECK(h_errno != 0);
+    return 0;
+}
+
+TEST(names_are_looked_up)
+{
+    alone(look_up);
+}
+
+/* --- other processes ------------------------------------------------------------------------ */
+
+static int run_true(void *unused)
+{
+    (void)unused;
+    pid_t pid = vfork();
+    if (pid == 0) {
+        execlp("true", "true", (char *)NULL);
+        _exit(9);
+    }
+    int status = -1;
+    CHECK_INT(waitpid(pid, &status, 0), pid);
+    CHECK_INT(status, 0);
+    return 0;
+}
+
+TEST(vfork_works_in_a_task)
+{
+    alone(run_true);
+}
+
+TEST(vfork_works_outside)
+{
+    run_true(NULL);
+}
+
+/* In the child of vfork a close must not end the parent's waits, nor a read park there. */
+static int vfork_beside(void *unused)
+{
+    (void)unused;
+    let_others();
+    pid_t pid = vfork();
+    if (pid == 0) {
+        close(pair.fd[0]);
+        _exit(3);
+    }
+    int status;
+    CHECK_INT(waitpid(pid, &status, 0), pid);
+    CHECK_INT(WEXITSTATUS(status), 3);
+    let_others();
+    CHECK_INT(write(pair.fd[1], "x", 1), 1);
+    return 0;
+}
+
+static int read_x(void *unused)
+{
+    (void)unused;
+    CHECK_INT(wait_read(), 1);
+    return 0;
+}
+
+TEST(close_in_a_child_of_vfork_is_the_childs)
+{
+    pair_sockets(SOCK_STREAM);
+    pair_on("loop://", read_x, vfork_beside);
+}
+
+static int fork_beside(void *unused)
+{
+    (void)unused;
+    let_others();
+    int p[2];
+    CHECK_INT(pipe(p), 0);
+    pid_t pid = fork();
+    if (pid == 0) { /* a plain thread: what blocks, blocks */
+        struct timespec span = { 0, 1000000 };
+        char c;
+        close(pair.fd[0]);
+        _exit(nanosleep(&span, NULL) || read(p[0], &c, 1) != 1);
+    }
+    CHECK_INT(write(p[1], "y", 1), 1);
+    int status;
+    CHECK_INT(waitpid(pid, &status, 0), pid);
+    CHECK_INT(status, 0);
+    CHECK_INT(write(pair.fd[1], "x", 1), 1);
+    return 0;
+}
+
+TEST(a_child_of_fork_blocks_as_a_thread_does)
+{
+    pair_sockets(SOCK_STREAM);
+    pair_on("loop://", read_x, fork_beside);
+}
+
+static int run_programs(void *unused)
+{
+    (void)unused;
+    extern char **environ;
+    char *const argv[] = { (char *)(uintptr_t)"true", NULL };
+    pid_t pid;
+    int status;
+    CHECK_INT(system("true"), 0);
+    CHECK_INT(posix_spawnp(&pid, "true", NULL, NULL, argv, environ), 0);
+    CHECK_INT(waitpid(pid, &status, 0), pid);
+    FILE *f = popen("echo hello", "r");
+    char text[16] = "";
+    CHECK(f && fgets(text, sizeof text, f));
+    CHECK_STR(text, "hello\n");
+    CHECK_INT(pclose(f), 0);
+    return 0;
+}
+
+TEST(system_popen_and_spawn_work_in_a_task)
+{
+    alone(run_programs);
+}
+
+/* --- a handler with a stack of its own ---------------------------------------------------- */
+
+static int self_pipe[2];
+
+static void read_in_handler(int s)
+{
+    (void)s;
+    char c;
+    if (read(self_pipe[0], &c, 1) != 1) /* there is one: it neither parks nor waits */
+        _exit(1);
+    pair.steps = (int)tutti_task_here() == 0;
+}
+
+static int raise_on_stack(void *unused)
+{
+    (void)unused;
+    CHECK(tutti_task_here() != 0);
+    CHECK_INT(write(self_pipe[1], "x", 1), 1);
+    raise(SIGUSR1);
+    CHECK_INT(pair.steps, 1);
+    return 0;
+}
+
+TEST(a_handler_on_its_own_stack_is_no_task)
+{
+    stack_t stack = { .ss_sp = malloc(1 << 16), .ss_size = 1 << 16 };
+    struct sigaction act = { .sa_handler = read_in_handler, .sa_flags = SA_ONSTACK };
+    CHECK_INT(pipe(self_pipe), 0);
+    CHECK_INT(sigaltstack(&stack, NULL), 0);
+    CHECK_INT(sigaction(SIGUSR1, &act, NULL), 0);
+    alone(raise_on_stack);
+}
+
+/* --- many at once ----------------------------------------------------------------------------- */
+
+enum { MANY = 500 };
+static int pipes[MANY][2];
+
+static int read_own(void *arg)
+{
+    int *p = arg, value;
+    CHECK_INT(read(p[0], &value, sizeof value), sizeof value);
+    CHECK_INT(value, p[1]);
+    return 0;
+}
+
+static int write_all(void *unused)
+{
+    (void)unused;
+    TUTTI_SCOPE(s, NULL, TUTTI_NEVER, 0);
+    for (int i = 0; i < MANY; i++)
+        tutti_go(&s, read_own, pipes[i]);
+    for (int i = MANY; i-- > 0;)
+        CHECK_INT(write(pipes[i][1], &pipes[i][1], sizeof(int)), sizeof(int));
+    return tutti_scope_close(&s);
+}
+
+static void many_on(const char *url)
+{
+    for (int i = 0; i < MANY; i++)
+        if (pipe(pipes[i]))
+            check_skip("not enough descriptors");
+    CHECK_INT(tutti_run(url, write_all, NULL), 0);
+}
+
+TEST(many_reads_at_once_on_a_loop)
+{
+    many_on("loop://");
+}
+
+TEST(many_reads_at_once_on_threads)
+{
+    many_on("threads://3");
+}
+TEST_MAIN
