@@ -4,7 +4,7 @@
 #
 #     hook_programs_test.sh LIBRARY
 set -u
-library=$1
+library=$(realpath "$1") || exit 1
 tmp=$(mktemp -d) || exit 1
 trap 'rm -rf "$tmp"' EXIT
 count=0 failed=0

@@ -35,7 +35,7 @@ there()
 with_pkg_config()
 {
     flags=$(PKG_CONFIG_SYSROOT_DIR=$root PKG_CONFIG_PATH=$root$prefix/$libdir/pkgconfig \
-        pkg-config --cflags --libs tutti) || return 1
+        pkg-config --cflags --libs "${package:-tutti}") || return 1
     # shellcheck disable=SC2086 # flags are words
     "$@" $flags -Wall -Wextra -Werror
 }
@@ -61,6 +61,7 @@ libdir=$(option libdir)
 check "meson install" meson install -C "$build" --no-rebuild --quiet --destdir "$root"
 check "headers, library, pages, completion are there" there include/tutti.h \
     include/tutti/sync.h "$libdir/libtutti.so" "$libdir/pkgconfig/tutti.pc" \
+    "$libdir/libtutti-hook.so" "$libdir/pkgconfig/tutti-hook.pc" share/man/man7/tutti-hook.7 \
     share/man/man3/tutti_go.3 share/man/man7/tutti.7 share/man/man1/tutti.1 \
     share/bash-completion/completions/tutti
 check "nothing is installed outside the prefix" \
@@ -82,5 +83,12 @@ check "the first program of README.md builds against it" \
 for url in loop:// threads://2 threads:// auto://; do
     check "and runs on $url" run_first "$url"
 done
+
+# A program that asks for nothing of the hook by name is in front of libc all the same.
+package=tutti-hook
+check "it builds against tutti-hook" with_pkg_config "${CC:-cc}" -std=c11 \
+    -Wl,--as-needed "$scratch/first.c" -o "$scratch/first"
+check "which stays linked" sh -c "readelf -d '$scratch/first' | grep -q libtutti-hook"
+check "and runs" run_first loop://
 echo "1..$count"
 exit $failed

@@ -29,10 +29,11 @@ BELOW = {
     'sched': ['io', 'core', 'fiber', 'base', 'trace'],  # a worker owns a poller
     'exec': ['sched', 'io', 'sync', 'core', 'fiber', 'base', 'trace'],
     'patterns': [],
+    'hook': ['base'],  # a program's code but for the names of the atomics
 }
 # Who may include the public headers, <tutti.h> and below.
 SEES_PUBLIC = ['trace', 'core', 'io', 'sync', 'sched', 'exec', 'patterns', 'cli',
-               'examples', 'include']
+               'examples', 'include', 'hook']
 IF_ALLOWED = ['base', 'fiber']
 SOURCES = ('.c', '.h', '.S', '.hpp', '.cc')
 
@@ -59,7 +60,7 @@ def layer_of(path):
     parts = path.split('/')
     if parts[0] == 'src':
         return parts[1] if len(parts) > 2 else None
-    return parts[0] if parts[0] in ('cli', 'examples', 'include') else None
+    return parts[0] if parts[0] in ('cli', 'examples', 'include', 'hook') else None
 
 
 def included_layer(root, path, name):
@@ -137,6 +138,7 @@ PLANTED = [
     ('arrows', 'src/sync/x.c', '#include "exec/url.h"'),
     ('arrows', 'src/patterns/x.c', '#include "core/wait.h"'),
     ('arrows', 'cli/x.c', '#include "base/clock.h"'),
+    ('arrows', 'hook/x.c', '#include "core/wait.h"'),
     ('arrows', 'examples/x.c', '#include "../src/base/clock.h"'),
     ('arrows', 'include/tutti/x.h', '#include "core/wait.h"'),
     ('arrows', 'src/core/x.c', '#include "elsewhere/x.h"'),
@@ -162,12 +164,13 @@ INNOCENT = [
     ('src/exec/x.c', '#include "sched/worker.h"\n#include "io/poll.h"'),
     ('src/patterns/x.c', '#include <tutti/patterns.h>\n#include <sys/types.h>'),
     ('cli/x.c', '#include "y.h"\n#include <tutti.h>\np = malloc(3);\n#if 1\n#endif'),
+    ('hook/x.c', '#include "base/clock.h"\n#include <tutti/sync.h>\np = malloc(3);'),
     ('include/tutti/x.h', '#ifdef __cplusplus\n#endif\n#include <tutti.h>'),
 ]
 
 
 def violations(root, rule):
-    for top in ('src', 'cli', 'examples', 'include'):
+    for top in ('src', 'cli', 'examples', 'include', 'hook'):
         for folder, _, names in sorted(os.walk(os.path.join(root, top))):
             for name in sorted(names):
                 path = os.path.relpath(os.path.join(folder, name), root)

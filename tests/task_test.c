@@ -3,6 +3,47 @@
 #include "urls.h"
 #include <pthread.h>
 
+/* --- who is the caller? --------------------------------------------------- */
+
+static int is_somebody(void *arg)
+{
+    uintptr_t here = tutti_task_here(), *other = arg;
+    CHECK(here != 0);
+    tutti_yield();
+    CHECK_INT(tutti_task_here() == here, 1);
+    if (!*other)
+        *other = here;
+    else
+        CHECK(*other != here); /* it is still there: see below */
+    tutti_sleep_until(tutti_after(20 * TUTTI_MS));
+    return 0;
+}
+
+static int is_nobody(void *unused)
+{
+    (void)unused;
+    CHECK_INT(tutti_task_here(), 0);
+    return 0;
+}
+
+static int two_of_them(void *unused)
+{
+    uintptr_t first = 0;
+    (void)unused;
+    TUTTI_SCOPE(s, NULL, TUTTI_NEVER, 0);
+    tutti_go(&s, is_somebody, &first);
+    tutti_go(&s, is_somebody, &first);
+    CHECK_INT(tutti_blocking(is_nobody, NULL, NULL), 0);
+    return tutti_scope_close(&s);
+}
+
+TEST(task_here_tells_tasks_apart)
+{
+    CHECK_INT(tutti_task_here(), 0);
+    CHECK_INT(tutti_run("loop://", two_of_them, NULL), 0);
+    CHECK_INT(tutti_task_here(), 0);
+}
+
 /* --- whose is the argument? ----------------------------------------------- */
 
 static atomic_int ran, dropped;
