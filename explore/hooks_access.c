@@ -1,0 +1,103 @@
+/* explore/hooks_access.c - the calls that the compiler puts before each plain access and
+ * around each function.  With exploration off each is one compare.
+ * Tests: tests/explore/; the cost with exploration off: bench. */
+#include "engine.h"
+
+static void slow(const void *a, size_t n, bool write, const void *pc)
+{
+    plain_point(write ? OP_WRITE : OP_READ, a, pc);
+    if (rare(ex.tracing) && ex.me->step)
+        ex.me->step->size = (uint8_t)(n > 255 ? 255 : n);
+    race_access(a, n, write, pc);
+}
+
+static void slow_range(const void *a, size_t n, bool write, const void *pc)
+{
+    plain_point(write ? OP_WRITE : OP_READ, a, pc);
+    race_range(a, n, write, pc);
+}
+
+#define ACCESS(name, size, writes)                                            \
+    exported void __tsan_##name##size(void *a);                               \
+    void __tsan_##name##size(void *a)                                         \
+    {                                                                         \
+        if (rare(ex.on))                                                      \
+            slow(a, size, writes, CALLER);                                    \
+    }
+#define ACCESSES(size)                                                        \
+    ACCESS(read, size, false)                                                 \
+    ACCESS(write, size, true)                                                 \
+    ACCESS(unaligned_read, size, false)                                       \
+    ACCESS(unaligned_write, size, true)                                       \
+    ACCESS(volatile_read, size, false)                                        \
+    ACCESS(volatile_write, size, true)                                        \
+    ACCESS(unaligned_volatile_read, size, false)                              \
+    ACCESS(unaligned_volatile_write, size, true)                              \
+    ACCESS(read_write, size, true)                                            \
+    ACCESS(unaligned_read_write, size, true)
+ACCESSES(1)
+ACCESSES(2)
+ACCESSES(4)
+ACCESSES(8)
+ACCESSES(16)
+
+exported void __tsan_read_range(void *a, unsigned long n);
+void __tsan_read_range(void *a, unsigned long n)
+{
+    if (rare(ex.on))
+        slow_range(a, n, false, CALLER);
+}
+
+exported void __tsan_write_range(void *a, unsigned long n);
+void __tsan_write_range(void *a, unsigned long n)
+{
+    if (rare(ex.on))
+        slow_range(a, n, true, CALLER);
+}
+
+/* C++: a table of functions is set while an object is made or taken apart. */
+exported void __tsan_vptr_update(void **a, void *value);
+void __tsan_vptr_update(void **a, void *value)
+{
+    if (rare(ex.on) && *a != value)
+        slow(a, sizeof *a, true, CALLER);
+}
+
+exported void __tsan_vptr_read(void **a);
+void __tsan_vptr_read(void **a)
+{
+    if (rare(ex.on))
+        slow(a, sizeof *a, false, CALLER);
+}
+
+exported void __tsan_func_entry(void *caller);
+void __tsan_func_entry(void *caller)
+{
+    if (rare(ex.tracing) && ex.on) {
+        if (ex.me->depth < CALLS)
+            ex.me->calls[ex.me->depth] = caller;
+        ex.me->depth++;
+    }
+}
+
+exported void __tsan_func_exit(void);
+void __tsan_func_exit(void)
+{
+    if (rare(ex.tracing) && ex.on && ex.me->depth > 0)
+        ex.me->depth--;
+}
+
+exported void __tsan_init(void);
+void __tsan_init(void)
+{
+}
+
+/* Code whose races the program's writer does not want to hear of. */
+exported void __tsan_ignore_thread_begin(void);
+void __tsan_ignore_thread_begin(void)
+{
+}
+exported void __tsan_ignore_thread_end(void);
+void __tsan_ignore_thread_end(void)
+{
+}

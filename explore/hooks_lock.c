@@ -1,0 +1,394 @@
+/* explore/hooks_lock.c - mutexes of every type, spin locks, read-write locks.  Whoever is
+ * let in is decided by the schedule: a release wakes all who wait, as a lock that can be
+ * overtaken does.
+ * Holds: owner >= 0 while somebody holds it alone; readers counts the others.
+ * Tests: tests/explore/ (lock_*.c). */
+#include "locks.h"
+#include "real.h"
+#include <errno.h>
+#include <string.h>
+
+static void taken(struct object *o, const void *pc)
+{
+    struct thread *me = ex.me;
+    o->owner = me->id;
+    o->count = 1;
+    o->pc = pc;
+    me->held++;
+    acquire_clock(&o->clock);
+    behave((uint64_t)me->id << 56 ^ (uint64_t)me->points << 28 ^ o->last);
+    me->same = 0;
+}
+
+static void let_go(struct object *o)
+{
+    struct thread *me = ex.me;
+    o->owner = -1;
+    o->count = 0;
+    o->last = (uint64_t)me->id << 32 | me->points;
+    me->held--;
+    release_clock(&o->clock);
+    wake_all(o);
+}
+
+static int kind_of(const pthread_mutex_t *m)
+{
+    return m->__data.__kind & 3; /* normal, recursive, errorcheck, adaptive */
+}
+
+/* A mutex whose holder has ended. */
+static bool orphan(const struct object *o)
+{
+    return o->owner >= 0 && ex.thread[o->owner].state == THREAD_ENDED;
+}
+
+static int again(struct object *o, const pthread_mutex_t *m, bool try, const void *pc)
+{
+    if (kind_of(m) == PTHREAD_MUTEX_RECURSIVE) {
+        o->count++;
+        return 0;
+    }
+    if (try)
+        return EBUSY;
+    if (kind_of(m) == PTHREAD_MUTEX_ERRORCHECK)
+        return EDEADLK;
+    fail_place(ex.me->id, OP_LOCK, o->pc);
+    fail(FAIL_DEADLOCK, pc, "thread %d locks a mutex that it holds", ex.me->id);
+}
+
+static int inherit(struct object *o, const pthread_mutex_t *m, const void *pc)
+{
+    if (!(m->__data.__kind & 16)) /* not a robust one: nobody will ever unlock it */
+        return -1;
+    o->owner = -1;
+    taken(o, pc);
+    o->dead = true;
+    return EOWNERDEAD;
+}
+
+static int lock_loop(pthread_mutex_t *m, struct object *o, uint64_t until, const void *pc)
+{
+    if (o->owner == ex.me->id)
+        return again(o, m, false, pc);
+    while (o->owner >= 0) {
+        int r = orphan(o) ? inherit(o, m, pc) : -1;
+        if (r >= 0)
+            return r;
+        if (until && until <= ex.time)
+            return ETIMEDOUT;
+        if (block(o, OP_LOCK, until))
+            return ETIMEDOUT;
+    }
+    if (o->robust)
+        return ENOTRECOVERABLE;
+    taken(o, pc);
+    return 0;
+}
+
+int mutex_lock(pthread_mutex_t *m, uint64_t until, const void *pc)
+{
+    point(OP_LOCK, m, pc);
+    return lock_loop(m, object_of(m, OBJECT_MUTEX), until, pc);
+}
+
+int mutex_try(pthread_mutex_t *m, const void *pc)
+{
+    point(OP_TRYLOCK, m, pc);
+    struct object *o = object_of(m, OBJECT_MUTEX);
+    if (o->owner == ex.me->id)
+        return again(o, m, true, pc);
+    if (o->owner >= 0) {
+        int r = orphan(o) ? inherit(o, m, pc) : -1;
+        trace_flag(STEP_FAILED);
+        return r >= 0 ? r : EBUSY;
+    }
+    taken(o, pc);
+    return 0;
+}
+
+int mutex_unlock(pthread_mutex_t *m, const void *pc)
+{
+    point(OP_UNLOCK, m, pc);
+    struct object *o = object_of(m, OBJECT_MUTEX);
+    if (o->owner != ex.me->id) {
+        int kind = kind_of(m);
+        if (kind == PTHREAD_MUTEX_RECURSIVE || kind == PTHREAD_MUTEX_ERRORCHECK ||
+            (m->__data.__kind & 16))
+            return EPERM;
+        if (o->owner < 0)
+            fail(FAIL_MISUSE, pc, "thread %d unlocks a mutex that nobody holds", ex.me->id);
+        fail_place(o->owner, OP_LOCK, o->pc);
+        fail(FAIL_MISUSE, pc, "thread %d unlocks a mutex that thread %d holds", ex.me->id,
+             o->owner);
+    }
+    if (--o->count > 0)
+        return 0;
+    if (o->dead) /* a robust one, unlocked without being made consistent */
+        o->robust = true;
+    let_go(o);
+    return 0;
+}
+
+int mutex_leave(pthread_mutex_t *m, const void *pc)
+{
+    struct object *o = object_of(m, OBJECT_MUTEX);
+    if (o->owner != ex.me->id)
+        fail(FAIL_MISUSE, pc, "thread %d waits on a condition with a mutex that it does "
+             "not hold", ex.me->id);
+    int depth = o->count;
+    let_go(o);
+    return depth;
+}
+
+int mutex_return(pthread_mutex_t *m, int depth)
+{
+    struct object *o = object_of(m, OBJECT_MUTEX);
+    int r = lock_loop(m, o, 0, ex.me->pc);
+    o->count = depth;
+    return r;
+}
+
+static void destroy(void *address, enum object_kind kind, const void *pc)
+{
+    point(OP_DESTROY, address, pc);
+    struct object *o = object_find(address, kind);
+    if (o && (o->owner >= 0 || o->readers || waiters(o)))
+        fail(FAIL_MISUSE, pc, "thread %d destroys a lock that is in use", ex.me->id);
+    object_drop(address);
+}
+
+exported int pthread_mutex_init(pthread_mutex_t *m, const pthread_mutexattr_t *attr)
+{
+    if (ex.on)
+        object_drop(m);
+    return REAL(pthread_mutex_init)(m, attr);
+}
+
+exported int pthread_mutex_destroy(pthread_mutex_t *m)
+{
+    if (ex.on)
+        destroy(m, OBJECT_MUTEX, CALLER);
+    return ex.on ? 0 : REAL(pthread_mutex_destroy)(m);
+}
+
+exported int pthread_mutex_lock(pthread_mutex_t *m)
+{
+    return ex.on ? mutex_lock(m, 0, CALLER) : REAL(pthread_mutex_lock)(m);
+}
+
+exported int pthread_mutex_trylock(pthread_mutex_t *m)
+{
+    return ex.on ? mutex_try(m, CALLER) : REAL(pthread_mutex_trylock)(m);
+}
+
+exported int pthread_mutex_timedlock(pthread_mutex_t *m, const struct timespec *at)
+{
+    return ex.on ? mutex_lock(m, time_until(CLOCK_REALTIME, at), CALLER)
+                 : REAL(pthread_mutex_timedlock)(m, at);
+}
+
+exported int pthread_mutex_clocklock(pthread_mutex_t *m, clockid_t clock,
+                                     const struct timespec *at)
+{
+    return ex.on ? mutex_lock(m, time_until(clock, at), CALLER)
+                 : REAL(pthread_mutex_clocklock)(m, clock, at);
+}
+
+exported int pthread_mutex_unlock(pthread_mutex_t *m)
+{
+    return ex.on ? mutex_unlock(m, CALLER) : REAL(pthread_mutex_unlock)(m);
+}
+
+exported int pthread_mutex_consistent(pthread_mutex_t *m)
+{
+    if (!ex.on)
+        return REAL(pthread_mutex_consistent)(m);
+    struct object *o = object_of(m, OBJECT_MUTEX);
+    if (!o->dead || o->owner != ex.me->id)
+        return EINVAL;
+    o->dead = false;
+    return 0;
+}
+
+/* --- spin locks: as mutexes, but who spins is not asleep for the deadlock's words --- */
+
+exported int pthread_spin_init(pthread_spinlock_t *s, int shared)
+{
+    if (ex.on)
+        object_drop((void *)s);
+    return REAL(pthread_spin_init)(s, shared);
+}
+
+exported int pthread_spin_destroy(pthread_spinlock_t *s)
+{
+    if (ex.on)
+        destroy((void *)s, OBJECT_MUTEX, CALLER);
+    return 0;
+}
+
+static int spin_take(pthread_spinlock_t *s, bool try, const void *pc)
+{
+    point(try ? OP_TRYLOCK : OP_SPIN, (void *)s, pc);
+    struct object *o = object_of((void *)s, OBJECT_MUTEX);
+    if (o->owner == ex.me->id && !try)
+        fail(FAIL_DEADLOCK, pc, "thread %d spins for a lock that it holds", ex.me->id);
+    if (try && o->owner >= 0)
+        return EBUSY;
+    while (o->owner >= 0)
+        block(o, OP_SPIN, 0);
+    taken(o, pc);
+    return 0;
+}
+
+exported int pthread_spin_lock(pthread_spinlock_t *s)
+{
+    return ex.on ? spin_take(s, false, CALLER) : REAL(pthread_spin_lock)(s);
+}
+
+exported int pthread_spin_trylock(pthread_spinlock_t *s)
+{
+    return ex.on ? spin_take(s, true, CALLER) : REAL(pthread_spin_trylock)(s);
+}
+
+exported int pthread_spin_unlock(pthread_spinlock_t *s)
+{
+    if (!ex.on)
+        return REAL(pthread_spin_unlock)(s);
+    point(OP_UNLOCK, (void *)s, CALLER);
+    struct object *o = object_of((void *)s, OBJECT_MUTEX);
+    if (o->owner != ex.me->id)
+        fail(FAIL_MISUSE, CALLER, "thread %d unlocks a spin lock that it does not hold",
+             ex.me->id);
+    let_go(o);
+    return 0;
+}
+
+/* --- read-write locks: readers are ordered after writers, and writers after both --- */
+
+static int read_take(pthread_rwlock_t *l, uint64_t until, bool try, const void *pc)
+{
+    point(try ? OP_TRYLOCK : OP_RDLOCK, l, pc);
+    struct object *o = object_of(l, OBJECT_RWLOCK);
+    if (o->owner == ex.me->id)
+        return try ? EBUSY : EDEADLK;
+    while (o->owner >= 0)
+        if (try || (until && until <= ex.time))
+            return try ? EBUSY : ETIMEDOUT;
+        else if (block(o, OP_RDLOCK, until))
+            return ETIMEDOUT;
+    o->readers++;
+    o->reader_set |= 1ull << ex.me->id;
+    ex.me->held++;
+    o->pc = pc;
+    acquire_clock(&o->clock);
+    return 0;
+}
+
+static int write_take(pthread_rwlock_t *l, uint64_t until, bool try, const void *pc)
+{
+    point(try ? OP_TRYLOCK : OP_WRLOCK, l, pc);
+    struct object *o = object_of(l, OBJECT_RWLOCK);
+    if (o->owner == ex.me->id)
+        return try ? EBUSY : EDEADLK;
+    while (o->owner >= 0 || o->readers)
+        if (try || (until && until <= ex.time))
+            return try ? EBUSY : ETIMEDOUT;
+        else if (block(o, OP_WRLOCK, until))
+            return ETIMEDOUT;
+    taken(o, pc);
+    acquire_clock(&object_of(l, OBJECT_READERS)->clock);
+    return 0;
+}
+
+exported int pthread_rwlock_init(pthread_rwlock_t *l, const pthread_rwlockattr_t *attr)
+{
+    if (ex.on)
+        object_drop(l);
+    return REAL(pthread_rwlock_init)(l, attr);
+}
+
+exported int pthread_rwlock_destroy(pthread_rwlock_t *l)
+{
+    if (ex.on)
+        destroy(l, OBJECT_RWLOCK, CALLER);
+    return ex.on ? 0 : REAL(pthread_rwlock_destroy)(l);
+}
+
+exported int pthread_rwlock_rdlock(pthread_rwlock_t *l)
+{
+    return ex.on ? read_take(l, 0, false, CALLER) : REAL(pthread_rwlock_rdlock)(l);
+}
+
+exported int pthread_rwlock_tryrdlock(pthread_rwlock_t *l)
+{
+    return ex.on ? read_take(l, 0, true, CALLER) : REAL(pthread_rwlock_tryrdlock)(l);
+}
+
+exported int pthread_rwlock_timedrdlock(pthread_rwlock_t *l, const struct timespec *at)
+{
+    return ex.on ? read_take(l, time_until(CLOCK_REALTIME, at), false, CALLER)
+                 : REAL(pthread_rwlock_timedrdlock)(l, at);
+}
+
+exported int pthread_rwlock_wrlock(pthread_rwlock_t *l)
+{
+    return ex.on ? write_take(l, 0, false, CALLER) : REAL(pthread_rwlock_wrlock)(l);
+}
+
+exported int pthread_rwlock_trywrlock(pthread_rwlock_t *l)
+{
+    return ex.on ? write_take(l, 0, true, CALLER) : REAL(pthread_rwlock_trywrlock)(l);
+}
+
+exported int pthread_rwlock_timedwrlock(pthread_rwlock_t *l, const struct timespec *at)
+{
+    return ex.on ? write_take(l, time_until(CLOCK_REALTIME, at), false, CALLER)
+                 : REAL(pthread_rwlock_timedwrlock)(l, at);
+}
+
+exported int pthread_rwlock_unlock(pthread_rwlock_t *l)
+{
+    if (!ex.on)
+        return REAL(pthread_rwlock_unlock)(l);
+    point(OP_UNLOCK, l, CALLER);
+    struct object *o = object_of(l, OBJECT_RWLOCK);
+    struct thread *me = ex.me;
+    if (o->owner == me->id) {
+        let_go(o);
+        return 0;
+    }
+    if (!(o->reader_set >> me->id & 1))
+        fail(FAIL_MISUSE, CALLER, "thread %d unlocks a read-write lock that it does not "
+             "hold", me->id);
+    me->held--;
+    if (--o->readers == 0)
+        o->reader_set = 0;
+    release_clock(&object_of(l, OBJECT_READERS)->clock);
+    if (!o->readers)
+        wake_all(o);
+    return 0;
+}
+
+/* --- locks that nobody will give back --- */
+
+struct leak { bool main_returns; };
+
+static void look(struct object *o, void *arg)
+{
+    const struct leak *leak = arg;
+    if ((o->kind != OBJECT_MUTEX && o->kind != OBJECT_RWLOCK) || o->owner < 0)
+        return;
+    bool ended = ex.thread[o->owner].state == THREAD_ENDED;
+    if (!ended && !(leak->main_returns && o->owner == 0))
+        return;
+    fail_place(o->owner, OP_LOCK, o->pc);
+    ex.result->address = (uintptr_t)o->address;
+    fail(FAIL_LOCK_LEAK, NULL, "thread %d %s and still holds a lock", o->owner,
+         ended ? "has ended" : "returns from main");
+}
+
+void lock_leaks(bool main_returns)
+{
+    struct leak leak = { main_returns };
+    objects_each(look, &leak);
+}

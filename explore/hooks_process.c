@@ -1,0 +1,208 @@
+/* explore/hooks_process.c - how a program ends (exit, abort, assert), and what it asks of
+ * the process that must be the same in each schedule: its number, random numbers.
+ * Tests: tests/explore/ (end_*.c). */
+#include "real.h"
+#include <assert.h>
+#include <errno.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/random.h>
+#include <sys/types.h>
+#include <unistd.h>
+
+enum { AT_EXIT = 64 };
+static struct {
+    void (*run)(void);
+    void (*run_with)(void *);
+    void *argument;
+} at_exit[AT_EXIT];
+static int at_exits;
+static uint64_t random_state;
+
+void process_reset(void)
+{
+    at_exits = 0;
+    random_state = 42;
+}
+
+static uint64_t program_random(void)
+{
+    uint64_t x = random_state += 0x9E3779B97F4A7C15u;
+    x = (x ^ x >> 30) * 0xBF58476D1CE4E5B9u;
+    return x ^ x >> 29;
+}
+
+void process_exit(int status)
+{
+    while (at_exits > 0) {
+        at_exits--;
+        if (at_exit[at_exits].run)
+            at_exit[at_exits].run();
+        else
+            at_exit[at_exits].run_with(at_exit[at_exits].argument);
+    }
+    lock_leaks(false);
+    if (status != options.status)
+        fail(FAIL_EXIT, NULL, "the program ended with status %d", status);
+    ex.over = true;
+    thread_leave();
+}
+
+exported void exit(int status)
+{
+    if (ex.on) {
+        ex.me->pc = CALLER;
+        process_exit(status & 255);
+    }
+    REAL(exit)(status);
+    __builtin_unreachable();
+}
+
+exported void _exit(int status)
+{
+    if (ex.on) {
+        at_exits = 0;
+        process_exit(status & 255);
+    }
+    for (;;)
+        real_syscall(231 /* exit_group */, status, 0, 0, 0, 0, 0);
+}
+
+exported void _Exit(int status)
+{
+    _exit(status);
+}
+
+exported void abort(void)
+{
+    if (ex.on)
+        fail(FAIL_ABORT, CALLER, "thread %d called abort()", ex.me->id);
+    REAL(abort)();
+    __builtin_unreachable();
+}
+
+exported void __assert_fail(const char *what, const char *file, unsigned line,
+                            const char *function)
+{
+    if (ex.on) {
+        const char *slash = strrchr(file, '/');
+        fail(FAIL_ASSERT, CALLER, "assertion %s failed in %s, %s:%u", what, function,
+             slash ? slash + 1 : file, line);
+    }
+    REAL(__assert_fail)(what, file, line, function);
+    __builtin_unreachable();
+}
+
+exported int atexit(void (*run)(void));
+int atexit(void (*run)(void))
+{
+    if (at_exits == AT_EXIT)
+        return -1;
+    at_exit[at_exits].run = run;
+    at_exit[at_exits++].run_with = NULL;
+    return 0;
+}
+
+exported int __cxa_atexit(void (*run)(void *), void *argument, void *object);
+int __cxa_atexit(void (*run)(void *), void *argument, void *object)
+{
+    if (!ex.on)
+        return REAL(__cxa_atexit)(run, argument, object);
+    if (at_exits == AT_EXIT)
+        return -1;
+    at_exit[at_exits].run = NULL;
+    at_exit[at_exits].run_with = run;
+    at_exit[at_exits++].argument = argument;
+    return 0;
+}
+
+exported int raise(int number)
+{
+    if (!ex.on)
+        return REAL(raise)(number);
+    if (number == SIGABRT)
+        fail(FAIL_ABORT, CALLER, "thread %d raised SIGABRT", ex.me->id);
+    return (int)real_syscall(234 /* tgkill */, real_syscall(39, 0, 0, 0, 0, 0, 0),
+                             real_syscall(186, 0, 0, 0, 0, 0, 0), number, 0, 0, 0);
+}
+
+exported pid_t getpid(void)
+{
+    return ex.on ? 1000 : (pid_t)real_syscall(39, 0, 0, 0, 0, 0, 0);
+}
+
+exported pid_t gettid(void)
+{
+    return ex.on ? 1000 + ex.me->id : (pid_t)real_syscall(186, 0, 0, 0, 0, 0, 0);
+}
+
+exported pid_t fork(void)
+{
+    if (ex.on)
+        fail(FAIL_UNMODELLED, CALLER, "fork() is not modelled: explore what happens inside "
+             "one process");
+    return REAL(fork)();
+}
+
+/* --- random numbers: the same in each schedule --- */
+
+exported int rand(void)
+{
+    return ex.on ? (int)(program_random() >> 33) : REAL(rand)();
+}
+
+exported void srand(unsigned seed)
+{
+    if (ex.on)
+        random_state = seed;
+    else
+        REAL(srand)(seed);
+}
+
+exported long random(void)
+{
+    return ex.on ? (long)(program_random() >> 33) : REAL(random)();
+}
+
+exported void srandom(unsigned seed)
+{
+    if (ex.on)
+        random_state = seed;
+    else
+        REAL(srandom)(seed);
+}
+
+static void fill(void *to, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        ((unsigned char *)to)[i] = (unsigned char)(program_random() >> 56);
+}
+
+exported ssize_t getrandom(void *to, size_t n, unsigned flags)
+{
+    if (!ex.on)
+        return REAL(getrandom)(to, n, flags);
+    fill(to, n);
+    return (ssize_t)n;
+}
+
+exported int getentropy(void *to, size_t n)
+{
+    if (!ex.on)
+        return REAL(getentropy)(to, n);
+    fill(to, n);
+    return 0;
+}
+
+exported uint32_t arc4random(void)
+{
+    return ex.on ? (uint32_t)(program_random() >> 32) : REAL(arc4random)();
+}
+
+exported void arc4random_buf(void *to, size_t n)
+{
+    if (ex.on)
+        fill(to, n);
+    else
+        REAL(arc4random_buf)(to, n);
+}

@@ -1,0 +1,235 @@
+/* explore/hooks_wait.c - conditions, barriers, semaphores.  A wait may end without a
+ * signal where POSIX allows it, and a timed one by its time, at any point.
+ * Tests: tests/explore/ (wait_*.c). */
+#include "locks.h"
+#include "real.h"
+#include <errno.h>
+#include <semaphore.h>
+
+/* --- conditions --- */
+
+int cond_wait(void *cond, pthread_mutex_t *m, uint64_t until, const void *pc)
+{
+    point(OP_COND_WAIT, cond, pc);
+    cancel_point();
+    struct object *o = object_of(cond, OBJECT_COND);
+    int depth = mutex_leave(m, pc), r = 0;
+    if (spurious())
+        trace_flag(STEP_SPURIOUS);
+    else if (until && until <= ex.time)
+        r = ETIMEDOUT;
+    else
+        r = block(o, OP_COND_WAIT, until);
+    if (r)
+        trace_flag(STEP_TIMEOUT);
+    mutex_return(m, depth);
+    cancel_point();
+    return r;
+}
+
+void cond_wake(void *cond, bool all, const void *pc)
+{
+    point(all ? OP_BROADCAST : OP_SIGNAL, cond, pc);
+    struct object *o = object_of(cond, OBJECT_COND);
+    if (all)
+        wake_all(o);
+    else
+        wake_one(o);
+}
+
+/* Which clock a condition's deadlines are by: pthread_condattr_setclock left it there. */
+static clockid_t clock_of(const pthread_cond_t *c)
+{
+    return c->__data.__wrefs & 2 ? CLOCK_MONOTONIC : CLOCK_REALTIME;
+}
+
+exported int pthread_cond_init(pthread_cond_t *c, const pthread_condattr_t *attr)
+{
+    if (ex.on)
+        object_drop(c);
+    return REAL(pthread_cond_init)(c, attr);
+}
+
+exported int pthread_cond_destroy(pthread_cond_t *c)
+{
+    if (!ex.on)
+        return REAL(pthread_cond_destroy)(c);
+    point(OP_DESTROY, c, CALLER);
+    struct object *o = object_find(c, OBJECT_COND);
+    if (o && waiters(o))
+        fail(FAIL_MISUSE, CALLER, "thread %d destroys a condition that is waited on",
+             ex.me->id);
+    object_drop(c);
+    return 0;
+}
+
+exported int pthread_cond_wait(pthread_cond_t *c, pthread_mutex_t *m)
+{
+    return ex.on ? cond_wait(c, m, 0, CALLER) : REAL(pthread_cond_wait)(c, m);
+}
+
+exported int pthread_cond_timedwait(pthread_cond_t *c, pthread_mutex_t *m,
+                                    const struct timespec *at)
+{
+    return ex.on ? cond_wait(c, m, time_until(clock_of(c), at), CALLER)
+                 : REAL(pthread_cond_timedwait)(c, m, at);
+}
+
+exported int pthread_cond_clockwait(pthread_cond_t *c, pthread_mutex_t *m, clockid_t clock,
+                                    const struct timespec *at)
+{
+    return ex.on ? cond_wait(c, m, time_until(clock, at), CALLER)
+                 : REAL(pthread_cond_clockwait)(c, m, clock, at);
+}
+
+exported int pthread_cond_signal(pthread_cond_t *c)
+{
+    if (!ex.on)
+        return REAL(pthread_cond_signal)(c);
+    cond_wake(c, false, CALLER);
+    return 0;
+}
+
+exported int pthread_cond_broadcast(pthread_cond_t *c)
+{
+    if (!ex.on)
+        return REAL(pthread_cond_broadcast)(c);
+    cond_wake(c, true, CALLER);
+    return 0;
+}
+
+/* --- barriers --- */
+
+exported int pthread_barrier_init(pthread_barrier_t *b, const pthread_barrierattr_t *attr,
+                                  unsigned count)
+{
+    if (ex.on && count) {
+        object_drop(b);
+        object_of(b, OBJECT_BARRIER)->count = (int)count;
+        return 0;
+    }
+    return REAL(pthread_barrier_init)(b, attr, count);
+}
+
+exported int pthread_barrier_destroy(pthread_barrier_t *b)
+{
+    if (!ex.on)
+        return REAL(pthread_barrier_destroy)(b);
+    point(OP_DESTROY, b, CALLER);
+    struct object *o = object_of(b, OBJECT_BARRIER);
+    if (waiters(o))
+        fail(FAIL_MISUSE, CALLER, "thread %d destroys a barrier at which threads wait",
+             ex.me->id);
+    object_drop(b);
+    return 0;
+}
+
+exported int pthread_barrier_wait(pthread_barrier_t *b)
+{
+    if (!ex.on)
+        return REAL(pthread_barrier_wait)(b);
+    point(OP_BARRIER, b, CALLER);
+    struct object *o = object_of(b, OBJECT_BARRIER);
+    int generation = o->generation;
+    release_clock(&o->clock);
+    if (++o->value >= o->count) {
+        o->value = 0;
+        o->generation++;
+        wake_all(o);
+        acquire_clock(&o->clock);
+        return PTHREAD_BARRIER_SERIAL_THREAD;
+    }
+    while (o->generation == generation)
+        block(o, OP_BARRIER, 0);
+    acquire_clock(&o->clock);
+    return 0;
+}
+
+/* --- semaphores --- */
+
+exported int sem_init(sem_t *s, int shared, unsigned value)
+{
+    if (!ex.on)
+        return REAL(sem_init)(s, shared, value);
+    object_drop(s);
+    object_of(s, OBJECT_SEM)->value = (int)value;
+    return 0;
+}
+
+exported int sem_destroy(sem_t *s)
+{
+    if (!ex.on)
+        return REAL(sem_destroy)(s);
+    point(OP_DESTROY, s, CALLER);
+    object_drop(s);
+    return 0;
+}
+
+static int wait_sem(sem_t *s, uint64_t until, bool try, const void *pc)
+{
+    point(try ? OP_TRYLOCK : OP_SEM_WAIT, s, pc);
+    if (!try)
+        cancel_point();
+    struct object *o = object_of(s, OBJECT_SEM);
+    while (o->value <= 0) {
+        if (try) {
+            errno = EAGAIN;
+            return -1;
+        }
+        if ((until && until <= ex.time) || block(o, OP_SEM_WAIT, until)) {
+            trace_flag(STEP_TIMEOUT);
+            errno = ETIMEDOUT;
+            return -1;
+        }
+        cancel_point();
+    }
+    o->value--;
+    behave((uint64_t)ex.me->id << 56 ^ (uint64_t)ex.me->points << 28 ^ o->last);
+    acquire_clock(&o->clock);
+    ex.me->same = 0;
+    return 0;
+}
+
+exported int sem_wait(sem_t *s)
+{
+    return ex.on ? wait_sem(s, 0, false, CALLER) : REAL(sem_wait)(s);
+}
+
+exported int sem_trywait(sem_t *s)
+{
+    return ex.on ? wait_sem(s, 0, true, CALLER) : REAL(sem_trywait)(s);
+}
+
+exported int sem_timedwait(sem_t *s, const struct timespec *at)
+{
+    return ex.on ? wait_sem(s, time_until(CLOCK_REALTIME, at), false, CALLER)
+                 : REAL(sem_timedwait)(s, at);
+}
+
+exported int sem_clockwait(sem_t *s, clockid_t clock, const struct timespec *at)
+{
+    return ex.on ? wait_sem(s, time_until(clock, at), false, CALLER)
+                 : REAL(sem_clockwait)(s, clock, at);
+}
+
+exported int sem_post(sem_t *s)
+{
+    if (!ex.on)
+        return REAL(sem_post)(s);
+    point(OP_SEM_POST, s, CALLER);
+    struct object *o = object_of(s, OBJECT_SEM);
+    o->value++;
+    o->last = (uint64_t)ex.me->id << 32 | ex.me->points;
+    release_clock(&o->clock);
+    wake_one(o);
+    return 0;
+}
+
+exported int sem_getvalue(sem_t *s, int *value)
+{
+    if (!ex.on)
+        return REAL(sem_getvalue)(s, value);
+    point(OP_LOAD, s, CALLER);
+    *value = object_of(s, OBJECT_SEM)->value;
+    return 0;
+}

@@ -1,0 +1,25 @@
+/* explore/locks.h - locking as hooks_lock.c does it, for conditions and for C11's words,
+ * and the virtual clock. */
+#ifndef EXPLORE_LOCKS_H
+#define EXPLORE_LOCKS_H
+#include "engine.h"
+#include <pthread.h>
+#include <time.h>
+
+enum { CLOCK_EPOCH = 1700000000 }; /* seconds that CLOCK_REALTIME is ahead */
+
+/* POSIX's answers.  until: virtual ns, 0 for ever. */
+int mutex_lock(pthread_mutex_t *m, uint64_t until, const void *pc);
+int mutex_try(pthread_mutex_t *m, const void *pc);
+int mutex_unlock(pthread_mutex_t *m, const void *pc);
+/* Let go for a wait whatever the depth, and take it again to the same depth. */
+int mutex_leave(pthread_mutex_t *m, const void *pc);
+int mutex_return(pthread_mutex_t *m, int depth);
+int cond_wait(void *cond, pthread_mutex_t *m, uint64_t until, const void *pc);
+void cond_wake(void *cond, bool all, const void *pc);
+
+/* Virtual time of an absolute one by that clock, never 0. */
+uint64_t time_until(clockid_t clock, const struct timespec *at);
+uint64_t time_after(const struct timespec *span);
+int sleep_until(uint64_t until, const void *pc);
+#endif

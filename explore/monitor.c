@@ -1,0 +1,187 @@
+/* explore/monitor.c - the process that was started: it forks one that searches, tells its
+ * progress, notices when it hangs or dies, and then has the failure recorded, shrunk and
+ * told.  It runs no schedule itself, so nothing that a failure spoils is here.
+ * Tests: tests/explore_test.py (hangs, crashes, limits). */
+#include "options.h"
+#include "real.h"
+#include "run.h"
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+struct shared *shared;
+enum { STUCK_AFTER = 10 /* seconds */, LOOK_EVERY = 100 /* ms */ };
+
+static double now(void)
+{
+    struct timespec at;
+    real_syscall(SYS_clock_gettime, CLOCK_MONOTONIC, (long)&at, 0, 0, 0, 0);
+    return (double)at.tv_sec + (double)at.tv_nsec * 1e-9;
+}
+
+static void progress(double since)
+{
+    char line[200];
+    double t = now() - since;
+    uint64_t n = shared->schedules;
+    int k = snprintf(line, sizeof line,
+                     options.json ? "{\"schedules\":%llu,\"rate\":%.0f,"
+                                    "\"behaviours\":%llu,\"seconds\":%.2f}\n"
+                                  : "schedules %llu rate %.0f behaviours %llu "
+                                    "seconds %.2f\n",
+                     (unsigned long long)n, t > 0 ? (double)n / t : 0,
+                     (unsigned long long)shared->behaviours, t);
+    if (options.progress_fd >= 0 && write(options.progress_fd, line, (size_t)k) < 0)
+        options.progress_fd = -1; /* nobody reads it any more */
+}
+
+/* What a process that makes no progress is doing, from the kernel's words. */
+static void stuck(pid_t pid)
+{
+    char path[64], line[200] = "";
+    struct result *r = &shared->result;
+    snprintf(path, sizeof path, "/proc/%d/syscall", (int)pid);
+    FILE *f = fopen(path, "r");
+    if (f) {
+        if (!fgets(line, sizeof line, f))
+            line[0] = 0;
+        fclose(f);
+    }
+    r->seed = shared->at_seed;
+    r->places = 0;
+    if (line[0] >= '0' && line[0] <= '9') {
+        r->kind = FAIL_UNMODELLED;
+        snprintf(r->words, sizeof r->words, "system call %d blocks and is not modelled: "
+                 "take it out of the test", atoi(line));
+    } else {
+        r->kind = FAIL_STUCK;
+        snprintf(r->words, sizeof r->words, "%d seconds without a step that can be seen: "
+                 "a loop without any access to memory, or in code that was not built "
+                 "with -fsanitize=thread", STUCK_AFTER);
+    }
+    kill(pid, SIGKILL);
+}
+
+/* Wait for the searching process.  True: it ended in good order or was stuck. */
+static bool watch(pid_t pid, double since)
+{
+    uint64_t beat = 0;
+    double moved = now(), told = since;
+    int status;
+    for (;;) {
+        struct timespec pause = { 0, LOOK_EVERY * 1000000l };
+        sigset_t child;
+        sigemptyset(&child);
+        sigaddset(&child, SIGCHLD);
+        sigtimedwait(&child, NULL, &pause);
+        if (waitpid(pid, &status, WNOHANG) == pid)
+            break;
+        if (now() - told > 0.5) {
+            progress(since);
+            told = now();
+        }
+        if (shared->beat != beat || ex.result->steps != 0) {
+            beat = shared->beat;
+            moved = now();
+        } else if (now() - moved > STUCK_AFTER) {
+            stuck(pid);
+            waitpid(pid, &status, 0);
+            return true;
+        }
+    }
+    if (shared->done)
+        return true;
+    if (WIFEXITED(status) && WEXITSTATUS(status) == 2)
+        _exit(2); /* it has said why */
+    struct result *r = &shared->result;
+    r->kind = FAIL_CRASH;
+    r->seed = shared->at_seed;
+    snprintf(r->words, sizeof r->words, "the process that ran the schedules died of SIG%s",
+             WIFSIGNALED(status) ? sigabbrev_np(WTERMSIG(status)) : "?");
+    return false;
+}
+
+static void check_replay(void)
+{
+    uint32_t mine = options_fingerprint();
+    if (options.replay_print && options.replay_print != mine)
+        cannot("the seed belongs to another build (%08x; this one is %08x): build the "
+               "program as it was then, or search again", options.replay_print, mine);
+}
+
+/* Under gdb: the shrunk schedule in this very process, which stops before its end. */
+static void run_for_gdb(size_t n)
+{
+    static struct result result;
+    ex.result = &result;
+    ex.mode = MODE_SCRIPT;
+    ex.length = shared->length;
+    ex.lanes = shared->lanes;
+    ex.stop_at = shared->result.steps;
+    script_load(shared->event, n);
+    fail_watch();
+    run_schedule(shared->result.seed);
+}
+
+static int failed(bool good_order)
+{
+    struct result found = shared->result;
+    size_t recorded = 0, shrunk = 0;
+    ex.length = shared->length;
+    ex.lanes = shared->lanes;
+    shared->trace.count = 0;
+    bool sure = good_order && found.kind != FAIL_STUCK &&
+                shrink_try(NULL, 0, found.seed, &found);
+    if (sure) {
+        recorded = shared->events;
+        shrunk = shrink(shared->event, recorded, found.seed, &found);
+        shared->trace.count = 0;
+        sure = shrink_try(shared->event, shrunk, found.seed, &found);
+    }
+    if (!sure)
+        shared->result = found;
+    shared->result.seed = found.seed;
+    if (sure && options.gdb)
+        run_for_gdb(shrunk);
+    report_failure(&shared->result, recorded, shrunk, sure);
+    return 1;
+}
+
+int search_main(int (*program)(int, char **, char **), int argc, char **argv, char **env)
+{
+    check_replay();
+    shared = mmap(NULL, sizeof *shared, PROT_READ | PROT_WRITE,
+                  MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (shared == MAP_FAILED)
+        cannot("no memory to share");
+    ex.result = &shared->result;
+    run_open(program, argc, argv, env);
+    sigset_t child;
+    sigemptyset(&child);
+    sigaddset(&child, SIGCHLD);
+    sigprocmask(SIG_BLOCK, &child, NULL);
+    double since = now();
+    fflush(NULL);
+    pid_t pid = (pid_t)real_syscall(SYS_fork, 0, 0, 0, 0, 0, 0);
+    if (pid < 0)
+        cannot("no process for the search: %s", strerror((int)-pid));
+    if (pid == 0)
+        search_run();
+    bool good = watch(pid, since);
+    progress(since);
+    int rc = 0;
+    if (shared->result.kind == FAIL_CANNOT)
+        cannot("%s", shared->result.words);
+    if (shared->result.kind)
+        rc = failed(good);
+    else
+        report_good();
+    fflush(NULL);
+    _exit(rc);
+}

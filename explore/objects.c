@@ -1,0 +1,80 @@
+/* explore/objects.c - locks, conditions, barriers, semaphores: what the model knows of
+ * each, found by its address.  Reset with the schedule.
+ * Holds: an object's clock is what its last release made known. */
+#include "engine.h"
+#include <string.h>
+
+enum { BUCKETS = 256 };
+static struct object *bucket[BUCKETS];
+static uint64_t dirty[BUCKETS / 64];
+
+void objects_reset(void)
+{
+    for (int w = 0; w < BUCKETS / 64; w++) {
+        for (uint64_t set = dirty[w]; set; set &= set - 1)
+            bucket[w * 64 + __builtin_ctzll(set)] = NULL;
+        dirty[w] = 0;
+    }
+}
+
+static unsigned place_of(const void *address)
+{
+    return (unsigned)((uintptr_t)address * 0x9E3779B97F4A7C15u >> 56);
+}
+
+struct object *object_find(void *address, enum object_kind kind)
+{
+    for (struct object *o = bucket[place_of(address)]; o; o = o->next)
+        if (o->address == address && o->kind == kind)
+            return o;
+    return NULL;
+}
+
+struct object *object_of(void *address, enum object_kind kind)
+{
+    struct object *o = object_find(address, kind);
+    if (usual(o != NULL))
+        return o;
+    if (heap_owns(address))
+        heap_check(address, 1, false, ex.me->pc);
+    unsigned at = place_of(address);
+    o = arena_take(sizeof *o);
+    memset(o, 0, offsetof(struct object, clock));
+    o->address = address;
+    o->kind = kind;
+    o->owner = -1;
+    o->next = bucket[at];
+    clock_zero(&o->clock, ex.lanes);
+    bucket[at] = o;
+    dirty[at / 64] |= 1ull << at % 64;
+    return o;
+}
+
+/* Forget what is at this address, of all kinds: it is initialised or destroyed. */
+void object_drop(void *address)
+{
+    for (struct object **at = &bucket[place_of(address)]; *at;)
+        if ((*at)->address == address)
+            *at = (*at)->next;
+        else
+            at = &(*at)->next;
+}
+
+void objects_each(void (*look)(struct object *o, void *arg), void *arg)
+{
+    for (int i = 0; i < BUCKETS; i++)
+        for (struct object *o = bucket[i]; o; o = o->next)
+            look(o, arg);
+}
+
+void acquire_clock(struct clock *c)
+{
+    clock_join(&ex.me->now, c, ex.lanes);
+}
+
+void release_clock(struct clock *c)
+{
+    struct thread *me = ex.me;
+    clock_join(c, &me->now, ex.lanes);
+    clock_set(&me->now, me->id, ++me->at);
+}

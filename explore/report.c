@@ -1,0 +1,273 @@
+/* explore/report.c - a failure in words: what, where each thread stood, the shrunk
+ * schedule step by step, the seed, and what the model left out.
+ * Tests: tests/explore_test.py. */
+#include "report.h"
+#include "options.h"
+#include "run.h"
+#include <string.h>
+
+static const char *const kinds[FAILURES][2] = {
+    { "none", "nothing" },
+    { "race", "data race" },
+    { "deadlock", "deadlock" },
+    { "lost-wakeup", "lost wake-up" },
+    { "livelock", "livelock" },
+    { "assert", "assertion" },
+    { "abort", "abort" },
+    { "crash", "crash" },
+    { "exit", "exit status" },
+    { "lock-leak", "lock never given back" },
+    { "heap", "misuse of heap memory" },
+    { "dead-stack", "use of an ended thread's stack" },
+    { "misuse", "misuse" },
+    { "unmodelled", "not modelled" },
+    { "stuck", "stuck" },
+    { "cannot", "could not run" },
+};
+
+static const char *const ops[OPS] = {
+    "", "reads", "writes", "loads", "stores", "updates", "compares and swaps", "fence",
+    "starts thread", "joins thread", "detaches", "ends", "cancels thread", "once",
+    "locks", "tries to lock", "unlocks", "locks for reading", "locks for writing",
+    "waits on condition", "signals", "broadcasts", "meets at barrier", "waits for semaphore",
+    "posts", "waits on futex", "wakes futex", "sleeps", "reads the clock", "yields",
+    "destroys", "frees", "calls", "spins for", "ends",
+};
+
+static const char *const orders[] = { "relaxed", "consume", "acquire", "release",
+                                      "acq_rel", "seq_cst" };
+
+const char *report_kind(enum failure kind)
+{
+    return kinds[kind][0];
+}
+
+const char *report_kind_words(enum failure kind)
+{
+    return kinds[kind][1];
+}
+
+static bool plain(const struct step *s)
+{
+    return s->op == OP_READ || s->op == OP_WRITE;
+}
+
+static int by_granule(const void *a, const void *b)
+{
+    const struct step *x = *(const struct step *const *)a,
+                      *y = *(const struct step *const *)b;
+    if (x->address / 8 != y->address / 8)
+        return x->address / 8 < y->address / 8 ? -1 : 1;
+    return x < y ? -1 : x > y;
+}
+
+/* Mark plain accesses to what several threads touch: the others are left out. */
+static void mark_shared(struct step **all, size_t n)
+{
+    qsort(all, n, sizeof *all, by_granule);
+    for (size_t i = 0; i < n;) {
+        size_t k = i;
+        bool several = false, written = false;
+        while (k < n && all[k]->address / 8 == all[i]->address / 8) {
+            several |= all[k]->thread != all[i]->thread;
+            written |= all[k]->op != OP_READ && all[k]->op != OP_LOAD;
+            k++;
+        }
+        for (; i < k; i++)
+            if (several && written)
+                all[i]->flags |= 1u << 31;
+    }
+}
+
+static bool shown(const struct step *s)
+{
+    return !plain(s) || s->flags >> 31;
+}
+
+static void say_step(const struct step *s, char *to, size_t room)
+{
+    char data[100] = "";
+    bool valued = s->flags & STEP_VALUE;
+    long long v = (long long)s->value;
+    if (s->address)
+        symbol_data(s->address, data, sizeof data);
+    int n = snprintf(to, room, "%s", ops[s->op]);
+    if (s->op == OP_CREATE || s->op == OP_JOIN || s->op == OP_CANCEL)
+        n += snprintf(to + n, room - (size_t)n, valued ? " %lld" : "", v);
+    else if (data[0])
+        n += snprintf(to + n, room - (size_t)n, " %s", data);
+    if (s->op == OP_LOAD || s->op == OP_CAS)
+        n += snprintf(to + n, room - (size_t)n, valued ? " = %lld" : "", v);
+    else if (s->op == OP_STORE)
+        n += snprintf(to + n, room - (size_t)n, valued ? " := %lld" : "", v);
+    else if (s->op == OP_RMW)
+        n += snprintf(to + n, room - (size_t)n, valued ? " %lld -> %lld" : "",
+                      (long long)s->before, v);
+    if (s->op >= OP_LOAD && s->op <= OP_FENCE && s->order <= 5)
+        n += snprintf(to + n, room - (size_t)n, " %s", orders[s->order]);
+    static const struct { unsigned flag; const char *words; } notes[] = {
+        { STEP_STALE, " (an older value)" }, { STEP_FAILED, " (fails)" },
+        { STEP_TIMEOUT, " (its time is up)" }, { STEP_SPURIOUS, " (wakes by itself)" },
+        { STEP_BLOCKED, " (waits)" },
+    };
+    for (size_t i = 0; i < sizeof notes / sizeof *notes; i++)
+        if (s->flags & notes[i].flag && n < (int)room)
+            n += snprintf(to + n, room - (size_t)n, "%s", notes[i].words);
+}
+
+static bool same_line(const struct line *l, const struct step *s)
+{
+    const struct step *o = l->step;
+    return o->thread == s->thread && o->op == s->op && o->pc == s->pc &&
+           o->address == s->address && o->value == s->value && o->flags == s->flags;
+}
+
+static void gather_lines(struct report *r)
+{
+    struct trace *t = &shared->trace;
+    size_t n = t->count < TRACE_STEPS ? t->count : TRACE_STEPS, shows = 0, kept = 0;
+    struct step **all = malloc((n + 1) * sizeof *all), **order = malloc((n + 1) * sizeof *all);
+    if (!all || !order)
+        return;
+    for (size_t i = 0; i < n; i++)
+        all[i] = order[i] = &t->step[(t->count - n + i) % TRACE_STEPS];
+    size_t touching = 0;
+    for (size_t i = 0; i < n; i++)
+        if (order[i]->address)
+            all[touching++] = order[i];
+    mark_shared(all, touching);
+    int last = -1;
+    for (size_t i = 0; i < n; i++) {
+        if (last >= 0 && order[i]->thread != last)
+            r->switches++;
+        last = order[i]->thread;
+        if (shown(order[i]))
+            order[shows++] = order[i];
+    }
+    /* The newest lines, repeats in one. */
+    static struct line line[LINES];
+    for (size_t i = shows; i > 0; i--) {
+        if (kept && same_line(&line[kept - 1], order[i - 1])) {
+            line[kept - 1].times++;
+            continue;
+        }
+        if (kept == LINES) {
+            r->hidden_steps = i;
+            break;
+        }
+        line[kept++] = (struct line){ .step = order[i - 1], .times = 1 };
+    }
+    r->hidden_steps += t->count - n;
+    for (size_t i = 0; i < kept; i++)
+        r->line[i] = line[kept - 1 - i];
+    r->lines = kept;
+    free(all);
+    free(order);
+}
+
+static void gather_sites(struct report *r)
+{
+    static struct site site[PLACES + LINES];
+    size_t n = 0;
+    for (int i = 0; i < r->result->places; i++)
+        site[n++] = (struct site){ .pc = r->result->place[i].pc };
+    for (size_t i = 0; i < r->lines; i++)
+        site[n++] = (struct site){ .pc = r->line[i].step->pc };
+    symbol_sites(site, n);
+    n = 0;
+    for (int i = 0; i < r->result->places; i++)
+        r->where[i] = site[n++];
+    for (size_t i = 0; i < r->lines; i++) {
+        r->line[i].site = site[n++];
+        say_step(r->line[i].step, r->line[i].what, sizeof r->line[i].what);
+    }
+}
+
+static void say_site(const struct site *s, char *to, size_t room)
+{
+    if (s->line)
+        snprintf(to, room, "%.40s %.60s:%d", s->function, s->file, s->line);
+    else if (s->function[0] && s->function[0] != '?')
+        snprintf(to, room, "%.40s", s->function);
+    else if (s->pc)
+        snprintf(to, room, "%#lx", s->pc);
+    else
+        to[0] = 0;
+}
+
+static void print_gaps(void)
+{
+    for (int i = 0; i < shared->gaps; i++)
+        fprintf(stderr, "%s %s\n", i ? "             " : "not modelled:", shared->gap[i]);
+    if (shared->changed)
+        fprintf(stderr, "unseen: %.1f%% of the memory that the program changed "
+                "was changed where no hook sees it\n",
+                100.0 * (double)shared->changed_unseen / (double)shared->changed);
+}
+
+static void print_report(const struct report *r)
+{
+    char at[160];
+    const struct result *f = r->result;
+    fprintf(stderr, "FAILED  %s: %s\n", report_kind_words(f->kind), f->words);
+    if (r->data[0])
+        fprintf(stderr, "  at %s\n", r->data);
+    for (int i = 0; i < f->places; i++) {
+        say_site(&r->where[i], at, sizeof at);
+        fprintf(stderr, "  thread %d  %-32s %s\n", f->place[i].thread, at,
+                ops[f->place[i].op]);
+    }
+    if (r->lines)
+        fprintf(stderr, "the schedule, %u switches (shrunk from %zu decisions to %zu):\n",
+                r->switches, r->recorded, r->shrunk);
+    if (r->hidden_steps)
+        fprintf(stderr, "  ... %llu steps before\n", (unsigned long long)r->hidden_steps);
+    for (size_t i = 0; i < r->lines; i++) {
+        const struct line *l = &r->line[i];
+        say_site(&l->site, at, sizeof at);
+        fprintf(stderr, "  thread %d  %-32s %s", l->step->thread, at, l->what);
+        if (l->times > 1)
+            fprintf(stderr, " (%u times)", l->times);
+        fprintf(stderr, "\n");
+    }
+    if (!r->sure)
+        fprintf(stderr, "This schedule did not fail in the same way when it was run again "
+                "from the start: the program depends on something that is not put back. "
+                "fork=1 searches with a process for each schedule.\n");
+    print_gaps();
+    fprintf(stderr, "seed: %s\n", r->seed);
+}
+
+void report_failure(const struct result *result, size_t recorded, size_t shrunk, bool sure)
+{
+    static struct report r;
+    r.result = result;
+    r.recorded = recorded;
+    r.shrunk = shrunk;
+    r.sure = sure;
+    seed_print(r.seed, sizeof r.seed, result->seed);
+    if (result->address)
+        symbol_data(result->address, r.data, sizeof r.data);
+    if (sure)
+        gather_lines(&r);
+    gather_sites(&r);
+    print_report(&r);
+    report_json(&r);
+}
+
+void report_good(void)
+{
+    double s = shared->seconds;
+    if (options.replay)
+        fprintf(stderr, "the schedule ran to its end; nothing failed\n");
+    else
+        fprintf(stderr, "nothing failed in %llu schedules (%llu behaviours, %.2f s, "
+                "%.0f a second)\n", (unsigned long long)shared->schedules,
+                (unsigned long long)shared->behaviours, s,
+                s > 0 ? (double)shared->schedules / s : 0);
+    if (shared->accesses == 0)
+        fprintf(stderr, "no access was seen at all: was the program compiled with "
+                "-fsanitize=thread?\n");
+    print_gaps();
+    report_json(NULL);
+}

@@ -1,0 +1,33 @@
+/* explore/run.h - one schedule at a time, and the process in which schedules run. */
+#ifndef EXPLORE_RUN_H
+#define EXPLORE_RUN_H
+#include "trace.h"
+
+typedef int program_main(int, char **, char **);
+
+/* Keep the program as it is now, when its main is about to begin. */
+void run_open(program_main *program, int argc, char **argv, char **env);
+/* One schedule, in the mode that is set; ex.result says how it ended. */
+void run_schedule(uint64_t seed);
+/* The schedule without any decision of its own, whose length strategies go by. */
+void run_calibrating(void);
+/* In a new process: descriptors 1 and 2 lead nowhere, crashes are caught. */
+void run_quietly(void);
+/* What a process does that searches; ends it. */
+void search_run(void) __attribute__((noreturn));
+/* Words of memory that have changed in this schedule; those no hook has seen written. */
+void restore_changes(uint64_t *changed, uint64_t *unseen);
+
+/* --- shrink.c, in the watching process --- */
+/* Run a script (or, with events NULL, record the seed) in a process of its own; true if
+ * it fails in the way of `like`, or in any way when that is NULL. */
+bool shrink_try(const struct event *events, size_t n, uint64_t seed,
+                const struct result *like);
+/* The fewest decisions that still fail like r: in place; returns how many. */
+size_t shrink(struct event *events, size_t n, uint64_t seed, const struct result *r);
+
+/* --- report.c --- */
+void report_failure(const struct result *r, size_t recorded, size_t shrunk, bool sure);
+void report_good(void);
+double report_seconds(void);
+#endif

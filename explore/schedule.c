@@ -1,0 +1,251 @@
+/* explore/schedule.c - who runs: points, blocking, waking, virtual time.  A point comes
+ * before each effect that other threads could see, so a thread that is switched out is
+ * always about to do what it named.  Never looks at addresses to decide.
+ * Tests: tests/explore_test.py. */
+#include "engine.h"
+#include <errno.h>
+#include <signal.h>
+#include <string.h>
+
+struct engine ex;
+
+enum { SPIN = 16, PLAIN_LIMIT = 2000, STEP_TIME = 50 };
+
+static uint64_t bit(const struct thread *t)
+{
+    return 1ull << t->id;
+}
+
+static struct thread *lowest(uint64_t set)
+{
+    return &ex.thread[__builtin_ctzll(set)];
+}
+
+void schedule_reset(void)
+{
+    ex.ready = ex.blocked = ex.timed = 0;
+    ex.steps = 0;
+    ex.time = 1000000000;
+    ex.sc = 0;
+    ex.hash = 0;
+    ex.over = false;
+    ex.threads = 0;
+    clock_zero(&ex.sc_clock, ex.lanes);
+}
+
+void thread_ready(struct thread *t)
+{
+    t->state = THREAD_READY;
+    ex.ready |= bit(t);
+    ex.blocked &= ~bit(t);
+    ex.timed &= ~bit(t);
+}
+
+/* The timer of t comes now: time jumps there. */
+static void fire(struct thread *t)
+{
+    if (t->until > ex.time)
+        ex.time = t->until;
+    t->timed_out = true;
+    thread_ready(t);
+}
+
+static struct thread *earliest(void)
+{
+    struct thread *first = NULL;
+    for (uint64_t set = ex.timed; set; set &= set - 1) {
+        struct thread *t = lowest(set);
+        if (!first || t->until < first->until)
+            first = t;
+    }
+    return first;
+}
+
+static void timers(struct thread *me)
+{
+    if (me->same >= SPIN && ex.ready == bit(me)) {
+        fire(earliest()); /* who spins waits for somebody who sleeps */
+        me->same = 0;
+        return;
+    }
+    int who = ex.mode == MODE_SEARCH ? strategy_timer()
+                                     : script_choose(CHOICE_TIMER, -1, strategy_timer);
+    if (who >= 0 && (ex.timed >> who & 1))
+        fire(&ex.thread[who]);
+}
+
+/* Who goes on where nothing is decided: this thread, unless it spins. */
+static int usual_run(const struct thread *me)
+{
+    if (me->op != OP_YIELD && me->same < SPIN)
+        return me->id;
+    uint64_t others = ex.ready & ~bit(me), after = others & ~(2 * bit(me) - 1);
+    return lowest(after ? after : others)->id;
+}
+
+static void maybe_switch(struct thread *me)
+{
+    int who;
+    if (usual(ex.mode == MODE_SEARCH))
+        who = strategy_run();
+    else
+        who = script_choose(CHOICE_RUN, usual_run(me), strategy_run);
+    if (who != me->id && (ex.ready >> who & 1))
+        thread_switch(&ex.thread[who]);
+}
+
+static bool quiet(enum op op)
+{
+    return op == OP_LOAD || op == OP_CAS || op == OP_YIELD || op == OP_TRYLOCK ||
+           op == OP_CLOCK || op == OP_READ;
+}
+
+void point(enum op op, const void *address, const void *pc)
+{
+    struct thread *me = ex.me;
+    me->op = op;
+    me->address = (void *)address;
+    me->pc = (void *)pc;
+    me->points++;
+    me->plain = 0;
+    if (!quiet(op))
+        me->same = 0;
+    else
+        me->same++;
+    if (op != OP_CLOCK)
+        me->clocks = 0;
+    ex.time += STEP_TIME;
+    if (rare(++ex.steps > ex.step_limit))
+        fail(FAIL_LIVELOCK, pc, "%llu steps without coming to an end",
+             (unsigned long long)ex.step_limit);
+    if (rare((ex.steps & 4095) == 0))
+        ex.result->steps = ex.steps; /* the watcher sees that it moves */
+    if (rare(ex.mode != MODE_SEARCH))
+        memset(me->nth, 0, sizeof me->nth);
+    if (rare(ex.timed))
+        timers(me);
+    if (ex.ready & (ex.ready - 1))
+        maybe_switch(me);
+    if (rare(ex.stop_at && ex.steps + 1 >= ex.stop_at)) {
+        ex.stop_at = 0;
+        raise(SIGTRAP); /* for the debugger: the end is near */
+    }
+    behave((uint64_t)me->id << 32 | me->points << 8 | op);
+    if (rare(ex.tracing))
+        me->step = trace_step(op, address, pc);
+}
+
+/* A point before a plain access: on request, or when a thread has made so many of them
+ * that it may be waiting for one to change. */
+void plain_point(enum op op, const void *address, const void *pc)
+{
+    if (!ex.plain && ++ex.me->plain < PLAIN_LIMIT) {
+        if (rare(ex.tracing))
+            ex.me->step = trace_step(op, address, pc);
+        return;
+    }
+    point(op, address, pc);
+}
+
+static int lowest_ready(void)
+{
+    return lowest(ex.ready)->id;
+}
+
+/* Who runs while this thread cannot. */
+static struct thread *next_thread(void)
+{
+    if (rare(!ex.ready)) {
+        if (!ex.timed)
+            fail_all_blocked();
+        fire(earliest());
+    }
+    int who = lowest_ready();
+    if (ex.ready & (ex.ready - 1)) {
+        int drawn = ex.mode == MODE_SEARCH ? strategy_next()
+                                           : script_choose(CHOICE_NEXT, who, strategy_next);
+        if (ex.ready >> drawn & 1)
+            who = drawn;
+    }
+    return &ex.thread[who];
+}
+
+int block(void *key, enum op op, uint64_t until)
+{
+    struct thread *me = ex.me;
+    me->state = THREAD_BLOCKED;
+    me->key = key;
+    me->until = until;
+    me->timed_out = false;
+    me->op = op;
+    me->same = 0;
+    ex.ready &= ~bit(me);
+    ex.blocked |= bit(me);
+    if (until)
+        ex.timed |= bit(me);
+    trace_flag(STEP_BLOCKED);
+    thread_switch(next_thread());
+    me->key = NULL;
+    return me->timed_out ? ETIMEDOUT : 0;
+}
+
+void wake_all(void *key)
+{
+    for (uint64_t set = ex.blocked; set; set &= set - 1)
+        if (lowest(set)->key == key)
+            thread_ready(lowest(set));
+}
+
+int waiters(void *key)
+{
+    int n = 0;
+    for (uint64_t set = ex.blocked; set; set &= set - 1)
+        n += lowest(set)->key == key;
+    return n;
+}
+
+static unsigned wake_from;
+static int draw_wake(void)
+{
+    return (int)strategy_wake(wake_from);
+}
+
+bool wake_one(void *key)
+{
+    int n = waiters(key);
+    if (n == 0)
+        return false;
+    wake_from = (unsigned)n;
+    int which = 0;
+    if (n > 1)
+        which = ex.mode == MODE_SEARCH ? draw_wake()
+                                       : script_choose(CHOICE_WAKE, 0, draw_wake);
+    for (uint64_t set = ex.blocked; set; set &= set - 1)
+        if (lowest(set)->key == key && (which-- <= 0)) {
+            thread_ready(lowest(set));
+            return true;
+        }
+    return false;
+}
+
+static int draw_spurious(void)
+{
+    return strategy_spurious();
+}
+
+bool spurious(void)
+{
+    return ex.mode == MODE_SEARCH ? strategy_spurious()
+                                  : script_choose(CHOICE_SPURIOUS, 0, draw_spurious) == 1;
+}
+
+void thread_over(struct thread *t)
+{
+    t->state = THREAD_ENDED;
+    ex.ready &= ~bit(t);
+    wake_all(t);
+    if (!ex.ready && !ex.blocked)
+        process_exit(0); /* the last one */
+    thread_switch(next_thread());
+    abort();
+}

@@ -1,0 +1,105 @@
+/* explore/shadow.c - see shadow.h; also the arena from which one schedule's objects come.
+ * Holds: at most half of the table is used by this generation. */
+#include "shadow.h"
+#include <string.h>
+#include <sys/mman.h>
+
+#define ARENA_AT ((char *)0x150000000000)
+#define ARENA_SIZE (16ul << 30)
+enum { FIRST_BITS = 13 };
+
+static struct cell *table;
+static unsigned bits;
+static size_t used;
+static char *arena = ARENA_AT;
+
+static void *map(void *at, size_t size)
+{
+    void *p = mmap(at, size, PROT_READ | PROT_WRITE,
+                   MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    return p == MAP_FAILED ? NULL : p;
+}
+
+void shadow_open(void)
+{
+    bits = FIRST_BITS;
+    table = map(NULL, sizeof *table << bits);
+    if (!table || map(ARENA_AT, ARENA_SIZE) != ARENA_AT)
+        cannot("no address space for the tables of the explorer");
+}
+
+void shadow_reset(void)
+{
+    used = 0;
+    arena = ARENA_AT;
+    if (++ex.generation == 0) {
+        memset(table, 0, sizeof *table << bits);
+        ex.generation = 1;
+    }
+}
+
+void *arena_take(size_t size)
+{
+    char *p = arena;
+    arena += (size + 63) & ~63ul;
+    if (rare(arena > ARENA_AT + ARENA_SIZE))
+        fail(FAIL_CANNOT, NULL, "the schedule needs more than %lu GiB of tables: "
+             "make the test smaller", ARENA_SIZE >> 30);
+    return p;
+}
+
+static inline size_t slot_of(uintptr_t granule)
+{
+    return (size_t)(granule * 0x9E3779B97F4A7C15u >> (64 - bits));
+}
+
+static void grow(void)
+{
+    struct cell *old = table;
+    size_t n = (size_t)1 << bits;
+    table = map(NULL, sizeof *table * n * 2);
+    if (!table)
+        cannot("no memory for the table of accesses");
+    bits++;
+    for (size_t i = 0; i < n; i++) {
+        if (old[i].generation != ex.generation)
+            continue;
+        size_t at = slot_of(old[i].granule), mask = 2 * n - 1;
+        while (table[at].generation == ex.generation)
+            at = (at + 1) & mask;
+        table[at] = old[i];
+    }
+    munmap(old, sizeof *old * n);
+}
+
+struct cell *cell_find(uintptr_t granule)
+{
+    size_t mask = ((size_t)1 << bits) - 1;
+    for (size_t i = slot_of(granule);; i = (i + 1) & mask) {
+        if (table[i].generation != ex.generation)
+            return NULL;
+        if (table[i].granule == granule)
+            return &table[i];
+    }
+}
+
+struct cell *cell_of(uintptr_t granule)
+{
+    size_t mask = ((size_t)1 << bits) - 1, i = slot_of(granule);
+    while (table[i].generation == ex.generation) {
+        if (usual(table[i].granule == granule))
+            return &table[i];
+        i = (i + 1) & mask;
+    }
+    if (rare(++used > (mask >> 1))) {
+        grow();
+        return cell_of(granule);
+    }
+    struct cell *c = &table[i];
+    c->granule = granule;
+    c->generation = ex.generation;
+    c->n = 0;
+    c->locations = NULL;
+    c->more = NULL;
+    return c;
+}

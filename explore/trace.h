@@ -1,0 +1,34 @@
+/* explore/trace.h - what the process that runs schedules and the one that watches and
+ * reports share.  One mapping, made before the fork. */
+#ifndef EXPLORE_TRACE_H
+#define EXPLORE_TRACE_H
+#include "engine.h"
+
+enum { TRACE_STEPS = 1 << 14, EVENTS = 1 << 18, GAPS = 32, GAP_WORDS = 120 };
+
+struct trace {
+    uint64_t count; /* of steps; the newest TRACE_STEPS are kept */
+    struct step step[TRACE_STEPS];
+};
+
+/* Written by the runner, read by the watcher while the runner lives (numbers that are
+ * only shown) and after its end (everything). */
+struct shared {
+    struct result result;
+    uint64_t schedules, behaviours, steps, accesses, unseen, threads;
+    uint64_t changed, changed_unseen; /* words of memory after the calibrating run */
+    uint64_t length;
+    uint64_t at_seed;
+    uint64_t beat; /* moves while schedules go on */
+    double seconds; /* until the failure or the end */
+    bool done;      /* the runner came to its end in good order */
+    int lanes;
+    int gaps;
+    char gap[GAPS][GAP_WORDS];
+    size_t events;
+    struct event event[EVENTS];
+    struct trace trace;
+};
+extern hidden struct shared *shared;
+extern hidden struct trace *trace;
+#endif
