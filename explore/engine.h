@@ -15,7 +15,7 @@
  *
  * The library's own variables are not restored: what belongs to one schedule is reset by
  * the file that owns it, from run.c.  Decisions never depend on addresses.
- * Tests: tests/explore_test.py with the cells in tests/explore/. */
+ * Tests: tests/explore_test.py with the cells in tests/cells/. */
 #ifndef EXPLORE_ENGINE_H
 #define EXPLORE_ENGINE_H
 #include "clock.h"

@@ -2,7 +2,7 @@
  * Signals of crashes are failures too; they are handled on a stack of their own, so that
  * an overflow is told as one.  After a failure the driver goes on; memory that a crash
  * may have spoiled is never used again (monitor.c starts afresh).
- * Tests: tests/explore/ (deadlocks, crashes, overflows). */
+ * Tests: tests/cells/ (deadlocks, crashes, overflows). */
 #include "engine.h"
 #include <errno.h>
 #include <signal.h>

@@ -4,7 +4,7 @@
  * 16 of what is known about the block that begins there.
  * Holds: a span of 64 KiB has blocks of one size, 2^shift; larger blocks have spans of
  * their own, the first of which says how many.
- * Tests: tests/explore/ (use after free, double free, overflow by a byte). */
+ * Tests: tests/cells/ (use after free, double free, overflow by a byte). */
 #include "engine.h"
 #include <errno.h>
 #include <string.h>

@@ -1,6 +1,6 @@
 /* explore/hooks_access.c - the calls that the compiler puts before each plain access and
  * around each function.  With exploration off each is one compare.
- * Tests: tests/explore/; the cost with exploration off: bench. */
+ * Tests: tests/cells/; the cost with exploration off: bench. */
 #include "engine.h"
 
 static void slow(const void *a, size_t n, bool write, const void *pc)

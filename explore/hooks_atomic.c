@@ -1,7 +1,7 @@
 /* explore/hooks_atomic.c - the calls that the compiler puts in the place of atomic
  * operations.  With exploration off they are those operations; else a point, then the
  * model.  Memory always holds the newest value.
- * Tests: tests/explore/ (every operation and width against its plain twin). */
+ * Tests: tests/cells/ (every operation and width against its plain twin). */
 #include "engine.h"
 
 typedef unsigned __int128 u128;

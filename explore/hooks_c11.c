@@ -1,6 +1,6 @@
 /* explore/hooks_c11.c - C11's threads, mutexes, conditions, keys and once, which are
  * POSIX's by other names and answers.
- * Tests: tests/explore/ (c11_*.c). */
+ * Tests: tests/cells/ (c11_*.c). */
 #include "locks.h"
 #include "real.h"
 #include <errno.h>

@@ -1,7 +1,7 @@
 /* explore/hooks_futex.c - syscall(): futexes, and the calls by which threads yield and
  * name themselves.  Other calls go to the kernel and are noted; those that could block
  * are errors that say so.
- * Tests: tests/explore/ (futex_*.c). */
+ * Tests: tests/cells/ (futex_*.c). */
 #include "locks.h"
 #include "real.h"
 #include <errno.h>

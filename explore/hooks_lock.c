@@ -2,7 +2,7 @@
  * let in is decided by the schedule: a release wakes all who wait, as a lock that can be
  * overtaken does.
  * Holds: owner >= 0 while somebody holds it alone; readers counts the others.
- * Tests: tests/explore/ (lock_*.c). */
+ * Tests: tests/cells/ (lock_*.c). */
 #include "locks.h"
 #include "real.h"
 #include <errno.h>

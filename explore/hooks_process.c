@@ -1,6 +1,6 @@
 /* explore/hooks_process.c - how a program ends (exit, abort, assert), and what it asks of
  * the process that must be the same in each schedule: its number, random numbers.
- * Tests: tests/explore/ (end_*.c). */
+ * Tests: tests/cells/ (end_*.c). */
 #include "real.h"
 #include <assert.h>
 #include <errno.h>

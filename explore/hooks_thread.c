@@ -1,6 +1,6 @@
 /* explore/hooks_thread.c - threads: create, join, detach, exit, cancel, keys, once, in
  * POSIX's words; hooks_c11.c says the same in C11's.
- * Tests: tests/explore/ (thread_*.c). */
+ * Tests: tests/cells/ (thread_*.c). */
 #include "real.h"
 #include "trace.h"
 #include <errno.h>

@@ -2,7 +2,7 @@
  * step, and jumps to a timer when the schedule lets that timer come, which it may at any
  * point.  Who reads the clock again and again sees it run faster, so that waiting for a
  * time by looking at the clock ends.
- * Tests: tests/explore/ (time_*.c). */
+ * Tests: tests/cells/ (time_*.c). */
 #include "locks.h"
 #include "real.h"
 #include <errno.h>

@@ -1,6 +1,6 @@
 /* explore/hooks_wait.c - conditions, barriers, semaphores.  A wait may end without a
  * signal where POSIX allows it, and a timed one by its time, at any point.
- * Tests: tests/explore/ (wait_*.c). */
+ * Tests: tests/cells/ (wait_*.c). */
 #include "locks.h"
 #include "real.h"
 #include <errno.h>

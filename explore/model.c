@@ -6,7 +6,7 @@
  * Stores to one place take effect in the order in which they run, and no load runs
  * ahead of its time: so load buffering and reordered stores to two places by two threads
  * (2+2W) are not shown.  gaps.c says so.
- * Tests: tests/explore/ (litmus_*.c). */
+ * Tests: tests/cells/ (litmus_*.c). */
 #include "shadow.h"
 #include <string.h>
 

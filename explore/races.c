@@ -3,7 +3,7 @@
  * are kept.  Bytes, not words: neighbours in one word do not race.
  * Holds: a cell keeps no record of which every conflict would also be one with a record
  * that it keeps.
- * Tests: tests/explore/ (races of all sizes, neighbours, atomics beside plain). */
+ * Tests: tests/cells/ (races of all sizes, neighbours, atomics beside plain). */
 #include "shadow.h"
 #include <string.h>
 

@@ -3,7 +3,7 @@
  * that is not the system's.  Small parts are copied whole; of large ones only the pages
  * that some schedule has been seen to write, and now and then all are compared, because
  * not every write is seen (libc's, for instance).
- * Tests: tests/explore/ (statics, large statics written behind the hooks' back). */
+ * Tests: tests/cells/ (statics, large statics written behind the hooks' back). */
 #include "run.h"
 #include "shadow.h"
 #include <link.h>

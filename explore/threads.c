@@ -4,7 +4,7 @@
  * about a thread are right without copying at a switch.
  * Holds: slot i has its stack and its block mapped for good; a schedule that needs more
  * lanes than ex.lanes is begun again by run.c.
- * Tests: tests/explore/ (thread-locals, many threads, stacks). */
+ * Tests: tests/cells/ (thread-locals, many threads, stacks). */
 #include "engine.h"
 #include "fiber/inside.h"
 #include "real.h"

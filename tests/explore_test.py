@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""explore_test.py - the cells in tests/explore/, built by each compiler there is and linked
+"""explore_test.py - the cells in tests/cells/, built by each compiler there is and linked
 with libtutti-explore: a good one passes every schedule, a bad one is found, as what it
 is, within 10,000 schedules, with a seed that brings it back.
 
@@ -16,7 +16,7 @@ import subprocess
 import sys
 import tempfile
 
-HERE = os.path.join(os.path.dirname(os.path.abspath(__file__)), 'explore')
+HERE = os.path.join(os.path.dirname(os.path.abspath(__file__)), 'cells')
 CASE = re.compile(r'explore:(?P<flags>[^>]*)->\s*(?P<kind>[\w-]+)[ \t]*(?P<options>[\w=,-]*)')
 SCHEDULES_GOOD, SCHEDULES_BAD = 3000, 10000
 
