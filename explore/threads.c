@@ -224,14 +224,14 @@ void thread_switch(struct thread *to)
         return;
     ex.me = to;
     set_thread_pointer(to->tp);
-    fiber_swap(&from->fiber, &to->fiber);
+    fiber_switch_here(&from->fiber, &to->fiber);
 }
 
 void threads_run(void)
 {
     ex.me = &ex.thread[0];
     set_thread_pointer(ex.me->tp);
-    fiber_swap(&ex.driver, &ex.me->fiber);
+    fiber_switch_here(&ex.driver, &ex.me->fiber);
 }
 
 void thread_leave(void)
@@ -239,7 +239,7 @@ void thread_leave(void)
     ex.on = false;
     set_thread_pointer(ex.driver_tp);
     struct fiber *from = &ex.me->fiber;
-    fiber_swap(from, &ex.driver);
+    fiber_switch_here(from, &ex.driver);
     abort();
 }
 
