@@ -21,6 +21,7 @@ from harness.programs import Program  # noqa: E402
 from harness.table import (AtLeast, AtMost, Bench, Command, Over,  # noqa: E402
                            SpeedUp)
 
+PEERS = ('pthread', 'boost', 'async', 'uvloop', 'go', 'onetbb')
 CASES = []
 
 
@@ -292,11 +293,12 @@ def sources_of_programs_are_there():
 @case
 def our_programs_and_the_peers_at_hand_agree():
     """Tiny, for real: nothing is measured here, but all is built, run and compared."""
-    have = {'fork_bench', 'serial', 'gomp'}
-    table = [b for b in benches.BENCHES if b.systems['tutti'].program == 'fork_bench']
+    ours = {'fork_bench', 'parked_bench'}
+    have = ours | {'serial', 'gomp', 'pthread', 'async'}
+    table = [b for b in benches.BENCHES if b.systems['tutti'].program in ours]
     env = dict(os.environ, BENCH_TINY='1')
-    programs = dict(benches.PROGRAMS,
-                    fork_bench=Program((os.path.join(BUILD, 'bench', 'fork_bench'),)))
+    programs = dict(benches.PROGRAMS, **{
+        name: Program((os.path.join(BUILD, 'bench', name),)) for name in ours})
     with tempfile.TemporaryDirectory() as folder:
         maker = run.Maker(programs, TREE, folder)
         for b in table:
@@ -305,6 +307,22 @@ def our_programs_and_the_peers_at_hand_agree():
             got = rounds.measure(b, runs, 1, lambda text: None, env)
             assert not missing and not got.failed, (b.name, missing, got.failed)
             assert len(got.lines) == len(runs) > 1
+
+
+@case
+def the_peers_of_the_core_run_where_they_are():
+    """Tiny; those whose packages are not here are left to `make bench`."""
+    skipped = set()
+    env = dict(os.environ, BENCH_TINY='1')
+    with tempfile.TemporaryDirectory() as folder:
+        maker = run.Maker(benches.PROGRAMS, TREE, folder)
+        for b in benches.BENCHES:
+            few = {s: c for s, c in b.systems.items() if c.program in PEERS}
+            runs, missing = run.runs_of(Bench(b.name, b.unit, b.means, few), [2], maker)
+            skipped |= {f'{s} ({why[:60]})' for s, why in missing.items()}
+            got = rounds.measure(b, runs, 1, lambda text: None, env)
+            assert not got.failed, (b.name, got.failed)
+    return ', '.join(sorted(skipped)) if len(skipped) == len(PEERS) else None
 
 
 def main():

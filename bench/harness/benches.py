@@ -17,12 +17,21 @@ PROGRAMS = {
     'fork_bench': target('fork_bench'),
     'core_bench': target('core_bench'),
     'inside_bench': target('inside_bench'),
+    'parked_bench': target('parked_bench'),
     'serial': compiled('serial', ('cc', *FAST), ('peers/serial.c', *FORK), 'gcc'),
     'gomp': compiled('gomp', ('cc', *FAST, '-fopenmp'), ('peers/gomp.c', *FORK), 'gcc'),
     'onetbb': compiled('onetbb', ('cc', *FAST), ('peers/onetbb.cpp', *FORK),
                        'libtbb-dev', ('-ltbb', '-lstdc++')),
     'go': compiled('go', (debian('go'), 'build'),
                    ('peers/peer.go', 'peers/fork.go', 'peers/core.go'), 'golang-go'),
+    'pthread': compiled('pthread', ('cc', *FAST, '-D_GNU_SOURCE', '-pthread'),
+                        ('peers/pthread.c', 'peers/peer.h', 'fork_serial.c', 'fork_work.h'),
+                        'gcc'),
+    'boost': compiled('boost', ('cc', *FAST, '-D_GNU_SOURCE'),
+                      ('peers/boost.cpp', 'peers/peer.h'), 'libboost-context-dev',
+                      ('-lboost_context', '-lstdc++')),
+    'async': interpreted('async.py', 'python3'),
+    'uvloop': interpreted('async.py', 'python3-uvloop', probe='uvloop'),
 }
 
 
@@ -37,13 +46,20 @@ def forks(name):
     }
 
 
-def core(name, program='core_bench', **peers):
+def core(name, peers, program='core_bench'):
+    """Ours and those of `peers`, which are in COMMANDS."""
     ours = Command(program, ('-r', '1', '-w', '{workers}', name))
-    return {'tutti': ours, **peers}
+    return {'tutti': ours, **{p: peer(p, name) for p in peers.split()}}
 
 
-def go(name):
-    return Command('go', ('-w', '{workers}', name))
+def peer(system, name):
+    """What has no number of workers has one."""
+    program, words = {'pthreads': ('pthread', ('-w', '{workers}')),
+                      'ucontext': ('pthread', ()), 'boost': ('boost', ()),
+                      'go': ('go', ('-w', '{workers}')), 'asyncio': ('async', ('asyncio',)),
+                      'uvloop': ('uvloop', ('uvloop',))}[system]
+    return Command(program, (*words, name),
+                   workers=None if '{workers}' in words else (1,))
 
 
 FORK_GOALS = (SpeedUp(1.85),)
@@ -56,24 +72,29 @@ BENCHES = [
           workers=SCALE, goals=(AtMost(1.08, 'serial'),) + FORK_GOALS),
     Bench('skynet', 'ns', 'a forked call with ten children', forks('skynet'),
           workers=SCALE, goals=(AtMost(1.4),) + FORK_GOALS),
-    Bench('region', 'ns', 'a loop of 100 cheap iterations shared out', forks('region'),
+    Bench('region', 'ns', 'a loop of 100 cheap iterations shared out',
+          {**forks('region'), 'pthreads': peer('pthreads', 'region')},
           workers=SCALE, goals=(Over(8, 'serial'),)),
     Bench('matmul', 'ms', 'a product of 512 by 512 floats', forks('matmul'),
           workers=SCALE, goals=(SpeedUp(1.85),)),
     Bench('switch', 'ns', 'a switch from one stack to another',
-          core('switch', 'inside_bench'), goals=(AtMost(3),)),
-    Bench('yield', 'ns', 'a turn given to the next of 16', core('yield', go=go('yield')),
-          goals=(AtMost(6),)),
+          core('switch', 'boost ucontext', 'inside_bench'), goals=(AtMost(3),)),
+    Bench('yield', 'ns', 'a turn given to the next of 16',
+          core('yield', 'pthreads go asyncio uvloop'), goals=(AtMost(6),)),
     Bench('spawn', 'ns', 'a closure started and finished, in batches of 100',
-          core('spawn', go=go('spawn')), goals=(AtMost(15),)),
+          core('spawn', 'boost pthreads go asyncio uvloop'), goals=(AtMost(15),)),
     Bench('channel', 'ns', 'a message there and one back, on one thread',
-          core('channel', go=go('channel')), goals=(AtMost(30),)),
+          core('channel', 'pthreads go asyncio uvloop'), goals=(AtMost(30),)),
     Bench('channel-2', 'ns', 'a message there and one back, between two threads',
-          core('channel-2', go=go('channel-2')), workers=(2,),
-          goals=(AtMost(500, workers=2),)),
+          core('channel-2', 'pthreads go'), workers=(2,), goals=(AtMost(500, workers=2),)),
     Bench('timer', 'ns', 'a timer armed and cancelled among 100,000',
-          core('timer', 'inside_bench', go=go('timer')), goals=(AtMost(15),)),
+          core('timer', 'go asyncio uvloop', 'inside_bench'), goals=(AtMost(15),)),
+    Bench('parked-bytes', 'bytes', 'resident for a parked fiber, a million at once',
+          {**core('parked-bytes', 'boost pthreads go asyncio uvloop'),
+           'tutti': Command('parked_bench', ('-w', '{workers}', '-q', '?stack=16k'))},
+          goals=(AtMost(4300),), ahead=False),
     Bench('idle-cpu', 'CPU s/s', 'burnt by an idle runtime',
-          {name: c for name, c in forks('idle-cpu').items() if name != 'serial'},
+          {**{s: c for s, c in forks('idle-cpu').items() if s != 'serial'},
+           'asyncio': peer('asyncio', 'idle-cpu'), 'uvloop': peer('uvloop', 'idle-cpu')},
           workers=(2,), goals=(AtMost(0.001, workers=2),)),
 ]

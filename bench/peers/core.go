@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"runtime"
+	"sort"
 	"strings"
 	"sync"
 	"syscall"
@@ -20,6 +21,7 @@ func coreBenches() map[string]bench {
 		"timer":        {"ns", timer},
 		"parked-bytes": {"bytes", parkedBytes},
 		"idle-cpu":     {"CPU s/s", idleCPU},
+		"blocking-p99": {"ms", blockingP99},
 	}
 }
 
@@ -171,4 +173,50 @@ func idleCPU() (float64, string) {
 	began, burnt := time.Now(), cpuTime()
 	time.Sleep(time.Duration(pick(1000, 1)) * time.Millisecond)
 	return float64(cpuTime()-burnt) / float64(time.Since(began)), ""
+}
+
+// A thousand goroutines that wake each 20 ms beside one that blocks in a call and one that
+// computes: see ../blocking_bench.c.
+func blockingP99() (float64, string) {
+	const period = 20 * time.Millisecond
+	n := pick(1000, 10)
+	end := time.Now().Add(time.Duration(pick(3500, 50)) * time.Millisecond)
+	lates := make([][]float64, n)
+	var wg sync.WaitGroup
+	wg.Add(n + 2)
+	for i := 0; i < n; i++ {
+		go func(i int) {
+			t := time.Now().Add(time.Duration(i)*period/1000 + period)
+			for t.Before(end) {
+				time.Sleep(time.Until(t))
+				now := time.Now()
+				lates[i] = append(lates[i], float64(now.Sub(t))/1e6)
+				for ; !t.After(now); t = t.Add(period) {
+				}
+			}
+			wg.Done()
+		}(i)
+	}
+	eachSecond := func(first time.Duration, work func()) {
+		for t := time.Now().Add(first); t.Before(end); t = t.Add(time.Second) {
+			time.Sleep(time.Until(t))
+			work()
+		}
+		wg.Done()
+	}
+	go eachSecond(300*time.Millisecond, func() { // in the kernel, as a library would
+		ts := syscall.NsecToTimespec(int64(200 * time.Millisecond))
+		syscall.Nanosleep(&ts, nil)
+	})
+	go eachSecond(600*time.Millisecond, func() {
+		for stop := time.Now().Add(500 * time.Millisecond); time.Now().Before(stop); {
+		}
+	})
+	wg.Wait()
+	var late []float64
+	for _, some := range lates {
+		late = append(late, some...)
+	}
+	sort.Float64s(late)
+	return late[len(late)*99/100], ""
 }
