@@ -43,7 +43,8 @@ struct carrier {
 
 /* Holds: wait_word's ticket only grows; `home` is NULL for plain threads and set while a
  * task runs; scope is home or a scope this context opened that is still open; member is
- * true if and only if member_link is in home's list of members.  What each yield and each
+ * true if and only if member_link is in home's list of members; clear_at is 0 or was found
+ * with the scope that is current now.  What each yield and each
  * wait reads comes first, in two cache lines: what is parked is cold in the cache. */
 struct context {
     struct fiber fiber; /* first: fiber and context convert by a cast */
@@ -53,7 +54,8 @@ struct context {
     struct scope *scope; /* current: the innermost open one; NULL: none */
     struct tutti_strand *strand; /* calls it has forked, see sched/strand.h; NULL: none
                                     since its task began */
-    struct context *forker; /* of `call`, and of the task it is a part of */
+    uint64_t clear_at;   /* scope_cuts (core/scope.h) when nothing was over for this context
+                            and no deadline bound it; 0: not known */
     _Atomic bool cut;    /* this task alone was cancelled */
 
     /* --- waiting: see core/wait.h --- */
@@ -76,6 +78,7 @@ struct context {
     /* --- calls it has forked: sched/strand.h --- */
     struct scope *forks;     /* whose end drops them; what taken ones run in */
     struct tutti_slot *call; /* what it was made to run; NULL: a task */
+    struct context *forker;  /* of that call, and of the task it is a part of */
 
     /* --- the running task --- */
     struct task *task;   /* NULL on plain threads */

@@ -1,17 +1,21 @@
 /* core/cut.c - the tree of cancellation: who is over, and how those that are parked hear of
  * it.  The shape follows nsync's notes: a flag with parent and deadline.  See scope.h.
  * Tests: tests/cut_test.c. */
+#include "base/fence.h"
 #include "core/record.h"
 #include "core/task.h"
 #include "core/thread.h"
 
 _Atomic uint64_t scope_cuts = 1;
 
-/* Something may be over now that was not before. */
+/* Something may be over now that was not before.  Cancels pay for the waits here, of which
+ * there are more. */
 static void cuts_count(void)
 {
     add_seqcst(&scope_cuts, 1); /* pairs with scope_clear, and with over_walk's look at it:
                                    who sees the new count sees what was done before */
+    fence_heavy(); /* pairs with fence_light in wait_park_cuttable: what waits is seen after
+                      this, or has seen the new count */
 }
 
 /* --- walking up ------------------------------------------------------------ */
@@ -117,7 +121,15 @@ int scope_over_forks_slow(struct context *c)
 
 int scope_over_slow(struct context *c, int64_t *deadline)
 {
-    return over_walk(c->scope, alone_of(c), deadline);
+    uint64_t cuts = load_seqcst(&scope_cuts); /* as in over_walk */
+    if (unlikely(!c->scope || context_alone(c) || !scope_clear(c->scope, deadline))) {
+        int rc = over_walk(c->scope, alone_of(c), deadline);
+        if (rc < 0)
+            return rc;
+    }
+    if (*deadline == CLOCK_NEVER && !context_alone(c))
+        c->clear_at = cuts;
+    return 0;
 }
 
 int scope_over_start_slow(struct scope *s, int64_t *deadline)
@@ -145,6 +157,13 @@ int scope_cut_code(struct context *c)
 int context_check(struct context *c)
 {
     return context_check_here(c);
+}
+
+int context_check_slow(struct context *c)
+{
+    int64_t deadline;
+    int rc = scope_over_slow(c, &deadline);
+    return rc == 0 ? 0 : why_static(rc, tutti_strerror(rc));
 }
 
 int tutti_check(void)

@@ -137,6 +137,7 @@ void tutti_scope_open(tutti_scope *public, tutti_executor *ex, tutti_time deadli
     if (ex && !ex->ops->carries(ex, c))
         add_relaxed(&ex->scopes, 1); /* ordered by whatever tells the closer of ex */
     c->scope = s;
+    c->clear_at = 0;
     c->enlisted = NULL;
     if (rc == 0 && flags & ~(unsigned)(TUTTI_KEEP_GOING | TUTTI_SHIELD))
         rc = why_set(-EINVAL, "tutti_scope_open: unknown flags %#x", flags);
@@ -237,6 +238,7 @@ static void scope_forget(struct scope *s, struct context *c)
         c->forks = s->outer;
     }
     c->scope = s->outer;
+    c->clear_at = 0;
     c->enlisted = NULL;
     s->state = SCOPE_CLOSED;
     if (s->more)

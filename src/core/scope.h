@@ -209,21 +209,25 @@ static inline bool context_alone(const struct context *c)
 {
     return unlikely(load_seqcst(&c->cut) || c->forker); /* as in scope_clear */
 }
+/* Nothing is over for the caller, and no deadline binds it.  seq_cst: as in scope_clear;
+ * what cancels c alone counts, too. */
+static inline bool context_clear(const struct context *c)
+{
+    return likely(load_seqcst(&scope_cuts) == c->clear_at);
+}
 /* 0, or why the caller may not wait; *deadline: the earliest that binds it.  Marks what is
  * cut, so call it only when the answer ends something. */
 static inline int scope_over(struct context *c, int64_t *deadline)
 {
-    if (likely(c->scope && !context_alone(c) && scope_clear(c->scope, deadline)))
-        return 0;
-    return scope_over_slow(c, deadline);
+    *deadline = CLOCK_NEVER;
+    return context_clear(c) ? 0 : scope_over_slow(c, deadline);
 }
+int context_check_slow(struct context *c);
 /* context_check where a call would cost as much. */
 static inline int context_check_here(struct context *c)
 {
-    int64_t deadline;
     race_let_signals_in();
-    int rc = scope_over(c, &deadline);
-    return likely(rc == 0) ? 0 : why_static(rc, tutti_strerror(rc));
+    return context_clear(c) ? 0 : context_check_slow(c);
 }
 /* The same for what c has forked: from c->forks up. */
 static inline int scope_over_forks(struct context *c)

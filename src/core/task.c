@@ -200,6 +200,7 @@ static inline void context_begin(struct context *c, struct task *t)
 {
     c->task = t;
     c->home = c->scope = t->scope;
+    c->clear_at = 0;
     c->enlisted = NULL;
     c->name = NULL;
     c->why_static = NULL;
@@ -234,6 +235,7 @@ static inline void context_end(struct context *c)
 {
     c->task = NULL;
     c->home = c->scope = NULL;
+    c->clear_at = 0;
     if (unlikely(c->why != NULL)) {
         memory_free(c->why);
         c->why = NULL;

@@ -110,6 +110,7 @@ static void fork_child(void)
         c->worker = NULL;
         c->task = NULL;
         c->home = c->scope = NULL;
+        c->clear_at = 0;
         c->enlisted = NULL;
         c->forks = NULL;
         c->forker = NULL;

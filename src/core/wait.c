@@ -1,6 +1,7 @@
 /* core/wait.c - the four verbs, and the context of a plain thread, which waits on a futex.
  * See wait.h for the protocol.  Tests: tests/cut_test.c, and every primitive's. */
 #include "core/wait.h"
+#include "base/fence.h"
 #include "base/latch.h"
 #include "core/scope.h"
 #include "core/thread.h"
@@ -13,7 +14,8 @@ static _Atomic uint32_t *futex_of(struct context *c)
 
 /* --- the verbs ----------------------------------------------------------- */
 
-uint64_t wait_prepare(struct context *c, const char *what, const void *on)
+static inline uint64_t prepare(struct context *c, const char *what, const void *on,
+                               unsigned flags)
 {
     /* relaxed: only c itself raises the ticket */
     uint64_t ticket = (load_relaxed(&c->wait_word) >> WAIT_TICKET_SHIFT) + 1;
@@ -23,30 +25,24 @@ uint64_t wait_prepare(struct context *c, const char *what, const void *on)
      * fails if this wait began after the load. */
     store_relaxed(&c->wait_shield, c->scope ? c->scope->shield : NULL);
     store_relaxed(&c->woken, 0); /* nobody sets it before a claim of the new ticket */
-    /* release: pairs with the acquire in wait_claim and cut_context. */
-    store_release(&c->wait_word, ticket << WAIT_TICKET_SHIFT | WAIT_OPEN);
+    /* release: pairs with the acquire in wait_claim and context_end_wait. */
+    store_release(&c->wait_word, ticket << WAIT_TICKET_SHIFT | flags);
     return ticket;
 }
 
-bool wait_claim(struct context *c, uint64_t ticket)
+uint64_t wait_prepare(struct context *c, const char *what, const void *on)
 {
-    /* acquire: pairs with wait_prepare; what c prepared is seen. */
-    uint64_t word = load_acquire(&c->wait_word);
-    while (word >> WAIT_TICKET_SHIFT == ticket && word & WAIT_OPEN)
-        if (cas_acqrel(&c->wait_word, &word, ticket << WAIT_TICKET_SHIFT))
-            return true;
-    return false;
+    return prepare(c, what, on, WAIT_OPEN);
+}
+
+uint64_t wait_prepare_cuttable(struct context *c, const char *what, const void *on)
+{
+    return prepare(c, what, on, WAIT_OPEN | WAIT_CUTTABLE);
 }
 
 bool wait_abandon(struct context *c, uint64_t ticket)
 {
     return wait_claim(c, ticket);
-}
-
-void wait_wake(struct context *c, int outcome)
-{
-    c->outcome = outcome; /* seen by c: the carrier's ready releases */
-    c->carrier->ready(c);
 }
 
 void wait_wake_signal(struct context *c, int outcome)
@@ -89,6 +85,34 @@ int wait_park(struct context *c, uint64_t ticket, int64_t until, unsigned flags)
     if (unlikely(outcome == WAIT_CUT || (outcome == WAIT_TIME && limit < until)))
         return scope_cut_code(c);
     return outcome;
+}
+
+/* The way out of wait_park_cuttable that is not the usual one: a cancel came before, or a
+ * deadline binds. */
+static __attribute__((noinline)) int park_bound(struct context *c, uint64_t ticket)
+{
+    int64_t deadline;
+    int rc = scope_over(c, &deadline);
+    if (rc < 0 && wait_abandon(c, ticket))
+        return rc;
+    c->carrier->park(c, ticket, rc < 0 ? CLOCK_NEVER : deadline);
+    c->wait_what = NULL;
+    int outcome = c->outcome;
+    return outcome == WAIT_CUT || outcome == WAIT_TIME ? scope_cut_code(c) : outcome;
+}
+
+int wait_park_cuttable(struct context *c, uint64_t ticket)
+{
+    int64_t deadline;
+    scope_enlist(c);
+    fence_light(); /* pairs with fence_heavy in cuts_count: as in wait_open_to_cuts, one of us
+                      sees the other */
+    if (unlikely(scope_over(c, &deadline) < 0 || deadline != CLOCK_NEVER))
+        return park_bound(c, ticket);
+    c->carrier->park(c, ticket, CLOCK_NEVER);
+    c->wait_what = NULL;
+    int outcome = c->outcome;
+    return likely(outcome != WAIT_CUT) ? outcome : scope_cut_code(c);
 }
 
 /* --- plain threads --------------------------------------------------------- */

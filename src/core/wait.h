@@ -58,10 +58,27 @@ int wait_park(struct context *c, uint64_t ticket, int64_t until, unsigned flags)
 /* By c itself, after prepare, instead of park: true: nobody has claimed it, the wait is
  * over.  False: somebody has, and c must park to take the wake (the outcome is real). */
 bool wait_abandon(struct context *c, uint64_t ticket);
+/* Both at once, cheaper for who always parks: prepare so that cancels may end the wait from
+ * here on, and wait_park with WAIT_CUTTABLE and no time.  Between the two the caller makes
+ * itself known to its wakers and does nothing else. */
+uint64_t wait_prepare_cuttable(struct context *c, const char *what, const void *on);
+int wait_park_cuttable(struct context *c, uint64_t ticket);
 /* Win the right to end the wait.  Any thread, any time; signal handlers too. */
-bool wait_claim(struct context *c, uint64_t ticket);
+static inline bool wait_claim(struct context *c, uint64_t ticket)
+{
+    /* acquire: pairs with wait_prepare; what c prepared is seen. */
+    uint64_t word = load_acquire(&c->wait_word);
+    while (word >> WAIT_TICKET_SHIFT == ticket && word & WAIT_OPEN)
+        if (cas_acqrel(&c->wait_word, &word, ticket << WAIT_TICKET_SHIFT))
+            return true;
+    return false;
+}
 /* After a won claim.  Any thread. */
-void wait_wake(struct context *c, int outcome);
+static inline void wait_wake(struct context *c, int outcome)
+{
+    c->outcome = outcome; /* seen by c: the carrier's ready releases */
+    c->carrier->ready(c);
+}
 /* The same from where a signal handler may be the caller: never touches what the
  * interrupted code of this thread may hold. */
 void wait_wake_signal(struct context *c, int outcome);

@@ -320,24 +320,43 @@ static inline void switch_here(struct worker *w, struct context *from, struct co
     worker_settle(from->worker);
 }
 
-static void worker_park(struct context *c, uint64_t ticket, int64_t until)
+/* Leave c, which is in some queue or somebody's list, for whoever is next. */
+static inline __attribute__((always_inline)) void worker_leave(struct worker *w, struct context *c)
+{
+    struct context *next;
+    stat_add(&w->stats.parked);
+    if (unlikely(c->strand != NULL))
+        strand_leave(c);
+    if (worker_turn(w) || !w->ready.head) {
+        w->tick--; /* it counts again */
+        next = worker_next(w);
+    } else {
+        next = context_of(fifo_pop(&w->ready));
+    }
+    switch_here(w, c, next);
+    if (unlikely(c->strand != NULL))
+        strand_resume(c);
+}
+
+static __attribute__((noinline)) void worker_park_until(struct context *c, uint64_t ticket,
+                                                        int64_t until)
 {
     struct worker *w = c->worker;
     struct park_timer timer;
     timer.timer.link.next = NULL;
-    if (until != CLOCK_NEVER) {
-        timer.c = c;
-        timer.ticket = ticket;
-        wheel_arm(&w->wheel, &timer.timer, until);
-    }
-    stat_add(&w->stats.parked);
-    if (unlikely(c->strand != NULL))
-        strand_leave(c);
-    switch_here(w, c, worker_next(w));
-    if (unlikely(c->strand != NULL))
-        strand_resume(c);
-    if (until != CLOCK_NEVER)
-        wheel_cancel(&w->wheel, &timer.timer);
+    timer.c = c;
+    timer.ticket = ticket;
+    wheel_arm(&w->wheel, &timer.timer, until);
+    worker_leave(w, c);
+    wheel_cancel(&w->wheel, &timer.timer);
+}
+
+static void worker_park(struct context *c, uint64_t ticket, int64_t until)
+{
+    if (unlikely(until != CLOCK_NEVER))
+        worker_park_until(c, ticket, until);
+    else
+        worker_leave(c->worker, c);
 }
 
 /* Once more, with all that has to be looked at. */
@@ -436,7 +455,11 @@ void fiber_main_task(struct fiber *self)
 
 static void worker_ready(struct context *c)
 {
-    worker_push(c->worker, &c->run);
+    struct worker *w = c->worker;
+    if (likely(worker_current == w))
+        fifo_push(&w->ready, &c->run);
+    else
+        inbox_push(w, &c->run);
 }
 
 static void worker_ready_signal(struct context *c)

@@ -10,8 +10,10 @@
  * what is queued and handed over is its address, and the receiver's context owns it
  * then.
  * Tests: tests/chan_test.c. */
+#include "base/biased.h"
 #include "base/memory.h"
 #include "core/owned.h"
+#include "core/scope.h"
 #include "core/thread.h"
 #include "core/waitable.h"
 #include "core/waiters.h"
@@ -32,7 +34,8 @@ struct view {
  * and then nobody waits.  node.item: where a receiver wants it, or a sender has it. */
 struct tutti_chan {
     struct owned owned;
-    struct latch latch; /* guards all below; count may be read without it */
+    struct biased latch; /* guards all below; count may be read without it.  Its owner is the
+                            opener's thread: on a loop no channel needs another */
     bool any_size;      /* an item is a struct view * */
     bool ended;
     uint32_t epoch;     /* fork_epoch when opened */
@@ -68,16 +71,30 @@ static int chan_elost(void)
     return why_static(-TUTTI_ELOST, "the channel was opened before fork(), in the parent");
 }
 
-static void chan_unlock(struct tutti_chan *c)
+static inline void chan_lock(struct tutti_chan *c)
+{
+    biased_lock(&c->latch, thread_mark());
+}
+
+static inline void chan_unlock(struct tutti_chan *c)
 {
     assert(chan_count(c) <= c->capacity);
     assert(chan_count(c) == 0 || waiters_none(&c->receivers));
     assert(c->ended == (c->writers == 0));
     assert(!c->ended || (waiters_none(&c->receivers) && waiters_none(&c->senders)));
-    latch_unlock(&c->latch);
+    biased_unlock(&c->latch);
 }
 
 /* --- moving items, under the latch ----------------------------------------- */
+
+/* Most items are one word. */
+static inline void item_copy(const struct tutti_chan *c, void *to, const void *from)
+{
+    if (likely(c->item == sizeof(uint64_t)))
+        memcpy(to, from, sizeof(uint64_t));
+    else
+        memcpy(to, from, c->item);
+}
 
 static void *chan_slot(struct tutti_chan *c, size_t i)
 {
@@ -87,24 +104,24 @@ static void *chan_slot(struct tutti_chan *c, size_t i)
 
 static void chan_put(struct tutti_chan *c, const void *item)
 {
-    memcpy(chan_slot(c, chan_count(c)), item, c->item);
+    item_copy(c, chan_slot(c, chan_count(c)), item);
     store_relaxed(&c->count, chan_count(c) + 1); /* the latch orders it */
 }
 
 static void chan_take(struct tutti_chan *c, void *item)
 {
-    memcpy(item, chan_slot(c, 0), c->item);
+    item_copy(c, item, chan_slot(c, 0));
     c->first = c->first + 1 < c->capacity ? c->first + 1 : 0;
     store_relaxed(&c->count, chan_count(c) - 1); /* the latch orders it */
 }
 
-static int chan_send_now(struct tutti_chan *c, const void *item, struct wake *wake)
+static inline int chan_send_now(struct tutti_chan *c, const void *item, struct wake *wake)
 {
     struct wait_node *n;
     if (c->ended)
         return CHAN_ENDED;
     if ((n = waiters_claim(&c->receivers))) {
-        memcpy(n->item, item, c->item);
+        item_copy(c, n->item, item);
         *wake = (struct wake){ n->who, n->index };
         return CHAN_DONE;
     }
@@ -114,7 +131,7 @@ static int chan_send_now(struct tutti_chan *c, const void *item, struct wake *wa
     return CHAN_DONE;
 }
 
-static int chan_recv_now(struct tutti_chan *c, void *item, struct wake *wake)
+static inline int chan_recv_now(struct tutti_chan *c, void *item, struct wake *wake)
 {
     struct wait_node *n;
     bool some = chan_count(c) > 0;
@@ -124,13 +141,13 @@ static int chan_recv_now(struct tutti_chan *c, void *item, struct wake *wake)
         if (some)
             chan_put(c, n->item);
         else
-            memcpy(item, n->item, c->item);
+            item_copy(c, item, n->item);
         *wake = (struct wake){ n->who, n->index };
     }
     return some || n ? CHAN_DONE : c->ended ? CHAN_ENDED : CHAN_WAIT;
 }
 
-static void wake_up(const struct wake *wake)
+static inline void wake_up(const struct wake *wake)
 {
     if (wake->who)
         wait_wake(wake->who, wake->outcome);
@@ -180,23 +197,27 @@ static void view_keep(struct context *c, const struct tutti_chan *from, struct v
 
 /* --- sending and receiving -------------------------------------------------- */
 
-/* Under the latch, which is let go.  1: handed over; 0: ended; negative: as a wait. */
-static int chan_park(struct tutti_chan *c, struct context *self, struct list *queue,
-                     void *item, const char *what)
+/* A wait that was cut. */
+static __attribute__((noinline)) int chan_cut(struct tutti_chan *c, struct wait_node *n, int rc)
 {
-    struct wait_node n;
-    uint64_t ticket = wait_prepare(self, what, c);
-    wait_node_init(&n, self, ticket, 0);
-    n.item = item;
-    waiters_add(queue, &n);
-    chan_unlock(c);
-    int rc = wait_park(self, ticket, CLOCK_NEVER, WAIT_CUTTABLE);
-    if (likely(rc >= 0))
-        return n.item != NULL;
-    latch_lock(&c->latch);
-    waiters_remove(&n);
+    chan_lock(c);
+    waiters_remove(n);
     chan_unlock(c);
     return wait_failed(rc);
+}
+
+/* Under the latch, which is let go.  1: handed over; 0: ended; negative: as a wait. */
+static inline int chan_park(struct tutti_chan *c, struct context *self, struct list *queue,
+                            void *item, const char *what)
+{
+    struct wait_node n;
+    uint64_t ticket = wait_prepare_cuttable(self, what, c);
+    wait_node_init(&n, self, ticket, 0);
+    n.item = item;
+    list_push_back(queue, &n.link);
+    chan_unlock(c);
+    int rc = wait_park_cuttable(self, ticket);
+    return likely(rc >= 0) ? n.item != NULL : chan_cut(c, &n, rc);
 }
 
 static int chan_epipe(void)
@@ -204,10 +225,10 @@ static int chan_epipe(void)
     return why_static(-EPIPE, "the channel has ended: its last writer closed it");
 }
 
-static int chan_send(struct tutti_chan *c, struct context *self, void *item)
+static inline __attribute__((always_inline)) int chan_send(struct tutti_chan *c, struct context *self, void *item)
 {
     struct wake wake = { NULL, 0 };
-    latch_lock(&c->latch);
+    chan_lock(c);
     int rc = chan_send_now(c, item, &wake);
     if (rc == CHAN_WAIT) {
         rc = chan_park(c, self, &c->senders, item, "channel to send");
@@ -218,10 +239,10 @@ static int chan_send(struct tutti_chan *c, struct context *self, void *item)
     return rc == CHAN_ENDED ? chan_epipe() : 0;
 }
 
-static int chan_recv(struct tutti_chan *c, struct context *self, void *item)
+static inline __attribute__((always_inline)) int chan_recv(struct tutti_chan *c, struct context *self, void *item)
 {
     struct wake wake = { NULL, 0 };
-    latch_lock(&c->latch);
+    chan_lock(c);
     int rc = chan_recv_now(c, item, &wake);
     if (rc == CHAN_WAIT)
         return chan_park(c, self, &c->receivers, item, "channel to receive");
@@ -230,13 +251,13 @@ static int chan_recv(struct tutti_chan *c, struct context *self, void *item)
     return rc == CHAN_DONE;
 }
 
-static int chan_begin(tutti_chan *c, const void *item, struct context *self)
+static inline int chan_begin(tutti_chan *c, const void *item, struct context *self)
 {
     if (unlikely(!c || !item))
         return why_static(-EINVAL, c ? "no item" : "no channel");
     if (chan_lost(c))
         return chan_elost();
-    return context_check(self);
+    return context_check_here(self);
 }
 
 int tutti_chan_send(tutti_chan *c, const void *item)
@@ -320,6 +341,7 @@ int tutti_chan_open(tutti_chan **out, tutti_scope *s, size_t item, size_t capaci
     c->drop = drop;
     list_init(&c->receivers);
     list_init(&c->senders);
+    biased_init(&c->latch, thread_mark());
     int rc = scope_own(s, &c->owned);
     if (rc < 0)
         memory_free(c);
@@ -334,7 +356,7 @@ void tutti_chan_writers(tutti_chan *c, unsigned n)
         misuse_null(__func__);
     if (chan_lost(c))
         return;
-    latch_lock(&c->latch);
+    chan_lock(c);
     if (!c->ended) /* what has ended stays so: their sends and closes give -EPIPE */
         c->writers += n;
     chan_unlock(c);
@@ -348,7 +370,7 @@ int tutti_chan_close(tutti_chan *c)
     if (chan_lost(c))
         return chan_elost();
     list_init(&woken);
-    latch_lock(&c->latch);
+    chan_lock(c);
     if (c->ended) {
         chan_unlock(c);
         return why_static(-EPIPE, "the channel was closed once too often");
@@ -390,7 +412,10 @@ static struct latch *case_latch(tutti_case *k, int *rc)
     if (!k->on.chan || !k->item)
         return NULL;
     *rc = -TUTTI_ELOST;
-    return chan_lost(k->on.chan) ? NULL : &k->on.chan->latch;
+    if (chan_lost(k->on.chan))
+        return NULL;
+    biased_give_up(&k->on.chan->latch, thread_mark()); /* it is taken as a latch from now on */
+    return &k->on.chan->latch.latch;
 }
 static int case_begin_send(tutti_case *k)
 {
