@@ -120,12 +120,17 @@ typedef struct tutti_executor tutti_executor;
  *   stack=64k          stack of a task; 16k to 1g, default 256k (touched pages
  *                      alone cost memory)
  *   workers=n          the same as n in the place of a host
+ *   io=epoll           how workers wait for descriptors (io.h): io=uring, an
+ *                      io_uring each; io=uring-defer, the same with its completions
+ *                      left to the thread that opened it.  Default: an io_uring
+ *                      where the kernel grants one, else epoll
  *   lock=interpreter   threads share one lock, handed over every 5 ms and
  *                      released while they wait: what CPython's GIL does to a
  *                      program.  Uses SIGURG
  * 0 and *out, which is yours until tutti_executor_close.  On error *out is NULL:
  * -EINVAL, and tutti_why() names the word; -ENOTSUP for a scheme this build
- * lacks; -ENOMEM; -EAGAIN when no thread can be had.  [any] */
+ * lacks, or an io= that is not granted here; -EBUSY: a loop of this thread has
+ * another io= already; -ENOMEM; -EAGAIN when no thread can be had.  [any] */
 TUTTI_API int tutti_executor_open(tutti_executor **out, const char *url);
 /* Waits for scopes still open on it (a bug of theirs; debug builds name them),
  * ends its workers, frees it, whatever the answer, except: -EDEADLK from a task

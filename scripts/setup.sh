@@ -20,6 +20,7 @@ ninja-build     command -v ninja
 pkg-config      command -v pkg-config
 libpng-dev      pkg-config --exists libpng
 libjansson-dev  pkg-config --exists jansson
+liburing-dev    pkg-config --exists liburing
 g++             command -v g++
 END
 }

@@ -27,14 +27,21 @@ BELOW = {
     'io': ['core', 'fiber', 'base', 'trace'],
     'sync': ['io', 'core', 'fiber', 'base', 'trace'],  # tutti_wait takes descriptors
     'sched': ['io', 'core', 'fiber', 'base', 'trace'],  # a worker owns a poller
+    'net': ['sync', 'io', 'core', 'fiber', 'base', 'trace'],
     'exec': ['sched', 'io', 'sync', 'core', 'fiber', 'base', 'trace'],
     'patterns': [],
     'hook': ['base'],  # a program's code but for the names of the atomics
     'explore': ['fiber', 'base'],  # a library of its own
 }
 # Who may include the public headers, <tutti.h> and below.
+<<<<<<< HEAD
 SEES_PUBLIC = ['trace', 'core', 'io', 'sync', 'sched', 'exec', 'patterns', 'cli',
                'examples', 'include', 'hook']
+=======
+SEES_PUBLIC = ['trace', 'core', 'io', 'sync', 'sched', 'net', 'exec', 'patterns',
+               'cli',
+               'examples', 'include']
+>>>>>>> 78137ff (Descriptors, files and sockets in blocking style, on a ring or an epoll for each worker)
 IF_ALLOWED = ['base', 'fiber']
 SOURCES = ('.c', '.h', '.S', '.hpp', '.cc')
 

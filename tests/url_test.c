@@ -22,6 +22,7 @@ TEST(good_urls_are_resolved)
     check_good("threads://2?stack=16K", "threads://2?stack=16k", 2);
     check_good("threads://2?stack=65536", "threads://2?stack=64k", 2);
     check_good("threads://2?stack=256k", "threads://2", 2); /* the default */
+    check_good("threads://2?io=epoll&stack=64k", "threads://2?stack=64k&io=epoll", 2);
     check_good("threads://2?lock=interpreter&stack=64k",
                "threads://2?stack=64k&lock=interpreter", 2);
 }
@@ -98,6 +99,9 @@ TEST(bad_urls_are_refused_by_the_word)
         { "threads://2?lock=gil", "unknown lock \"gil\"" },
         { "threads://2?lock=interpreter=1", "unknown lock \"interpreter=1\"" },
         { "threads://2?stack=64k?lock=interpreter", "\"64k?lock=interpreter\"" },
+        { "threads://2?io", "unknown io \"\"" },
+        { "threads://2?io=", "unknown io \"\"" },
+        { "loop://?io=kqueue", "unknown io \"kqueue\"; there are io=epoll" },
         { "loop://2", "a loop has one worker, not 2" },
         { "loop://?lock=interpreter", "unknown option \"lock\"" },
         { "loop://?workers=4", "not 4" },

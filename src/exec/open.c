@@ -36,7 +36,8 @@ static struct entry *entry_find(const struct tutti_executor *ex)
 static struct entry *entry_shared(const struct url *u)
 {
     for (struct entry *e = open_entries; e; e = e->next)
-        if (e->shared && e->url.stack == u->stack && e->url.lock == u->lock)
+        if (e->shared && e->url.stack == u->stack && e->url.lock == u->lock
+            && e->url.io == u->io)
             return e;
     return NULL;
 }
@@ -46,8 +47,9 @@ static struct entry *entry_shared(const struct url *u)
 static struct tutti_executor *executor_make(struct url *u, int *rc)
 {
     struct tutti_executor *ex = u->scheme == URL_LOOP
-                                    ? loop_open(u->stack, rc)
-                                    : threads_open(u->workers, u->stack, u->lock, rc);
+                                    ? loop_open(u->stack, (enum io_kind)u->io, rc)
+                                    : threads_open(u->workers, u->stack, u->lock,
+                                                   (enum io_kind)u->io, rc);
     if (!ex)
         return NULL;
     ex->epoch = load_relaxed(&fork_epoch); /* changes in a lone thread only */
@@ -97,6 +99,11 @@ int tutti_executor_open(tutti_executor **out, const char *text)
     int rc = url_parse(&u, text);
     if (rc < 0)
         return rc;
+    const char *refused;
+    io_resolve((enum io_kind)u.io, &refused);
+    if (refused)
+        return why_set(-ENOTSUP, "\"%.60s\": io_uring cannot be had: %s; without io= the "
+                       "executor takes what there is", text, refused);
     if (u.scheme == URL_AUTO)
         u.scheme = cpus_granted() > 1 || u.workers || u.lock ? URL_THREADS : URL_LOOP;
     latch_lock(&open_latch);

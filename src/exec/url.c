@@ -2,6 +2,7 @@
 #include "exec/url.h"
 #include "base/memory.h"
 #include "core/context.h"
+#include "io/poll.h"
 #include <stdio.h>
 
 /* A piece of the text. */
@@ -88,6 +89,19 @@ static int parse_stack(struct url *u, struct word w, const char *text)
     return 0;
 }
 
+static const char *const io_names[IO_KINDS] = { "", "epoll", "uring", "uring-defer" };
+
+static int parse_io(struct url *u, struct word w, const char *text)
+{
+    for (int kind = IO_EPOLL; kind < IO_KINDS; kind++)
+        if (word_is(w, io_names[kind])) {
+            u->io = kind;
+            return 0;
+        }
+    return why_set(-EINVAL, "\"%.60s\": unknown io \"%.*s\"; there are io=epoll, io=uring "
+                   "and io=uring-defer", text, word_shown(w), w.at);
+}
+
 static int parse_option(struct url *u, struct word option, const char *text)
 {
     const char *equals = memchr(option.at, '=', option.size);
@@ -98,6 +112,8 @@ static int parse_option(struct url *u, struct word option, const char *text)
         return parse_workers(u, value, text);
     if (word_is(name, "stack"))
         return parse_stack(u, value, text);
+    if (word_is(name, "io"))
+        return parse_io(u, value, text);
     if (word_is(name, "lock") && u->scheme != URL_LOOP) {
         if (!word_is(value, "interpreter"))
             return why_set(-EINVAL, "\"%.60s\": unknown lock \"%.*s\"; there is "
@@ -107,8 +123,8 @@ static int parse_option(struct url *u, struct word option, const char *text)
     }
     return why_set(-EINVAL, "\"%.60s\": unknown option \"%.*s\"; %s", text,
                    word_shown(name), name.at,
-                   u->scheme == URL_LOOP ? "a loop takes stack"
-                                         : "there are workers, stack and lock");
+                   u->scheme == URL_LOOP ? "a loop takes stack and io"
+                                         : "there are workers, stack, io and lock");
 }
 
 int url_parse(struct url *u, const char *text)
@@ -149,6 +165,10 @@ char *url_print(const struct url *u)
     if (u->stack != URL_STACK) {
         n += snprintf(text + n, sizeof text - (size_t)n, "%cstack=%zuk", mark,
                       u->stack >> 10);
+        mark = '&';
+    }
+    if (u->io != IO_ANY) {
+        n += snprintf(text + n, sizeof text - (size_t)n, "%cio=%s", mark, io_names[u->io]);
         mark = '&';
     }
     if (u->lock)

@@ -11,6 +11,7 @@ struct url {
     unsigned workers; /* 0: not given */
     size_t stack;
     bool lock;        /* lock=interpreter */
+    int io;           /* enum io_kind of io/poll.h */
 };
 
 enum { URL_STACK = 256 << 10, URL_WORKERS_MOST = 1024 };

@@ -128,6 +128,9 @@ int fiber_thread_begin(void);
 void fiber_thread_end(void);
 /* The fiber whose guard holds the address, or NULL.  For the handler and tests. */
 struct fiber *fiber_of_guard(const void *address);
+/* Does an emulator (valgrind) look at each access?  What the kernel writes behind its back
+ * would look unwritten to it. */
+bool fiber_emulated(void);
 /* In the child after fork(): forget locks that other threads held. */
 void fiber_after_fork(void);
 #endif

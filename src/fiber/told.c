@@ -13,7 +13,13 @@
 #ifndef VALGRIND_STACK_REGISTER
 #define VALGRIND_STACK_REGISTER(low, high) 0u
 #define VALGRIND_STACK_DEREGISTER(id) ((void)(id))
+#define RUNNING_ON_VALGRIND 0
 #endif
+
+bool fiber_emulated(void)
+{
+    return RUNNING_ON_VALGRIND;
+}
 
 #if FIBER_ASAN
 void __asan_unpoison_memory_region(void const volatile *at, size_t size);

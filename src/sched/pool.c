@@ -310,7 +310,8 @@ static int threads_begin(struct threads *t, bool lock)
     return rc;
 }
 
-struct tutti_executor *threads_open(unsigned workers, size_t stack, bool lock, int *rc)
+struct tutti_executor *threads_open(unsigned workers, size_t stack, bool lock,
+                                    enum io_kind io, int *rc)
 {
     struct threads *t = memory_aligned(64, sizeof *t);
     *rc = t ? 0 : why_set(-ENOMEM, "out of memory");
@@ -320,6 +321,7 @@ struct tutti_executor *threads_open(unsigned workers, size_t stack, bool lock, i
         memory_free(t);
         return NULL;
     }
+    t->pool.io = io;
     t->ex.ops = &threads_ops;
     t->ex.workers = workers;
     t->ex.stacks = t->pool.stacks;
@@ -397,7 +399,7 @@ static const struct executor_ops loop_ops = { loop_start, loop_carries, loop_loo
                                               loop_may_close, loop_close };
 
 /* Make the calling thread a worker. */
-static int loop_attach(struct loop *l, size_t stack)
+static int loop_attach(struct loop *l, size_t stack, enum io_kind io)
 {
     struct pool *p = memory_zalloc(sizeof *p);
     int rc = p ? pool_init(p, 1, stack) : why_set(-ENOMEM, "out of memory");
@@ -409,11 +411,26 @@ static int loop_attach(struct loop *l, size_t stack)
         memory_free(p);
         return rc;
     }
+    p->io = io;
     l->worker = p->worker[0];
     return 0;
 }
 
-struct tutti_executor *loop_open(size_t stack, int *rc)
+/* Another loop on w: they share its poller. */
+static int loop_join(struct loop *l, struct worker *w, enum io_kind io)
+{
+    if (io != IO_ANY && w->pool->io != io) {
+        if (w->pool->io != IO_ANY || w->polls)
+            return why_set(-EBUSY, "the loops of one thread share how they wait for "
+                           "descriptors, and one was opened with another io=");
+        w->pool->io = io;
+    }
+    l->worker = w;
+    w->users++;
+    return 0;
+}
+
+struct tutti_executor *loop_open(size_t stack, enum io_kind io, int *rc)
 {
     struct loop *l = memory_aligned(64, sizeof *l);
     *rc = l ? 0 : why_set(-ENOMEM, "out of memory");
@@ -423,9 +440,9 @@ struct tutti_executor *loop_open(size_t stack, int *rc)
     if (!l->ex.stacks)
         *rc = why_set(-ENOMEM, "out of memory");
     else if (worker_current)
-        (l->worker = worker_current)->users++;
+        *rc = loop_join(l, worker_current, io);
     else
-        *rc = loop_attach(l, stack);
+        *rc = loop_attach(l, stack, io);
     if (*rc) {
         fiber_pool_close(l->ex.stacks);
         memory_free(l);

@@ -468,12 +468,22 @@ static void worker_ready_signal(struct context *c)
     inbox_push(c->worker, &c->run);
 }
 
+static struct poller *worker_poller_choose(struct worker *w)
+{
+    enum io_kind kind = w->pool->io;
+    if (!w->pollers[kind])
+        w->pollers[kind] = poller_open(kind);
+    if (!w->pollers[kind] || poller_adopt(w->pollers[kind]) < 0)
+        return NULL;
+    w->poller = w->pollers[kind];
+    w->polls = true;
+    return w->poller;
+}
+
 static struct poller *worker_poller(struct context *c)
 {
     struct worker *w = c->worker;
-    if (!w->poller)
-        w->poller = poller_open();
-    return w->poller;
+    return likely(w->polls) ? w->poller : worker_poller_choose(w);
 }
 
 static struct closers *worker_closers(struct context *c)
@@ -514,6 +524,7 @@ struct worker *worker_attach(struct pool *p, unsigned index)
     fifo_init(&w->bound);
     w->spare = NULL;
     w->spares = w->tick = 0;
+    w->polls = false;
     w->leaving = NULL;
     list_init(&w->closers.list);
     w->closers.count = 0;

@@ -37,6 +37,7 @@ struct pool {
     struct worker **worker;
     struct fiber_pool *stacks;
     struct gil *gil; /* NULL: none */
+    enum io_kind io; /* how its workers wait for descriptors */
     /* --- tasks from outside, and those that found a worker's deque full --- */
     struct latch latch; /* guards injected and asleep */
     struct runnable *injected, **injected_end;
@@ -70,7 +71,9 @@ struct worker {
     unsigned users;          /* executors that use it, and its pool */
     uint32_t seed;
     struct wheel wheel;
-    struct poller *poller;
+    struct poller *poller;   /* of pollers; NULL: nothing on it has waited for any yet */
+    struct poller *pollers[IO_KINDS]; /* made when first needed, kept as w is */
+    bool polls;              /* poller is the pool's kind */
     struct worker *next_free;
     /* --- shared --- */
     _Alignas(64) _Atomic(struct runnable *) inbox;

@@ -321,7 +321,7 @@ static struct poller *own_open(void)
         poller_close(own->poller); /* copies of the parent's; own_end is registered */
     else if (thread_at_end(own_end, NULL) < 0)
         return NULL;
-    own->poller = poller_open();
+    own->poller = poller_open(IO_EPOLL);
     own->epoch = epoch;
     own->sleep = (struct thread_sleep){ own_park, own_interrupt };
     return own->poller;

@@ -1,0 +1,85 @@
+/* tutti/io.h - descriptors, files, sockets and names, in blocking style: a call that has to
+ * wait parks the task, or blocks the plain thread, as every [wait] call of tutti.h, so the
+ * scope's deadline and cancellation hold for each.
+ *
+ * A worker waits in an io_uring of its own where the kernel grants one, else in an epoll;
+ * "?io=epoll", "?io=uring" and "?io=uring-defer" in an executor's URL choose.  The flags of a
+ * descriptor that you opened are never changed, so one that other processes share may be
+ * given to every call here.
+ *
+ * Counts are at most 1 GiB a call.  What a call gives as a descriptor is yours, to be closed
+ * with tutti_close: not with close(2), which leaves those who wait for it waiting.
+ * Writing to a pipe that nobody reads raises SIGPIPE: ignore it (signal(SIGPIPE, SIG_IGN)).
+ * Sockets give -EPIPE without. */
+#ifndef TUTTI_IO_H
+#define TUTTI_IO_H
+#include <tutti.h>
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* ---- descriptors ---------------------------------------------------------- */
+
+/* As read(2): 1 to n bytes; 0 at the end; -errno.  [any] [wait] */
+TUTTI_API int tutti_read(int fd, void *buf, size_t n);
+/* As write(2): 1 to n bytes were taken; -errno.  [any] [wait] */
+TUTTI_API int tutti_write(int fd, const void *buf, size_t n);
+/* All n bytes: 0; -errno, and how many of them were taken is not told.  [any] [wait] */
+TUTTI_API int tutti_write_all(int fd, const void *buf, size_t n);
+/* Wait until fd is ready for some of the poll_events (POLLIN, POLLOUT...): those that came,
+ * also POLLHUP and POLLERR; 0 when `until` has come; -EBADF; -ECANCELED too when it is closed
+ * by tutti_close meanwhile.  What cannot be polled (a regular file) is ready.
+ * [any] [wait] */
+TUTTI_API int tutti_fd_wait(int fd, short poll_events, tutti_time until);
+/* Close fd.  Whoever waits for it in a call of this library gets -ECANCELED, and nothing that
+ * its number will stand for next.  0; -EBADF.  Never waits.  [any] */
+TUTTI_API int tutti_close(int fd);
+/* A pipe: ends[0] to read, ends[1] to write.  0, or -errno.  [any] */
+TUTTI_API int tutti_pipe(int ends[2]);
+
+/* ---- files ---------------------------------------------------------------- */
+
+/* As open(2), close-on-exec.  A descriptor or -errno.  [any] [wait] */
+TUTTI_API int tutti_open(const char *path, int flags, unsigned mode);
+/* At most n bytes from that place of the file; 0 behind its end; -errno.  [any] [wait] */
+TUTTI_API int tutti_pread(int fd, void *buf, size_t n, int64_t offset);
+/* ... to that place: how many were written.  [any] [wait] */
+TUTTI_API int tutti_pwrite(int fd, const void *buf, size_t n, int64_t offset);
+/* Until what was written is on the disk: 0 or -errno.  [any] [wait] */
+TUTTI_API int tutti_fsync(int fd);
+/* Send n bytes of `file` from that place on to the socket or pipe `to`.  How many were sent:
+ * less than n only where the file ends; -errno, and how many were is not told.
+ * [any] [wait] */
+TUTTI_API int64_t tutti_sendfile(int to, int file, int64_t offset, size_t n);
+
+/* ---- sockets -------------------------------------------------------------- */
+
+/* An address is "tcp:host:port", "unix:path" or "unix:@name" (abstract), for datagrams
+ * "udp:host:port".  host: a name, or numbers, IPv6 in brackets ("tcp:[::1]:80"); empty: when
+ * listening all of this machine, else this machine.  port: a number, or a name of services(5);
+ * 0 when listening: any, see tutti_address_local. */
+
+/* Listen: a descriptor; -EINVAL and tutti_why names what is wrong with the address;
+ * -EADDRINUSE and others of bind(2); -ENOENT: no such host.  [any] [wait] */
+TUTTI_API int tutti_listen(const char *address);
+/* The next connection, with TCP_NODELAY.  When the process is out of descriptors the client
+ * that came is turned away and the wait goes on, so neither a full table nor the clients
+ * behind it can make this fail or spin.  -errno.  [any] [wait] */
+TUTTI_API int tutti_accept(int listener);
+/* Connect.  Of a host with several addresses each is tried, those of both families in turn,
+ * the next a quarter of a second after the last or as soon as one fails; the first that
+ * answers is kept.  A descriptor; the error of the last that failed.  [any] [wait] */
+TUTTI_API int tutti_dial(const char *address);
+/* Accept until the listener is closed or the caller is cut off, and start serve(fd) in *s for
+ * each; serve owns fd, and closes it.  A limit of *s (tutti_scope_limit) makes it wait.
+ * -ECANCELED, -ETIMEDOUT or what accept or a start gave.  [any] [wait] */
+TUTTI_API int tutti_serve(tutti_scope *s, int listener, int (*serve)(int fd));
+/* Where a socket is, and who is at its other end, as an address in the words above with
+ * numbers; cut at n - 1 bytes.  0 or -errno.  [any] */
+TUTTI_API int tutti_address_local(int fd, char *text, size_t n);
+TUTTI_API int tutti_address_peer(int fd, char *text, size_t n);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,32 @@
+/* net/address.h - addresses as text: "tcp:host:port", "udp:host:port", "unix:path". */
+#ifndef NET_ADDRESS_H
+#define NET_ADDRESS_H
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <stdbool.h>
+
+enum { ADDRESS_HOST = 256, ADDRESS_PORT = 32, ADDRESS_MOST = 16 };
+enum address_kind { ADDRESS_TCP, ADDRESS_UDP, ADDRESS_UNIX };
+
+struct address {
+    socklen_t size;
+    union {
+        struct sockaddr any;
+        struct sockaddr_storage storage;
+        struct sockaddr_un local;
+    } at;
+};
+
+/* A text taken apart. */
+struct address_text {
+    enum address_kind kind;
+    char host[ADDRESS_HOST], port[ADDRESS_PORT];
+    struct address local; /* of unix: */
+};
+
+/* 0; -EINVAL, and tutti_why names what is wrong. */
+int address_parse(struct address_text *t, const char *text);
+/* What it stands for, those of both families in turn: how many, up to ADDRESS_MOST; or an
+ * error with words.  passive: to listen at.  Parks for the name service. */
+int address_resolve(const struct address_text *t, bool passive, struct address *out);
+#endif

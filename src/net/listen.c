@@ -1,0 +1,235 @@
+/* net/listen.c - listening, accepting, serving.
+ *
+ * A process that is out of descriptors cannot accept, and the connection stays in the queue,
+ * so a listener would be reported ready for ever.  One descriptor is held in reserve from the
+ * first listen on: given up, it makes room to accept the client and turn it away.
+ * Tests: tests/io_test.c, tests/io_fault_test.c. */
+#include "base/latch.h"
+#include "base/memory.h"
+#include "core/thread.h"
+#include "net/address.h"
+#include "net/net.h"
+#include <fcntl.h>
+#include <linux/io_uring.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <poll.h>
+#include <unistd.h>
+
+enum { BACKLOG = 4096 };
+
+/* --- the reserve ---------------------------------------------------------------- */
+
+static struct latch reserve_latch; /* guards it; held over quick system calls alone */
+static int reserve = -1;
+
+static int reserve_open(void)
+{
+    return open("/dev/null", O_RDONLY | O_CLOEXEC);
+}
+
+static void reserve_begin(void)
+{
+    latch_lock(&reserve_latch);
+    if (reserve < 0)
+        reserve = reserve_open();
+    latch_unlock(&reserve_latch);
+}
+
+/* Accept whoever is first and hang up.  False: there was no reserve, or nobody. */
+static bool turn_away(int listener)
+{
+    latch_lock(&reserve_latch);
+    if (reserve >= 0)
+        close(reserve);
+    int fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+    if (fd >= 0)
+        close(fd);
+    reserve = reserve_open();
+    latch_unlock(&reserve_latch);
+    return fd >= 0;
+}
+
+static void reserve_after_fork(void)
+{
+    reserve_latch = (struct latch){ 0 }; /* the descriptor was copied: it serves here too */
+}
+
+__attribute__((constructor)) static void reserve_begin_process(void)
+{
+    fork_watch(reserve_after_fork);
+}
+
+/* --- listening -------------------------------------------------------------------- */
+
+static int listen_at(const struct address *a)
+{
+    int one = 1, off = 0, family = a->at.any.sa_family;
+    int fd = fault_now() ? (errno = EMFILE, -1)
+                         : socket(family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (fd < 0)
+        return -errno;
+    if (family != AF_UNIX) {
+        setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
+        setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one); /* accepted ones inherit */
+    }
+    if (family == AF_INET6)
+        setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof off);
+    if (bind(fd, &a->at.any, a->size) < 0 || listen(fd, BACKLOG) < 0) {
+        int rc = -errno;
+        close(fd);
+        return rc;
+    }
+    return net_new(fd);
+}
+
+/* "All of this machine" is both families where there are two: IPv6's takes IPv4 in. */
+static int listen_first(const struct address_text *t)
+{
+    struct address found[ADDRESS_MOST];
+    int n = address_resolve(t, true, found), rc = n < 0 ? n : -ENOENT, kept = errno;
+    for (int pass = 0; pass < 2; pass++)
+        for (int i = 0; i < n && rc < 0; i++)
+            if ((found[i].at.any.sa_family == AF_INET6) == (pass == (*t->host != 0)))
+                rc = listen_at(&found[i]);
+    errno = kept;
+    return rc;
+}
+
+int tutti_listen(const char *address)
+{
+    struct address_text t;
+    struct context *c = context_self();
+    int rc = context_check(c);
+    if (rc == 0)
+        rc = address_parse(&t, address);
+    if (rc < 0)
+        return rc;
+    if (t.kind == ADDRESS_UDP)
+        return why_set(-EINVAL, "tutti_listen: %.80s: datagrams are received, not listened "
+                       "for; see tutti_udp_open", address);
+    reserve_begin();
+    c->why_code = 0;
+    rc = listen_first(&t);
+    if (rc < 0 && c->why_code != rc)
+        why_set(rc, "tutti_listen: %.200s: %s", address, tutti_strerror(rc));
+    return rc;
+}
+
+/* --- accepting -------------------------------------------------------------------- */
+
+static int accept_once(struct context *c, int listener)
+{
+    struct poller *p;
+    if (fault_now())
+        return -EMFILE;
+    if (net_ring(c, &p)) {
+        struct ring_want want = { .opcode = IORING_OP_ACCEPT, .fd = listener,
+                                  .op_flags = SOCK_CLOEXEC | SOCK_NONBLOCK };
+        return io_do(c, p, &want, "connection to come");
+    }
+    int kept = errno, flags = fcntl(listener, F_GETFL);
+    int fd = flags < 0 ? -errno : 0;
+    errno = kept;
+    if (fd == 0 && !(flags & O_NONBLOCK)) /* somebody's own: it would block */
+        fd = net_ready(c, listener, POLLIN, CLOCK_NEVER);
+    if (fd >= 0) {
+        fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+        fd = fd < 0 ? -errno : fd;
+    }
+    errno = kept;
+    return fd;
+}
+
+/* May the next try go better at once?  These are of one connection, not of the listener. */
+static bool accept_passing(int code)
+{
+    switch (code) {
+    case -EINTR: case -ECONNABORTED: case -EPROTO: case -EPERM: case -ENETDOWN:
+    case -ENOPROTOOPT: case -EHOSTDOWN: case -ENONET: case -EHOSTUNREACH: case -ENETUNREACH:
+        return true;
+    default:
+        return false;
+    }
+}
+
+static bool accept_scarce(int code)
+{
+    return code == -EMFILE || code == -ENFILE || code == -ENOBUFS || code == -ENOMEM;
+}
+
+/* Out of descriptors or memory.  First wait for a client, since accept(2) complains before
+ * it looks for one; if it still complains then (told), turn that one away. */
+static int accept_when_scarce(struct context *c, int listener, bool *told)
+{
+    int rc = 0;
+    if (!*told)
+        rc = net_ready(c, listener, POLLIN, CLOCK_NEVER);
+    else if (turn_away(listener))
+        rc = 0;
+    else
+        rc = -ENOMEM;
+    *told = !*told;
+    if (rc == -ENOMEM) /* not even an epoll to wait with, or no reserve: never spin */
+        rc = tutti_sleep_until(tutti_after(10 * TUTTI_MS));
+    return rc;
+}
+
+int tutti_accept(int listener)
+{
+    struct context *c = context_self();
+    bool told = false;
+    int rc = context_check(c);
+    while (rc >= 0) {
+        rc = accept_once(c, listener);
+        if (likely(rc >= 0))
+            return net_new(rc);
+        if (accept_passing(rc))
+            rc = 0;
+        else if (rc == -EAGAIN)
+            rc = net_ready(c, listener, POLLIN, CLOCK_NEVER);
+        else if (accept_scarce(rc))
+            rc = accept_when_scarce(c, listener, &told);
+    }
+    return net_failed("tutti_accept", rc);
+}
+
+/* --- serving ---------------------------------------------------------------------- */
+
+struct client {
+    int (*serve)(int fd);
+    int fd;
+};
+
+static int client_run(void *arg)
+{
+    struct client k = *(struct client *)arg;
+    memory_free(arg);
+    return k.serve(k.fd);
+}
+
+static void client_drop(void *arg)
+{
+    struct client *k = arg;
+    tutti_close(k->fd);
+    memory_free(k);
+}
+
+int tutti_serve(tutti_scope *s, int listener, int (*serve)(int fd))
+{
+    int rc = 0;
+    if (!serve)
+        return why_null(__func__);
+    while (rc >= 0) {
+        int fd = tutti_accept(listener);
+        struct client *k = fd < 0 ? NULL : memory_alloc(sizeof *k);
+        if (fd >= 0 && !k)
+            tutti_close(fd); /* that client's bad luck; memory may come back */
+        if (k) {
+            *k = (struct client){ serve, fd };
+            rc = tutti_spawn(s, client_run, k, client_drop, NULL);
+        }
+        rc = fd < 0 ? fd : rc;
+    }
+    return rc;
+}
