@@ -34,14 +34,8 @@ BELOW = {
     'explore': ['fiber', 'base'],  # a library of its own
 }
 # Who may include the public headers, <tutti.h> and below.
-<<<<<<< HEAD
-SEES_PUBLIC = ['trace', 'core', 'io', 'sync', 'sched', 'exec', 'patterns', 'cli',
+SEES_PUBLIC = ['trace', 'core', 'io', 'sync', 'sched', 'net', 'exec', 'patterns', 'cli',
                'examples', 'include', 'hook']
-=======
-SEES_PUBLIC = ['trace', 'core', 'io', 'sync', 'sched', 'net', 'exec', 'patterns',
-               'cli',
-               'examples', 'include']
->>>>>>> 78137ff (Descriptors, files and sockets in blocking style, on a ring or an epoll for each worker)
 IF_ALLOWED = ['base', 'fiber']
 SOURCES = ('.c', '.h', '.S', '.hpp', '.cc')
 

@@ -41,6 +41,13 @@ struct carrier {
     struct closers *(*closers)(struct context *c);
 };
 
+/* Something that a context has gathered and hands over when it parks or its task ends.  flush
+ * may not wait; the cork is out of the list then. */
+struct cork {
+    struct cork *next;
+    void (*flush)(struct cork *k, struct context *c);
+};
+
 /* Holds: wait_word's ticket only grows; `home` is NULL for plain threads and set while a
  * task runs; scope is home or a scope this context opened that is still open; member is
  * true if and only if member_link is in home's list of members; clear_at is 0 or was found
@@ -67,6 +74,7 @@ struct context {
     int outcome;                /* written by who claimed the wait, before ready */
     _Atomic uint32_t woken;     /* plain threads: the futex they sleep on */
     struct thread_sleep *sleep; /* plain threads: how they sleep; NULL: on that futex */
+    struct cork *corks;         /* what to hand over before it parks or ends */
     struct fiber_pool *stacks; /* where its stack came from; NULL: the thread's own */
 
     /* --- lifetimes --- */
@@ -100,6 +108,9 @@ static inline struct context *context_self(void)
     struct context *c = context_current;
     return likely(c != NULL) ? c : context_of_thread();
 }
+
+/* Hand over what c has gathered: core/wait.c. */
+void corks_flush(struct context *c);
 
 /* Free its views, when the task or thread ends. */
 void context_views_free(struct context *c);

@@ -253,6 +253,8 @@ static inline void context_finish(struct context *c)
         misuse("task %s returned with forked calls that were not joined", task_name(c));
     if (unlikely(c->recv_view != NULL))
         context_views_free(c);
+    if (unlikely(c->corks != NULL))
+        corks_flush(c);
 }
 
 /* It is over before it began. */

@@ -116,6 +116,7 @@ static void fork_child(void)
         c->forker = NULL;
         c->member = false;
         c->sleep = NULL;
+        c->corks = NULL;
     }
     fence_begin();
     slab_after_fork();

@@ -71,6 +71,15 @@ static int wait_open_to_cuts(struct context *c, uint64_t ticket, int64_t *until)
     return 0;
 }
 
+void corks_flush(struct context *c)
+{
+    struct cork *k;
+    while ((k = c->corks)) {
+        c->corks = k->next;
+        k->flush(k, c);
+    }
+}
+
 int wait_park(struct context *c, uint64_t ticket, int64_t until, unsigned flags)
 {
     int64_t limit = until;
@@ -79,6 +88,8 @@ int wait_park(struct context *c, uint64_t ticket, int64_t until, unsigned flags)
         if (rc < 0)
             return rc;
     }
+    if (unlikely(c->corks != NULL))
+        corks_flush(c);
     c->carrier->park(c, ticket, limit);
     c->wait_what = NULL;
     int outcome = c->outcome;

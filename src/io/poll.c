@@ -356,23 +356,29 @@ static void node_deliver(struct poller *p, struct poll_node *n, int got)
 {
     poller_remove(p, n);
     n->got = got;
-    if (wait_claim(n->wait.who, n->wait.ticket))
+    if (n->wait.notify)
+        n->wait.notify(&n->wait); /* it may enlist itself again */
+    else if (wait_claim(n->wait.who, n->wait.ticket))
         wait_wake(n->wait.who, n->wait.index);
 }
 
 /* Give what came to those who want some of it; what nobody wanted. */
 static uint32_t watch_deliver(struct poller *p, struct watch *w, uint32_t came)
 {
-    struct list *l = w->nodes.next;
+    struct list now, *l;
     uint32_t left = came;
-    while (l != &w->nodes) {
+    list_init(&now);
+    list_splice_back(&now, &w->nodes); /* who enlists meanwhile waits for the next */
+    while ((l = now.next) != &now) {
         struct poll_node *n = node_of(l);
-        l = l->next;
         uint32_t got = came & ((unsigned short)n->events | (w->edge ? STAYS : ALWAYS));
-        if (!got)
-            continue;
-        left &= ~got | STAYS;
-        node_deliver(p, n, (int)got);
+        if (got) {
+            left &= ~got | STAYS;
+            node_deliver(p, n, (int)got);
+        } else {
+            list_remove(l);
+            list_push_back(&w->nodes, l);
+        }
     }
     return left;
 }

@@ -229,17 +229,26 @@ static void completed(struct ring *r, uint64_t data, int res, uint32_t flags)
         wait_wake(op->who, 0);
 }
 
-static void reap(struct ring *r)
+/* The next completion, out of the queue: what is called for one may come back here. */
+static bool take(struct ring *r, struct io_uring_cqe *out)
 {
     struct io_uring_cqe *cqe;
-    unsigned head, n = 0;
+    unsigned head;
+    io_uring_for_each_cqe(&r->uring, head, cqe) {
+        *out = *cqe;
+        io_uring_cq_advance(&r->uring, 1);
+        return true;
+    }
+    return false;
+}
+
+static void reap(struct ring *r)
+{
+    struct io_uring_cqe cqe;
     if (r->lender)
         lender_refill(r->lender);
-    io_uring_for_each_cqe(&r->uring, head, cqe) {
-        completed(r, cqe->user_data, cqe->res, cqe->flags);
-        n++;
-    }
-    io_uring_cq_advance(&r->uring, n);
+    while (take(r, &cqe))
+        completed(r, cqe.user_data, cqe.res, cqe.flags);
 }
 
 void ring_run(struct ring *r, int64_t until)

@@ -1,0 +1,327 @@
+/* net/stream_write.c - the writing half of a stream.
+ *
+ * Design: bytes are gathered in a block until the task parks (core/context.h: corks) or the
+ * block is full; then the block goes out as a whole, without anybody waiting: by an operation
+ * of the ring, or as far as the socket takes it, the rest when the poller reports room.  Only
+ * one block is on its way; who writes more than fits behind it waits for it.
+ *
+ * While a block is on its way its operation or node is in the poller of the worker that sent
+ * it, so the writing half stays there until it is flushed.
+ * Tests: tests/stream_test.c. */
+#include "base/memory.h"
+#include "net/stream.h"
+#include <assert.h>
+#include <linux/io_uring.h>
+#include <poll.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <sys/socket.h>
+
+static struct stream *stream_of_out(struct stream_out *out)
+{
+    return list_entry(out, struct stream, out);
+}
+
+static void send_go_on(struct stream *s);
+
+/* --- the block on its way ---------------------------------------------------------- */
+
+static void sent(struct stream_out *o, size_t n)
+{
+    o->sending_at += n;
+    if (o->sending_at < o->sending_size)
+        return;
+    memory_free(o->sending);
+    o->sending = NULL;
+    o->sending_at = o->sending_size = 0;
+}
+
+static void send_failed(struct stream_out *o, int code)
+{
+    o->error = o->error ? o->error : code;
+    sent(o, o->sending_size - o->sending_at);
+}
+
+/* The ring has sent some, on its owner's turn. */
+static void op_ended(struct ring_op *op)
+{
+    struct stream_out *o = list_entry(op, struct stream_out, as.op);
+    if (op->res > 0)
+        sent(o, (size_t)op->res);
+    else if (op->res == -ENOTSOCK)
+        o->no_socket = true; /* a pipe: by trying, from here on */
+    else if (op->res != -EINTR && op->res != -EAGAIN && !io_again(op))
+        send_failed(o, op->res ? op->res : -EPIPE);
+    if (o->sending)
+        send_go_on(stream_of_out(o));
+    if (!o->sending && op->who && wait_claim(op->who, op->ticket))
+        wait_wake(op->who, 0);
+}
+
+/* There is room again, the poller says. */
+static void room_again(struct wait_node *n)
+{
+    struct poll_node *node = list_entry(n, struct poll_node, wait);
+    struct stream_out *o = list_entry(node, struct stream_out, as.node);
+    struct context *who = n->who;
+    uint64_t ticket = n->ticket;
+    if (node->got < 0)
+        send_failed(o, node->got);
+    else
+        send_go_on(stream_of_out(o));
+    if (!o->sending && who && wait_claim(who, ticket))
+        wait_wake(who, 0);
+    if (o->sending) { /* the node is enlisted anew */
+        o->as.node.wait.who = who;
+        o->as.node.wait.ticket = ticket;
+    }
+}
+
+static void send_by_ring(struct stream *s)
+{
+    struct stream_out *o = &s->out;
+    struct ring_op *op = &o->as.op;
+    struct ring_want want = { .opcode = IORING_OP_SEND, .fd = s->fd,
+                              .addr = (uintptr_t)(o->sending + o->sending_at),
+                              .len = (uint32_t)(o->sending_size - o->sending_at),
+                              .op_flags = MSG_NOSIGNAL | MSG_WAITALL };
+    op->ended = op_ended;
+    int rc = ring_begin(poller_ring(o->poller), op, &want);
+    if (rc < 0)
+        send_failed(o, rc);
+}
+
+/* As much as there is room for; the node is enlisted for the rest.  A thread without a poller
+ * leaves the rest to its next write or flush. */
+static void send_by_trying(struct stream *s)
+{
+    struct stream_out *o = &s->out;
+    while (o->sending) {
+        int rc = net_try_write(s->fd, o->sending + o->sending_at,
+                               o->sending_size - o->sending_at, false);
+        if (rc >= 0) {
+            sent(o, (size_t)rc);
+        } else if (rc == -EAGAIN && o->poller) {
+            o->as.node = (struct poll_node){ .fd = s->fd, .events = POLLOUT };
+            o->as.node.wait.notify = room_again;
+            rc = poller_add_edge(o->poller, &o->as.node);
+            if (rc == 0)
+                return;
+            if (rc < 0)
+                send_failed(o, rc);
+        } else if (rc == -EAGAIN) {
+            return;
+        } else if (rc != -EINTR) {
+            send_failed(o, rc);
+        }
+    }
+}
+
+static void send_go_on(struct stream *s)
+{
+    struct stream_out *o = &s->out;
+    if (o->poller && poller_ring(o->poller) && !o->no_socket)
+        send_by_ring(s);
+    else
+        send_by_trying(s);
+}
+
+/* Is a block on its way, which will go on by itself? */
+static bool on_its_way(const struct stream_out *o)
+{
+    return o->sending && o->poller;
+}
+
+/* Send what is gathered, if nothing is on its way.  Never waits. */
+static void send_gathered(struct stream *s, struct context *c)
+{
+    struct stream_out *o = &s->out;
+    if (o->sending && !o->poller)
+        send_go_on(s); /* of a plain thread: what did not fit before */
+    if (o->sending || !o->gathered)
+        return;
+    o->sending = o->gathered;
+    o->sending_size = o->gathered_size;
+    o->sending_at = 0;
+    o->gathered = NULL;
+    o->gathered_size = 0;
+    o->poller = c->carrier->poller(c);
+    send_go_on(s);
+}
+
+/* --- corks -------------------------------------------------------------------------- */
+
+/* The context that wrote parks or ends. */
+static void uncork(struct cork *k, struct context *c)
+{
+    struct stream_out *o = list_entry(k, struct stream_out, cork);
+    o->corked = false;
+    if (!o->error)
+        send_gathered(stream_of_out(o), c);
+}
+
+static void cork(struct stream_out *o)
+{
+    if (o->corked)
+        return;
+    o->cork.flush = uncork;
+    o->context = context_self();
+    o->cork.next = o->context->corks;
+    o->context->corks = &o->cork;
+    o->corked = true;
+}
+
+static void cork_out(struct stream_out *o)
+{
+    if (!o->corked)
+        return;
+    struct cork **at = &o->context->corks;
+    while (*at != &o->cork)
+        at = &(*at)->next;
+    *at = o->cork.next;
+    o->corked = false;
+}
+
+/* --- waiting for it -------------------------------------------------------------------- */
+
+/* Until no block is on its way: 0, or the cut's code. */
+static int wait_sent(struct stream *s, struct context *c)
+{
+    struct stream_out *o = &s->out;
+    int rc = 0;
+    while (o->sending && rc >= 0) {
+        if (!o->poller) { /* a plain thread sends itself */
+            rc = net_ready(c, s->fd, POLLOUT, CLOCK_NEVER);
+            if (rc >= 0)
+                send_go_on(s);
+            continue;
+        }
+        assert(o->poller == c->carrier->poller(c));
+        bool ring = poller_ring(o->poller) && !o->no_socket;
+        uint64_t ticket = wait_prepare(c, "room in a stream", s);
+        struct context **who = ring ? &o->as.op.who : &o->as.node.wait.who;
+        *(ring ? &o->as.op.ticket : &o->as.node.wait.ticket) = ticket;
+        *who = c;
+        rc = wait_park(c, ticket, CLOCK_NEVER, WAIT_CUTTABLE);
+        if (o->sending)
+            *who = NULL;
+    }
+    return rc < 0 ? rc : 0;
+}
+
+int stream_flush(struct stream *s)
+{
+    struct stream_out *o = &s->out;
+    struct context *c = context_self();
+    if (s->ops)
+        return s->ops->flush ? s->ops->flush(s->ctx) : 0;
+    cork_out(o);
+    if (!o->gathered && !o->sending)
+        return o->error;
+    int rc = context_check(c);
+    if (rc == 0 && !o->error)
+        rc = wait_sent(s, c);
+    if (rc == 0 && !o->error) {
+        send_gathered(s, c);
+        rc = wait_sent(s, c);
+    }
+    return o->error ? o->error : rc;
+}
+
+void stream_out_end(struct stream *s)
+{
+    struct stream_out *o = &s->out;
+    struct context *c = context_self();
+    cork_out(o);
+    if (on_its_way(o) && poller_ring(o->poller) && !o->no_socket) {
+        o->error = o->error ? o->error : -ECANCELED;
+        o->as.op.ended = NULL;
+        io_settle(c, o->poller, &o->as.op);
+    } else if (on_its_way(o)) {
+        poller_remove(o->poller, &o->as.node);
+    }
+    memory_free(o->sending);
+    memory_free(o->gathered);
+    o->sending = o->gathered = NULL;
+    o->gathered_size = o->sending_size = o->sending_at = 0;
+}
+
+/* --- writing ------------------------------------------------------------------------- */
+
+/* More than is worth gathering goes out from where it lies. */
+static int write_through(struct stream *s, const char *at, size_t n)
+{
+    int rc = stream_flush(s);
+    while (rc >= 0 && n > 0) {
+        rc = tutti_write(s->fd, at, n);
+        at += rc > 0 ? rc : 0;
+        n -= rc > 0 ? (size_t)rc : 0;
+    }
+    if (rc < 0 && rc != -ECANCELED && rc != -ETIMEDOUT)
+        s->out.error = s->out.error ? s->out.error : rc;
+    return rc < 0 ? rc : 0;
+}
+
+static int gather(struct stream *s, const char *at, size_t n)
+{
+    struct stream_out *o = &s->out;
+    if (o->gathered && n > STREAM_OUT - o->gathered_size) {
+        struct context *c = context_self();
+        int rc = context_check(c);
+        rc = rc < 0 ? rc : wait_sent(s, c);
+        if (rc < 0)
+            return rc;
+        send_gathered(s, c);
+        if (o->error)
+            return o->error;
+    }
+    if (!o->gathered && !(o->gathered = memory_alloc(STREAM_OUT)))
+        return -ENOMEM;
+    memcpy(o->gathered + o->gathered_size, at, n);
+    o->gathered_size += n;
+    cork(o);
+    return 0;
+}
+
+int tutti_stream_write(tutti_stream *t, const void *data, size_t n)
+{
+    struct stream *s = stream_check(t, __func__);
+    if (!s)
+        return -EINVAL;
+    int rc = s->out.error;
+    if (rc == 0 && n > 0)
+        rc = s->ops ? s->ops->write(s->ctx, data, n)
+             : n > STREAM_OUT ? write_through(s, data, n)
+                              : gather(s, data, n);
+    return likely(rc >= 0) ? 0 : net_failed(__func__, rc);
+}
+
+int tutti_stream_print(tutti_stream *t, const char *format, ...)
+{
+    char text[1024], *long_text = NULL;
+    va_list list;
+    va_start(list, format);
+    int n = vsnprintf(text, sizeof text, format, list), rc;
+    va_end(list);
+    if (n < (int)sizeof text)
+        return n < 0 ? why_static(-EINVAL, "tutti_stream_print: a bad format")
+                     : tutti_stream_write(t, text, (size_t)n);
+    long_text = memory_alloc((size_t)n + 1);
+    if (!long_text)
+        return why_static(-ENOMEM, "tutti_stream_print: no memory");
+    va_start(list, format);
+    vsnprintf(long_text, (size_t)n + 1, format, list);
+    va_end(list);
+    rc = tutti_stream_write(t, long_text, (size_t)n);
+    memory_free(long_text);
+    return rc;
+}
+
+int tutti_stream_flush(tutti_stream *t)
+{
+    struct stream *s = stream_check(t, __func__);
+    if (!s)
+        return -EINVAL;
+    int rc = stream_flush(s);
+    return rc < 0 ? net_failed(__func__, rc) : 0;
+}
