@@ -127,7 +127,6 @@ struct thread {
     void *same_at;
     uint64_t same_value;
     unsigned clocks; /* clock readings in a row */
-    int held;        /* locks */
     struct step *step;
     void *calls[CALLS];
     int depth;
@@ -245,13 +244,11 @@ void shadow_reset(void);
 void *arena_take(size_t size); /* until the schedule ends; not cleared */
 
 /* --- model.c --- */
-void model_reset(void);
 uint64_t model_load(void *a, int size, uint64_t raw, int order, uint64_t *high);
+uint64_t model_failed(void *a, int size, uint64_t raw, uint64_t expected, int order);
 void model_store(void *a, int size, uint64_t raw, uint64_t v, int order);
 void model_rmw(void *a, int size, uint64_t old, uint64_t v, int order);
 void model_fence(int order);
-uint64_t model_newest(void *a, int size, uint64_t raw);
-void model_acquire_newest(void *a, int size);
 
 /* --- races.c --- */
 void race_access(const void *a, size_t n, bool write, const void *pc);
@@ -336,6 +333,7 @@ static inline void behave(uint64_t what)
 void process_reset(void);
 void process_exit(int status) __attribute__((noreturn));
 void lock_leaks(bool main_returns);
+void locks_reset(void);
 void keys_reset(void);
 void keys_end(struct thread *t);
 void time_reset(void);

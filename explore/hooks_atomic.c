@@ -92,13 +92,9 @@ static bool weak_fails(int weak)
             *a = v;                                                           \
             return 1;                                                         \
         }                                                                     \
-        type read = old;                                                      \
-        if (old != *expected)                                                 \
-            read = (type)model_load((void *)a, sizeof *a, old, order_of(fail_mo), NULL); \
         trace_flag(STEP_FAILED);                                              \
-        if (read == *expected && old != *expected)                            \
-            read = old;                                                       \
-        *expected = read;                                                     \
+        *expected = (type)model_failed((void *)a, sizeof *a, old, *expected,  \
+                                       order_of(fail_mo));                    \
         return 0;                                                             \
     }
 

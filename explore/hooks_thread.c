@@ -124,6 +124,7 @@ exported int pthread_create(pthread_t *p, const pthread_attr_t *attr, void *(*ru
 {
     if (!ex.on)
         return REAL(pthread_create)(p, attr, run, argument);
+    race_access(p, sizeof *p, true, CALLER); /* before the thread can look at it */
     struct thread *t = thread_start(run, NULL, argument, CALLER);
     int state = 0;
     if (!t)

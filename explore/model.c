@@ -28,10 +28,6 @@ static void tick(struct thread *me)
     clock_set(&me->now, me->id, ++me->at);
 }
 
-void model_reset(void)
-{
-}
-
 static struct store *newest(const struct location *l)
 {
     return l->store[(l->n - 1) % HISTORY];
@@ -196,6 +192,19 @@ uint64_t model_load(void *a, int size, uint64_t raw, int order, uint64_t *high)
     return s->low;
 }
 
+/* A compare-and-swap that fails is a load, of anything but what it expected unless it
+ * failed for no reason: then it has read the newest. */
+uint64_t model_failed(void *a, int size, uint64_t raw, uint64_t expected, int order)
+{
+    struct location *l = location_of(a, size, raw, false);
+    struct store *s = raw == expected ? newest(l) : choose(l, order);
+    if (s->low == expected)
+        s = newest(l);
+    read_store(s, order);
+    trace_value(s->low);
+    return s->low;
+}
+
 static void write_store(struct location *l, uint64_t v, int order, const struct store *over)
 {
     struct thread *me = ex.me;
@@ -242,16 +251,6 @@ void model_rmw(void *a, int size, uint64_t old, uint64_t v, int order)
     if (rare(ex.tracing) && ex.me->step)
         ex.me->step->before = old;
     trace_value(v);
-}
-
-/* The newest value takes effect on this thread as an acquiring load: what futexes and
- * failed compare-and-swaps read. */
-void model_acquire_newest(void *a, int size)
-{
-    struct cell *c = cell_find((uintptr_t)a >> 3);
-    for (struct location *l = c ? c->locations : NULL; l; l = l->next)
-        if (l->address == a && l->size == size && !l->reset)
-            read_store(newest(l), __ATOMIC_RELAXED);
 }
 
 void model_fence(int order)

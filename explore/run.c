@@ -61,6 +61,7 @@ static void back(void)
     heap_reset();
     shadow_reset();
     objects_reset();
+    locks_reset();
     keys_reset();
     process_reset();
     threads_reset();

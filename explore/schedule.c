@@ -159,6 +159,8 @@ static struct thread *next_thread(void)
         if (!ex.timed)
             fail_all_blocked();
         fire(earliest());
+    } else if (rare(ex.timed)) {
+        timers(ex.me);
     }
     int who = lowest_ready();
     if (ex.ready & (ex.ready - 1)) {

@@ -63,7 +63,9 @@ void strategy_draw(uint64_t seed)
 
 static int pick(uint64_t set)
 {
-    uint32_t n = (uint32_t)__builtin_popcountll(set);
+    uint32_t n = 0;
+    for (uint64_t rest = set; rest; rest &= rest - 1)
+        n++;
     if (n > 1)
         for (uint32_t k = random_below(n); k; k--)
             set &= set - 1;

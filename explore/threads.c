@@ -132,9 +132,15 @@ static void vector_copy(char *tp)
     *(void **)(tp + 8) = to + 1;
 }
 
+/* Thread-locals as a new thread has them; the descriptor behind them, which libc alone
+ * uses, is made once for each slot. */
 static void block_fill(struct thread *t)
 {
     char *tp = t->tp;
+    if (usual(*(void **)tp == tp)) {
+        memcpy(tp - below, t->id == 0 ? first_image : image, below);
+        return;
+    }
     memcpy(tp - below, t->id == 0 ? first_image : image, below + above);
     *(void **)tp = tp;
     *(void **)(tp + 0x10) = tp;
