@@ -127,6 +127,7 @@ struct thread {
     void *same_at;
     uint64_t same_value;
     unsigned clocks; /* clock readings in a row */
+    int deaf_reads, deaf_writes; /* accesses that the program wants ignored */
     struct step *step;
     void *calls[CALLS];
     int depth;
@@ -176,6 +177,7 @@ struct engine {
     int sc;        /* sequentially consistent operations so far */
     uint64_t hash; /* of the behaviour */
     uint64_t accesses, unseen;
+    bool instrumented; /* some object was built with the flag */
     uint64_t length; /* points of the calibrating run */
     uint64_t stop_at; /* raise SIGTRAP at this step; 0: never */
     struct strategy how;
@@ -275,7 +277,7 @@ extern hidden bool restore_tracks;
 
 /* --- objects.c --- */
 enum object_kind { OBJECT_MUTEX = 1, OBJECT_RWLOCK, OBJECT_COND, OBJECT_BARRIER,
-                   OBJECT_SEM, OBJECT_ONCE, OBJECT_FUTEX, OBJECT_READERS };
+                   OBJECT_SEM, OBJECT_ONCE, OBJECT_FUTEX, OBJECT_READERS, OBJECT_FD, OBJECT_TOLD };
 struct object {
     void *address;
     struct object *next;

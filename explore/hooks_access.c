@@ -5,6 +5,8 @@
 
 static void slow(const void *a, size_t n, bool write, const void *pc)
 {
+    if (rare(write ? ex.me->deaf_writes : ex.me->deaf_reads))
+        return;
     plain_point(write ? OP_WRITE : OP_READ, a, pc);
     if (rare(ex.tracing) && ex.me->step)
         ex.me->step->size = (uint8_t)(n > 255 ? 255 : n);
@@ -90,14 +92,23 @@ void __tsan_func_exit(void)
 exported void __tsan_init(void);
 void __tsan_init(void)
 {
+    ex.instrumented = true;
 }
 
 /* Code whose races the program's writer does not want to hear of. */
 exported void __tsan_ignore_thread_begin(void);
 void __tsan_ignore_thread_begin(void)
 {
+    if (ex.on) {
+        ex.me->deaf_reads++;
+        ex.me->deaf_writes++;
+    }
 }
 exported void __tsan_ignore_thread_end(void);
 void __tsan_ignore_thread_end(void)
 {
+    if (ex.on) {
+        ex.me->deaf_reads--;
+        ex.me->deaf_writes--;
+    }
 }

@@ -8,6 +8,7 @@
  * (2+2W) are not shown.  gaps.c says so.
  * Tests: tests/cells/ (litmus_*.c). */
 #include "shadow.h"
+#include "trace.h"
 #include <string.h>
 
 static bool acquires(int order)
@@ -93,6 +94,13 @@ static struct location *new_location(struct cell *c, void *a, int size, uint64_t
     return l;
 }
 
+/* Memory of an atomic has changed and no hook has seen it. */
+static void unseen_write(const void *a)
+{
+    if (shared && !shared->unseen_at)
+        shared->unseen_at = (uintptr_t)a;
+}
+
 static struct location *location_of(void *a, int size, uint64_t raw, bool write)
 {
     struct thread *me = ex.me;
@@ -109,8 +117,11 @@ static struct location *location_of(void *a, int size, uint64_t raw, bool write)
         l = l->next;
     if (rare(!l))
         l = new_location(c, a, size, raw);
-    else if (rare(l->reset || newest(l)->low != raw))
+    else if (rare(l->reset || newest(l)->low != raw)) {
+        if (!l->reset)
+            unseen_write(a);
         begin(l, raw);
+    }
     if (write) {
         l->wrote[me->id] = me->at;
         l->wrote_pc[me->id] = (uintptr_t)me->pc;

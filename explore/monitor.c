@@ -71,7 +71,7 @@ static void stuck(pid_t pid)
 /* Wait for the searching process.  True: it ended in good order or was stuck. */
 static bool watch(pid_t pid, double since)
 {
-    uint64_t beat = 0;
+    uint64_t beat = 0, steps = 0;
     double moved = now(), told = since;
     int status;
     for (;;) {
@@ -86,8 +86,9 @@ static bool watch(pid_t pid, double since)
             progress(since);
             told = now();
         }
-        if (shared->beat != beat || ex.result->steps != 0) {
+        if (shared->beat != beat || ex.result->steps != steps) {
             beat = shared->beat;
+            steps = ex.result->steps;
             moved = now();
         } else if (now() - moved > STUCK_AFTER) {
             stuck(pid);
@@ -155,6 +156,9 @@ static int failed(bool good_order)
 
 int search_main(int (*program)(int, char **, char **), int argc, char **argv, char **env)
 {
+    if (!ex.instrumented)
+        cannot("no part of this program was built with -fsanitize=thread, so nothing can be "
+               "seen of it: compile each file with that flag (tutti cc does)");
     check_replay();
     shared = mmap(NULL, sizeof *shared, PROT_READ | PROT_WRITE,
                   MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);

@@ -200,9 +200,16 @@ static void print_gaps(void)
     for (int i = 0; i < shared->gaps; i++)
         fprintf(stderr, "%s %s\n", i ? "             " : "not modelled:", shared->gap[i]);
     if (shared->changed)
-        fprintf(stderr, "unseen: %.1f%% of the memory that the program changed "
-                "was changed where no hook sees it\n",
+        fprintf(stderr, "unseen: %.1f%% of the variables that the program changed were "
+                "changed where no hook sees it\n",
                 100.0 * (double)shared->changed_unseen / (double)shared->changed);
+    if (shared->unseen_at) {
+        char name[100];
+        symbol_data(shared->unseen_at, name, sizeof name);
+        fprintf(stderr, "        such as %s: by a function of libc, an object that was not "
+                "built with -fsanitize=thread, or inline asm (write such asm with "
+                "<stdatomic.h>, or its races stay unseen)\n", name);
+    }
 }
 
 static void print_report(const struct report *r)
@@ -265,9 +272,6 @@ void report_good(void)
                 "%.0f a second)\n", (unsigned long long)shared->schedules,
                 (unsigned long long)shared->behaviours, s,
                 s > 0 ? (double)shared->schedules / s : 0);
-    if (shared->accesses == 0)
-        fprintf(stderr, "no access was seen at all: was the program compiled with "
-                "-fsanitize=thread?\n");
     print_gaps();
     report_json(NULL);
 }

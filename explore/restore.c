@@ -170,6 +170,10 @@ void restore_changes(uint64_t *changed, uint64_t *unseen)
         for (size_t at = 0; at + 8 <= part[i].size; at += 8)
             if (memcmp(part[i].at + at, part[i].saved + at, 8)) {
                 ++*changed;
-                *unseen += !seen_written((uintptr_t)part[i].at + at);
+                if (seen_written((uintptr_t)part[i].at + at))
+                    continue;
+                ++*unseen;
+                if (!shared->unseen_at)
+                    shared->unseen_at = (uintptr_t)part[i].at + at;
             }
 }

@@ -64,6 +64,7 @@ static void back(void)
     locks_reset();
     keys_reset();
     process_reset();
+    fds_reset();
     threads_reset();
     schedule_reset();
     struct result *r = ex.result;

@@ -62,7 +62,7 @@ static void set_line(struct site *s, char *line)
         return;
     *colon = 0;
     s->line = atoi(colon + 1);
-    snprintf(s->file, sizeof s->file, "%s", base_name(line));
+    snprintf(s->file, sizeof s->file, "%.150s", base_name(line));
     if (!strcmp(s->file, "??"))
         s->file[0] = 0;
 }

@@ -17,6 +17,7 @@ struct shared {
     struct result result;
     uint64_t schedules, behaviours, steps, accesses, unseen, threads;
     uint64_t changed, changed_unseen; /* words of memory after the calibrating run */
+    uintptr_t unseen_at; /* such a word, or an atomic; 0: none */
     uint64_t length;
     uint64_t at_seed;
     uint64_t beat; /* moves while schedules go on */
