@@ -173,7 +173,10 @@ void restore_changes(uint64_t *changed, uint64_t *unseen)
                 if (seen_written((uintptr_t)part[i].at + at))
                     continue;
                 ++*unseen;
+                size_t byte = at;
+                while (part[i].at[byte] == part[i].saved[byte])
+                    byte++;
                 if (!shared->unseen_at)
-                    shared->unseen_at = (uintptr_t)part[i].at + at;
+                    shared->unseen_at = (uintptr_t)part[i].at + byte;
             }
 }

@@ -89,6 +89,12 @@ __attribute__((constructor(101))) static void open_library(int argc, char **argv
         return;
     options_read();
     steady(argv);
+    Dl_info theirs, ours;
+    void *hook = dlsym(RTLD_DEFAULT, "__tsan_init");
+    if (dladdr(hook, &theirs) && dladdr(&program, &ours) &&
+        theirs.dli_fbase != ours.dli_fbase)
+        cannot("ThreadSanitizer is linked too and stands in front of this library: compile "
+               "with -fsanitize=thread, and link without it (tutti cc does)");
     if (!heap_open())
         cannot("no address space for the program's heap");
     memory_open(true);

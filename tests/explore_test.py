@@ -8,6 +8,8 @@ is, within 10,000 schedules, with a seed that brings it back.
 A line `explore: FLAGS -> KIND [OPTIONS]` in a cell's first comment is one case; KIND is
 that of the report (good: nothing found), OPTIONS go to TUTTI_EXPLORE.
 """
+import concurrent.futures
+import itertools
 import json
 import os
 import re
@@ -18,7 +20,7 @@ import tempfile
 
 HERE = os.path.join(os.path.dirname(os.path.abspath(__file__)), 'cells')
 CASE = re.compile(r'explore:(?P<flags>[^>]*)->\s*(?P<kind>[\w-]+)[ \t]*(?P<options>[\w=,-]*)')
-SCHEDULES_GOOD, SCHEDULES_BAD = 3000, 10000
+SCHEDULES_GOOD, SCHEDULES_BAD = 2000, 10000
 
 
 def cells(words):
@@ -69,21 +71,96 @@ def judge(program, kind, options):
     return ''
 
 
+NOT_INSTRUMENTED = 'int main(void) { return 0; }'
+BY_ASM = """
+#include <pthread.h>
+int x;
+static void *f(void *a) { __asm__ volatile("lock incl %0" : "+m"(x)); return a; }
+int main(void)
+{
+    pthread_t a, b;
+    pthread_create(&a, 0, f, 0), pthread_create(&b, 0, f, 0);
+    pthread_join(a, 0), pthread_join(b, 0);
+    return x != 2;
+}
+"""
+
+
+def sentences(library, folder):
+    """(name, why it is wrong or '') of what is said to bad input and of other manners."""
+    program, other, bare = (os.path.join(folder, n) for n in ('p', 'q', 'bare'))
+    build('gcc', library, 'account.c', ['-DTWO_STEPS'], program)
+    build('gcc', library, 'account.c', ['-DTWO_STEPS', '-DMORE'], other + 'x')
+    build('gcc', library, 'deque.c', [], other)
+
+    def said(options, words, status=2, of=program):
+        got, text, _ = explore(of, options)
+        return '' if got == status and words in text else f'{got}: {text}'
+
+    def compiled(text, flags, link):
+        with open(bare + '.c', 'w', encoding='utf-8') as file:
+            file.write(text)
+        subprocess.run(['gcc', '-g', '-c', bare + '.c', '-o', bare + '.o'] + flags, check=True)
+        subprocess.run(['gcc', bare + '.o', '-o', bare, '-L' + library, '-pthread',
+                        '-Wl,--no-as-needed', '-ltutti-explore',
+                        '-Wl,-rpath,' + library] + link, check=True)
+
+    for options, words in (
+            ('schedules=many', 'schedules=many: that is not a number'),
+            ('strategy=lucky', 'strategy=lucky: there are random'),
+            ('colour=1', 'colour: no such option'),
+            ('replay=x', 'that is not a seed'), ('replay=3.12', 'that is not a seed'),
+            ('gdb=1', 'gdb=1 goes with replay'), ('progress-fd=77', 'is not open'),
+            ('replay=5.00000001', 'belongs to another build')):
+        yield options, said(options, words)
+    compiled(NOT_INSTRUMENTED, [], [])
+    yield 'not built with the flag', said('', 'no part of this program was built with '
+                                          '-fsanitize=thread', of=bare)
+    compiled(BY_ASM, ['-fsanitize=thread'], [])
+    yield 'inline asm', said('', 'such as x: by a function of libc', status=0, of=bare)
+    compiled(BY_ASM, ['-fsanitize=thread'], ['-fsanitize=thread'])
+    yield 'linked with libtsan too', said('', 'ThreadSanitizer is linked too', of=bare)
+    plain = subprocess.run([other], env={}, timeout=60, check=False)
+    yield 'plain run', f'status {plain.returncode}' if plain.returncode else ''
+    first = explore(program, 'schedules=10000')
+    seed = first[2]['failure']['seed']
+    for _ in range(20):
+        again = explore(program, 'replay=' + seed)
+        if again[1] != first[1]:
+            yield 'replays', f'{first[1]}---\n{again[1]}'
+            break
+    else:
+        yield 'replays', ''
+    for name in ('random', 'sticky', 'pct', 'focus', 'round'):
+        _, text, report = explore(program, f'schedules=10000,strategy={name}')
+        found = report['failure'] and report['failure']['kind']
+        again = explore(program, 'replay=' + report['failure']['seed'])[1] if found else ''
+        yield 'strategy ' + name, '' if found == 'assert' and again == text else text + again
+
+
 def main():
     library, words = os.path.abspath(sys.argv[1]), sys.argv[2:]
     compilers = [c for c in ('gcc', 'clang-14') if shutil.which(c)]
     count = failed = 0
-    with tempfile.TemporaryDirectory() as folder:
-        for compiler in compilers:
-            for name, flags, kind, options in cells(words):
-                program = os.path.join(folder, f'cell{count}')
-                build(compiler, library, name, flags, program)
-                why = judge(program, kind, options)
-                count, failed = count + 1, failed + bool(why)
-                print(f'{"not ok" if why else "ok"} {count} - {name} {" ".join(flags)} '
-                      f'{kind} ({compiler})')
-                for line in why.splitlines():
-                    print('# ' + line)
+
+    def one(number, compiler, cell):
+        name, flags, kind, options = cell
+        program = os.path.join(folder, f'cell{number}')
+        build(compiler, library, name, flags, program)
+        why = judge(program, kind, options)
+        os.remove(program)
+        return f'{name} {" ".join(flags)} {kind} ({compiler})', why
+
+    with tempfile.TemporaryDirectory() as folder, \
+            concurrent.futures.ThreadPoolExecutor(2) as pool:
+        jobs = [(c, cell) for c in compilers for cell in cells(words)]
+        results = pool.map(lambda job: one(job[0], *job[1]), enumerate(jobs))
+        more = [] if words else sentences(library, folder)
+        for name, why in itertools.chain(results, more):
+            count, failed = count + 1, failed + bool(why)
+            print(f'{"not ok" if why else "ok"} {count} - {name}')
+            for line in why.splitlines():
+                print('# ' + line)
     print(f'1..{count}')
     return failed > 0
 
