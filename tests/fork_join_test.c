@@ -3,6 +3,7 @@
 #include "urls.h"
 #include <tutti/fork.h>
 #include <tutti/sync.h>
+#include <pthread.h>
 #include <stdbool.h>
 
 /* --- results ------------------------------------------------------------------- */
@@ -257,7 +258,7 @@ static long any_serial(uint64_t s, int d)
     return sum;
 }
 /* A function of a library, which was not handed the place. */
-static TUTTI_NODE long any_library(uint64_t s, int d)
+static long any_library(uint64_t s, int d)
 {
     return any(tutti_fork_here(), s, d);
 }
@@ -357,6 +358,44 @@ TEST(an_idle_worker_takes_what_a_busy_one_has_forked)
 {
     on("threads://2", run_take, NULL);
     on("threads://5", run_take, NULL);
+}
+
+/* --- little work, then more -------------------------------------------------------- */
+
+static pthread_t half_ran_on;
+TUTTI_FORK_1(int, half, int);
+static int half(tutti_at at, int spins)
+{
+    (void)at;
+    half_ran_on = pthread_self();
+    for (volatile int i = 0; i < spins; i++)
+        continue;
+    return spins;
+}
+static void two_halves(int spins)
+{
+    tutti_at at = tutti_fork_here();
+    half_fork(&at, spins);
+    for (volatile int i = 0; i < spins; i++)
+        continue;
+    CHECK_INT(half_join(&at), spins);
+}
+/* An only call that is too little to hand over is not offered for a while.  When there is
+ * more in it, somebody takes it all the same. */
+static int little_then_more(void *unused)
+{
+    (void)unused;
+    for (int i = 0; i < 50000; i++)
+        two_halves(3);
+    do
+        two_halves(200000);
+    while (pthread_equal(half_ran_on, pthread_self()));
+    return 0;
+}
+TEST(an_only_call_is_offered_again_when_it_grows)
+{
+    for (int i = 0; i < 3; i++)
+        on("threads://2", little_then_more, NULL);
 }
 
 /* --- being cut off ------------------------------------------------------------------------ */

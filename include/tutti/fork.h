@@ -90,7 +90,10 @@ TUTTI_API int tutti_join_slow(tutti_at *at);
  * defined.  [any] */
 TUTTI_API void tutti_join_wrong(tutti_at at, const char *name);
 
-#define TUTTI_NODE __attribute__((noinline))
+/* For the node beside its leaf test.  `inline` has gcc unroll the recursion a few levels, as it
+ * does with plain calls; kept out of line each node pays its frame (fib 1.4 instead of
+ * 1.3 ns, nqueens 7.5 instead of 6.3). */
+#define TUTTI_NODE inline
 #define TUTTI_FORK_INLINE_ static inline __attribute__((always_inline, unused))
 #define TUTTI_RARE_(x) __builtin_expect(!!(x), 0)
 #ifdef NDEBUG

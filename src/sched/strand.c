@@ -7,8 +7,11 @@
 #include "core/owned.h"
 #include <assert.h>
 
-enum { SPIN_JOIN = 60 };
+enum { SPIN_JOIN = 60, SKIP_MOST = 31 };
 #define WAKE_AFTER INT64_C(16000) /* ns: what a sleeper's wake costs, more or less */
+#define OFFER_LEAST INT64_C(1000) /* ns: less work than this is not worth handing over */
+#define HOLD_LEAST INT64_C(50000)
+#define HOLD_MOST INT64_C(1000000)
 
 /* --- segments ---------------------------------------------------------------- */
 
@@ -154,7 +157,10 @@ struct strand *strand_begin(struct context *c)
     s->top = s;
     s->context = c;
     s->lost = 0;
-    s->since = 0;
+    s->since = s->seen = 0;
+    s->skip = s->skipped = 0;
+    s->held = false;
+    s->offered = s->hold = s->backoff = 0;
     s->why = 0;
     s->looks = 0;
     s->stash_link.next = NULL;
@@ -300,28 +306,54 @@ static uint32_t strand_private_count(struct strand *first)
     return n;
 }
 
+/* How long forks have been asked for work by sleepers.  Where forks follow each other within
+ * some ns the clock would cost more than all the rest, so the next ones leave it out, as
+ * many as take a fraction of WAKE_AFTER at the pace of the last. */
+static bool strand_waited(struct strand *first, int64_t now)
+{
+    if (!first->since)
+        first->since = first->seen = now;
+    int64_t each = (now - first->seen) / (first->skipped + 1);
+    int64_t skip = WAKE_AFTER / 8 / (each + 1);
+    first->seen = now;
+    first->skip = first->skipped = skip < SKIP_MOST ? (uint32_t)skip : SKIP_MOST;
+    return now - first->since >= WAKE_AFTER;
+}
+
+/* The only call of a strand was offered and is joined now.  If that took less than handing
+ * it over costs, the next ones are not offered for a while: whoever cuts little work in two
+ * again and again shall not pay for those that look for more. */
+static void strand_offered(struct strand *first)
+{
+    int64_t now = clock_now();
+    bool little = now - first->offered < OFFER_LEAST;
+    int64_t twice = first->backoff ? first->backoff * 2 : HOLD_LEAST;
+    first->backoff = !little ? 0 : twice < HOLD_MOST ? twice : HOLD_MOST;
+    first->hold = now + first->backoff;
+    first->offered = 0;
+}
+
 /* Somebody may want calls.  A searcher is served at once.  A sleeper's wake costs more
- * than little work is worth, so work must have been there for a while; until then each
- * fork looks again. */
+ * than little work is worth, so work must have been there for a while; until then forks
+ * look again. */
 static void strand_serve(struct strand *first, struct worker *w)
 {
     int hungry = pool_hungry(w->pool);
     if (!hungry || worker_bound(first->context))
         return;
-    int64_t now = 0;
-    if (hungry == 1) {
-        now = clock_now();
-        if (!first->since)
-            first->since = now;
-        if (now - first->since < WAKE_AFTER) {
-            store_relaxed(&first->top->trip, 0); /* ours to read */
-            return;
-        }
+    int64_t now = clock_now();
+    bool waited = strand_waited(first, now);
+    uint32_t n = strand_private_count(first);
+    first->held = n == 1 && now < first->hold;
+    if (first->held || (hungry == 1 && !waited)) {
+        store_relaxed(&first->top->trip, 0); /* ours to read */
+        return;
     }
-    first->since = now;
+    first->since = first->seen = now;
+    first->skip = first->skipped = 0;
     if (!stash_share(w)) {
-        uint32_t n = strand_private_count(first);
         strand_publish(first, (n + 1) / 2);
+        first->offered = n == 1 ? now : 0;
     }
     pool_notify(w->pool);
 }
@@ -365,11 +397,27 @@ static bool strand_chain(struct strand *first)
     return true;
 }
 
+/* Is there nothing but the request that the next forks need not answer? */
+static inline bool strand_skips(struct strand *first, uint32_t i)
+{
+    struct worker *w = first->context->worker;
+    /* hints, as where they are acted on */
+    if (!first->skip || i >= STRAND_END || load_relaxed(&w->inbox)
+        || load_relaxed(&w->looks) != first->looks)
+        return false;
+    if (load_relaxed(&w->pool->searching) && !(first->held && i == first->top->pub + 1))
+        return false; /* served at once, but for what would be held anyway */
+    first->skip--;
+    return true;
+}
+
 tutti_at tutti_fork_slow(tutti_at at)
 {
     struct strand *s = strand_of(at - 1), *first = s->first;
     struct context *c = first->context;
     uint32_t i = strand_index(s, at);
+    if (strand_skips(first, i))
+        return at; /* and trip stays as it is */
     /* relaxed: a request that it overwrites is met right now, below */
     store_relaxed(&s->trip, (uintptr_t)strand_slot(s, STRAND_END));
     if (unlikely(i > STRAND_END))
@@ -460,9 +508,13 @@ int tutti_join_slow(tutti_at *at)
     }
     bool drop = first->dropping && strand_over(first);
     uint32_t i = strand_index(s, *at);
-    if (i >= s->pub || segment_take_back(s, i))
+    if (i >= s->pub)
         return drop ? call_drop(*at) : 1;
-    bool done = call_wait(s, i);
+    bool mine = segment_take_back(s, i), done = mine || call_wait(s, i);
+    if (first->offered)
+        strand_offered(first);
+    if (mine)
+        return drop ? call_drop(*at) : 1;
     store_relaxed(&s->ts, strand_ts(i, i)); /* none below is to be had, so no thief's CAS
                                                can come between */
     split_set(s, i);

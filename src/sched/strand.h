@@ -49,6 +49,11 @@ struct strand {
     uint64_t lost;           /* forks beyond slot[END] of top: there was no memory */
     uint32_t looks;          /* its worker's, when it last looked at its scope */
     int64_t since;           /* when the first request was met that only sleepers made */
+    int64_t seen;            /* when the clock was read last for that */
+    uint32_t skip, skipped;  /* forks to come that need not read it; of how many */
+    bool held;               /* its only call is not offered before `hold` */
+    int64_t offered;         /* when its only call was made public; 0: none is */
+    int64_t hold, backoff;   /* until then, and for so long: see strand_offered */
     struct list stash_link;  /* in its worker's stash: switched out, with private calls */
     /* --- shared --- */
     _Alignas(64) _Atomic uint64_t ts; /* tail | split << 32, numbers of slots */
