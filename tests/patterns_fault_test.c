@@ -26,6 +26,11 @@ static void add_up(void *ctx, void *acc, const void *part)
     (void)ctx;
     *(uint64_t *)acc += *(const uint64_t *)part;
 }
+static void add_one(void *ctx, void *acc, const void *item)
+{
+    (void)ctx;
+    *(uint64_t *)acc += *(const uint64_t *)item;
+}
 static int larger(void *ctx, const void *a, const void *b)
 {
     (void)ctx;
@@ -49,6 +54,15 @@ static int do_reduce(tutti_scope *s)
 static int do_for(tutti_scope *s)
 {
     return tutti_for(s, &count_task, (tutti_bytes){ &whole, sizeof whole }, 100);
+}
+static int do_scan(tutti_scope *s)
+{
+    uint64_t first = 7;
+    memcpy(out, in, sizeof out);
+    int rc = tutti_scan(s, out, out, 300, sizeof *in, 2, add_one, NULL, &first,
+                        TUTTI_SCAN_EXCLUSIVE);
+    CHECK(rc < 0 || (out[0] == 7 && out[299] == 7 + 298 * 299 / 2 * 3));
+    return rc;
 }
 static int do_map(tutti_scope *s)
 {
@@ -189,6 +203,7 @@ static void everywhere(int (*body)(tutti_scope *))
 
 TEST(for_) { everywhere(do_for); }
 TEST(reduce) { everywhere(do_reduce); }
+TEST(scan) { everywhere(do_scan); }
 TEST(map) { everywhere(do_map); }
 TEST(race) { everywhere(do_race); }
 TEST(best) { everywhere(do_best); }

@@ -99,6 +99,32 @@ TUTTI_API int tutti_sort(tutti_scope *s, void *items, size_t count, size_t size,
                          int (*compare)(void *ctx, const void *a, const void *b),
                          void *ctx, unsigned flags);
 
+/* ---- scan: what all items up to each one come to ---------------------------- */
+
+enum { TUTTI_SCAN_EXCLUSIVE = 1 }; /* up to, without the item itself */
+/* out[i] = first joined with in[0], in[1], ... in[i], in that order; count items of `size`
+ * bytes that lie side by side.  join(ctx, acc, item) makes *acc into *acc joined with
+ * *item; it must be associative, need not commute, may be called from several threads at
+ * once and must not wait for what the scan itself holds up.
+ *
+ *     static void add(void *ctx, void *acc, const void *item)
+ *     {
+ *         *(long *)acc += *(const long *)item;
+ *     }
+ *     tutti_scan(&s, sizes, offsets, n, sizeof(long), 0, add, NULL, &zero,
+ *                TUTTI_SCAN_EXCLUSIVE);     offsets[i]: where the i-th part begins
+ *
+ * in: may be out.  first: one item, not changed; NULL: begin with in[0], not when
+ * exclusive.  grain: items of a slice; 0: count/256, at least 512.  Slices are joined each
+ * for itself, then those results in order, so rounding follows from count and grain
+ * alone: every executor gives the same bits.  Twice as many joins as items.
+ * 0; on error out holds anything: -EINVAL, also when in and out overlap otherwise, -ENOMEM,
+ * or as a wait. */
+TUTTI_API int tutti_scan(tutti_scope *s, const void *in, void *out, size_t count,
+                         size_t size, uint64_t grain,
+                         void (*join)(void *ctx, void *acc, const void *item),
+                         void *ctx, const void *first, unsigned flags);
+
 /* ---- pipeline: closures over items that pass from stage to stage ---------- */
 
 typedef struct tutti_stage {
