@@ -151,34 +151,18 @@ static int submit_check(const tutti_task *t, const char *call)
     return 0;
 }
 
-static bool task_set_type(struct task *t, const tutti_task *type, tutti_bytes in)
-{
-    unsigned char *to = in.size <= TASK_INLINE ? t->inline_ : memory_alloc(in.size);
-    if (!to)
-        return false;
-    if (in.size)
-        memcpy(to, in.data, in.size);
-    t->in = (tutti_bytes){ to, in.size };
-    t->type = type;
-    return true;
-}
-
 static int start_typed(struct scope *s, int place, const tutti_task *type, tutti_bytes in,
                        bool is_batch, tutti_future *f, const char *call)
 {
-    struct task *t = task_alloc(s);
-    if (t && !task_set_type(t, type, in)) {
-        task_free(t);
-        t = NULL;
-    }
-    if (t && f && !(t->record = record_open(s, RECORD_PENDING, type->name, f))) {
-        task_free(t);
+    struct typed_task *t = typed_alloc(s, type, in);
+    if (t && f && !(t->task.record = record_open(s, RECORD_PENDING, type->name, f))) {
+        typed_free(t);
         t = NULL;
     }
     if (unlikely(!t))
         return start_out_of_memory(s, place, call);
     t->batch = is_batch ? (const tutti_batch *)t->in.data : NULL;
-    start_now(s, t, place);
+    start_now(s, &t->task, place);
     return 0;
 }
 

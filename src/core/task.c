@@ -8,6 +8,32 @@
 #include <stdlib.h>
 
 struct slab task_slab = SLAB(TASK_SLAB, struct task, run.next);
+struct slab typed_slab = SLAB(TYPED_SLAB, struct typed_task, task.run.next);
+
+struct typed_task *typed_alloc(struct scope *s, const tutti_task *type, tutti_bytes in)
+{
+    struct typed_task *t = slab_get(&typed_slab);
+    if (!t)
+        return NULL;
+    task_init(&t->task, s);
+    t->task.type = type;
+    t->batch = NULL;
+    t->in = (tutti_bytes){ t->inline_, in.size };
+    if (in.size > TASK_INLINE && !(t->in.data = memory_alloc(in.size))) {
+        slab_put(&typed_slab, t);
+        return NULL;
+    }
+    if (in.size)
+        memcpy((void *)(uintptr_t)t->in.data, in.data, in.size);
+    return t;
+}
+
+void typed_free(struct typed_task *t)
+{
+    if (t->in.data != t->inline_)
+        memory_free((void *)(uintptr_t)t->in.data);
+    slab_put(&typed_slab, t);
+}
 
 const char *task_name(const struct context *c)
 {
@@ -115,9 +141,9 @@ static int batch_one(const tutti_task *type, tutti_bytes in, void *out)
                                       : batch_one_call(&b);
 }
 
-static int batch_run(struct task *t)
+static int batch_run(struct typed_task *t)
 {
-    const tutti_task *type = t->type;
+    const tutti_task *type = t->task.type;
     const tutti_batch *b = t->batch;
     int failures = 0;
     for (size_t i = 0; i < b->n; i++) {
@@ -134,32 +160,33 @@ static int batch_run(struct task *t)
 }
 
 struct typed_call {
-    const struct task *task;
+    const struct typed_task *task;
     struct tutti_out *out;
 };
 
 static int typed_call(void *arg)
 {
     struct typed_call *call = arg;
-    return call->task->type->run(call->task->in, call->out);
+    return call->task->task.type->run(call->task->in, call->out);
 }
 
-static int typed_run(struct task *t)
+static int typed_run(struct typed_task *t)
 {
+    const tutti_task *type = t->task.type;
     struct tutti_out unwanted = { 0 };
-    struct tutti_out *o = t->record ? &t->record->out : &unwanted;
+    struct tutti_out *o = t->task.record ? &t->task.record->out : &unwanted;
     struct typed_call call = { t, o };
-    int rc = t->type->flags & TUTTI_BLOCKS ? tutti_blocking(typed_call, &call, NULL)
-                                           : typed_call(&call);
-    if (rc >= 0 && t->type->out_size && o->size != t->type->out_size)
-        rc = why_set(-EMSGSIZE, "%s gave %zu bytes, not %u", t->type->name, o->size,
-                     t->type->out_size);
+    int rc = type->flags & TUTTI_BLOCKS ? tutti_blocking(typed_call, &call, NULL)
+                                        : typed_call(&call);
+    if (rc >= 0 && type->out_size && o->size != type->out_size)
+        rc = why_set(-EMSGSIZE, "%s gave %zu bytes, not %u", type->name, o->size,
+                     type->out_size);
     out_free(&unwanted);
     return rc;
 }
 
 /* What is no closure. */
-static __attribute__((noinline)) int task_body(struct task *t)
+static __attribute__((noinline)) int task_body(struct typed_task *t)
 {
     return t->batch ? batch_run(t) : typed_run(t);
 }
@@ -188,9 +215,10 @@ void task_refuse(struct task *t, int code, const char *words)
     bool cut = code == -ECANCELED || code == -ETIMEDOUT;
     if (t->drop)
         t->drop(t->arg);
-    if (t->type && t->batch && t->batch->codes)
-        for (size_t i = 0; i < t->batch->n; i++)
-            t->batch->codes[i] = cut ? -ECANCELED : code;
+    const tutti_batch *b = t->type ? typed_of(t)->batch : NULL;
+    if (b && b->codes)
+        for (size_t i = 0; i < b->n; i++)
+            b->codes[i] = cut ? -ECANCELED : code;
     task_tell(t, cut ? TUTTI_CUT : TUTTI_FAILED, code, words ? memory_strdup(words) : NULL);
     task_free(t);
     scope_end(s);
@@ -285,7 +313,7 @@ void task_run(struct context *c, struct task *t)
         task_not_run(c, t, rc);
         return;
     }
-    rc = likely(t->fn != NULL) ? t->fn(t->arg) : task_body(t);
+    rc = likely(t->fn != NULL) ? t->fn(t->arg) : task_body(typed_of(t));
     if (unlikely(scope_lost(s)))
         exit(0); /* the child of a fork() made in this task: as when a thread ends there */
     context_finish(c);

@@ -5,14 +5,14 @@
 #include "base/memory.h"
 #include "base/slab.h"
 #include "core/scope.h"
+#include <assert.h>
 
 struct record;
 
 enum { TASK_INLINE = 64 };
 
-/* Holds: fn is set for closures, type for typed tasks, never both; batch and input are a
- * typed task's alone; input is inline_ or memory of its own, freed with the task.  What a
- * closure needs comes first, in one cache line if the index is not counted. */
+/* Holds: fn is set for closures, type for typed tasks, never both; one with a type is the
+ * first part of a struct typed_task. */
 struct task {
     struct runnable run; /* first: is_task is true */
     struct scope *scope;
@@ -21,21 +21,26 @@ struct task {
     void *arg;
     tutti_drop *drop;
     const tutti_task *type;
+    uint64_t index;
+};
+/* Apart from closures, which would cost twice the memory, and a parked one keeps its own.
+ * Holds: in is inline_ or memory of its own, freed with the task. */
+struct typed_task {
+    struct task task;         /* first: see typed_of */
     const tutti_batch *batch; /* in inline_; NULL: a single run */
     tutti_bytes in;
-    uint64_t index;
     _Alignas(16) unsigned char inline_[TASK_INLINE];
 };
-
-extern struct slab task_slab;
-enum { TASK_SLAB }; /* its kind: see base/slab.h */
-/* A closure of s without a function; index, batch, in and inline_ are as they were.  NULL: no
- * memory. */
-static inline struct task *task_alloc(struct scope *s)
+static inline struct typed_task *typed_of(struct task *t)
 {
-    struct task *t = slab_get_of(&task_slab, TASK_SLAB, offsetof(struct task, run.next));
-    if (unlikely(!t))
-        return NULL;
+    assert(t->type);
+    return (struct typed_task *)(void *)t;
+}
+
+extern struct slab task_slab, typed_slab;
+enum { TASK_SLAB = 0, TYPED_SLAB = 2 }; /* their kinds: see base/slab.h */
+static inline void task_init(struct task *t, struct scope *s)
+{
     t->run.is_task = true;
     t->run.is_bound = false;
     t->scope = s;
@@ -44,13 +49,24 @@ static inline struct task *task_alloc(struct scope *s)
     t->arg = NULL;
     t->drop = NULL;
     t->type = NULL;
+}
+/* A closure of s without a function; index is as it was.  NULL: no memory. */
+static inline struct task *task_alloc(struct scope *s)
+{
+    struct task *t = slab_get_of(&task_slab, TASK_SLAB, offsetof(struct task, run.next));
+    if (likely(t != NULL))
+        task_init(t, s);
     return t;
 }
+/* A single run of type over a copy of in.  NULL: no memory. */
+struct typed_task *typed_alloc(struct scope *s, const tutti_task *type, tutti_bytes in);
+void typed_free(struct typed_task *t);
 static inline void task_free(struct task *t)
 {
-    if (t->type && t->in.data != t->inline_)
-        memory_free((void *)(uintptr_t)t->in.data);
-    slab_put_of(&task_slab, TASK_SLAB, offsetof(struct task, run.next), t);
+    if (unlikely(t->type != NULL))
+        typed_free(typed_of(t));
+    else
+        slab_put_of(&task_slab, TASK_SLAB, offsetof(struct task, run.next), t);
 }
 /* Run t on the calling context, whose fiber it gets until it returns, and end it.  The
  * context's task fields are set up and cleaned here. */
