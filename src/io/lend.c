@@ -18,8 +18,9 @@ struct lender {
     _Atomic(struct back *) back;
 };
 
-enum { SHARED_SIZE = RING_BUFFERS * sizeof(struct io_uring_buf),
-       MEMORY_SIZE = RING_BUFFERS * RING_BUFFER };
+/* A stride that is no power of two spreads the buffers' first lines over the cache's sets. */
+enum { STRIDE = RING_BUFFER + 64, MEMORY_SIZE = RING_BUFFERS * STRIDE,
+       SHARED_SIZE = RING_BUFFERS * sizeof(struct io_uring_buf) };
 
 static void *map(size_t size)
 {
@@ -40,7 +41,7 @@ static void lender_free(struct lender *l)
 
 static void offer(struct lender *l, unsigned id, unsigned ahead)
 {
-    io_uring_buf_ring_add(l->shared, l->memory + id * (size_t)RING_BUFFER, RING_BUFFER,
+    io_uring_buf_ring_add(l->shared, l->memory + id * (size_t)STRIDE, RING_BUFFER,
                           (unsigned short)id, RING_BUFFERS - 1, (int)ahead);
 }
 
@@ -82,7 +83,7 @@ void lender_close(struct lender *l)
 void *lender_lent(struct lender *l, uint32_t flags)
 {
     add_relaxed(&l->refs, 1); /* the owner's own keeps it */
-    return l->memory + (size_t)(flags >> IORING_CQE_BUFFER_SHIFT) * RING_BUFFER;
+    return l->memory + (size_t)(flags >> IORING_CQE_BUFFER_SHIFT) * STRIDE;
 }
 
 void lender_back(struct lender *l, void *buffer)
@@ -103,7 +104,7 @@ void lender_refill(struct lender *l)
     struct back *b = swap_acquire(&l->back, NULL);
     for (; b; n++) {
         struct back *next = b->next;
-        offer(l, (unsigned)(((char *)b - l->memory) / RING_BUFFER), n);
+        offer(l, (unsigned)(((char *)b - l->memory) / STRIDE), n);
         b = next;
     }
     io_uring_buf_ring_advance(l->shared, (int)n);

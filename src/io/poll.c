@@ -17,6 +17,7 @@
 #include "base/latch.h"
 #include "base/memory.h"
 #include "core/thread.h"
+#include "io/block.h"
 #include "io/fds.h"
 #include "io/ring.h"
 #include <assert.h>
@@ -64,6 +65,7 @@ struct poller {
     const void *thread;     /* IO_DEFER: whose ring it is */
     struct ring_op bell, events; /* the ring looks at `wake` and `epoll` */
     bool rung, came;        /* ... and has seen something */
+    struct block_cache blocks;
     struct list all;        /* in all_pollers */
 };
 
@@ -189,6 +191,7 @@ void poller_close(struct poller *p)
     list_remove(&p->all);
     latch_unlock(&all_latch);
     poller_end_ring(p);
+    block_cache_end(&p->blocks);
     if (p->epoll >= 0)
         close(p->epoll);
     if (p->wake >= 0)
@@ -202,6 +205,21 @@ void poller_close(struct poller *p)
 struct ring *poller_ring(const struct poller *p)
 {
     return p->ring;
+}
+
+struct block_cache *poller_blocks(struct poller *p)
+{
+    return p ? &p->blocks : NULL;
+}
+
+long pollers_blocks_lent(void)
+{
+    long n = blocks_lent_elsewhere();
+    latch_lock(&all_latch);
+    for (struct list *l = all_pollers.next; l != &all_pollers; l = l->next)
+        n += list_entry(l, struct poller, all)->blocks.lent;
+    latch_unlock(&all_latch);
+    return n;
 }
 
 bool poller_busy(const struct poller *p)
@@ -520,6 +538,7 @@ static void poller_after_fork(void)
 {
     all_latch = (struct latch){ 0 };
     list_init(&all_pollers);
+    block_after_fork();
 }
 
 __attribute__((constructor)) static void poller_begin_process(void)

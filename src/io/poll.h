@@ -8,6 +8,7 @@
 #define IO_POLL_H
 #include "core/wait.h"
 
+struct block_cache;
 struct fd_state;
 struct ring;
 
@@ -32,6 +33,9 @@ void poller_close(struct poller *p);
 /* Before another thread becomes the owner for good. */
 int poller_adopt(struct poller *p);
 struct ring *poller_ring(const struct poller *p); /* NULL: it has none */
+struct block_cache *poller_blocks(struct poller *p); /* NULL if p is */
+/* Blocks that are out, in all; tests only, at rest. */
+long pollers_blocks_lent(void);
 /* Enlist n.  0; 1: the descriptor cannot be polled, so it is always ready (got is set);
  * -EBADF and others of epoll_ctl(2). */
 int poller_add(struct poller *p, struct poll_node *n);

@@ -8,7 +8,7 @@
 #include <assert.h>
 #include <liburing.h>
 
-enum { QUEUE = 512, COMPLETIONS = 8192, SUBMIT_TRIES = 64, NO_SLOT = 0xffffffff };
+enum { QUEUE = 128, COMPLETIONS = 8192, SUBMIT_TRIES = 64, NO_SLOT = 0xffffffff };
 
 /* Holds: op is NULL if and only if the slot is in the chain of free ones. */
 struct slot {
@@ -134,8 +134,8 @@ static struct io_uring_sqe *sqe_get(struct ring *r)
 {
     struct io_uring_sqe *sqe = io_uring_get_sqe(&r->uring);
     for (int i = 0; unlikely(!sqe) && i < SUBMIT_TRIES; i++) {
-        if (io_uring_submit(&r->uring) < 0)
-            reap(r); /* -EBUSY: there is no room for completions */
+        io_uring_submit(&r->uring);
+        reap(r); /* what has ended gives back its memory while that is in the cache */
         sqe = io_uring_get_sqe(&r->uring);
     }
     return sqe;

@@ -3,18 +3,20 @@
  * tasks on two workers may use one stream. */
 #ifndef NET_STREAM_H
 #define NET_STREAM_H
+#include "io/block.h"
 #include "net/net.h"
 #include <tutti/stream.h>
 
 enum { STREAM_OPEN = 0x57ea40 };
-enum { STREAM_BLOCK = RING_BUFFER, STREAM_LIMIT = 64 << 10, STREAM_OUT = 16 << 10 };
+enum { STREAM_LIMIT = 64 << 10, STREAM_OUT = BLOCK_SIZE };
 
 /* Holds: data lies in block, and data + have <= block + room; shown <= have: the last view;
  * block is NULL if and only if have == 0 and nothing is shown. */
 struct stream_in {
     char *data, *block;
     size_t have, shown, room, limit;
-    struct lender *lender; /* whose block it is; NULL: memory of ours */
+    struct lender *lender; /* whose block it is; NULL: ours, and if it is longer than
+                              BLOCK_SIZE memory of its own */
     bool ended;
     bool dry;              /* the last read took all there was */
     bool no_socket;        /* read it as any descriptor */

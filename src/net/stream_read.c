@@ -16,12 +16,20 @@ void stream_in_begin(struct stream_in *in)
     in->limit = STREAM_LIMIT;
 }
 
+static struct block_cache *cache(void)
+{
+    struct context *c = context_self();
+    return poller_blocks(c->carrier->poller(c));
+}
+
 static void block_back(struct stream_in *in)
 {
     if (in->block && in->lender)
         lender_back(in->lender, in->block);
-    else
+    else if (in->room > BLOCK_SIZE)
         memory_free(in->block);
+    else
+        block_put(cache(), in->block);
     in->block = in->data = NULL;
     in->lender = NULL;
     in->have = in->shown = in->room = 0;
@@ -50,9 +58,9 @@ static int make_room(struct stream_in *in)
     size_t behind = in->block ? (size_t)(in->block + in->room - in->data) - in->have : 0;
     if (behind >= ROOM_LEAST)
         return 0;
-    size_t room = in->have < STREAM_BLOCK / 2 ? STREAM_BLOCK : in->have * 2;
+    size_t room = in->have < BLOCK_SIZE / 2 ? BLOCK_SIZE : in->have * 2;
     size_t shown = in->shown, have = in->have;
-    char *block = memory_alloc(room);
+    char *block = room > BLOCK_SIZE ? memory_alloc(room) : block_get(cache());
     if (!block)
         return -ENOMEM;
     if (have)
@@ -87,7 +95,7 @@ static int receive_lent(struct context *c, struct poller *p, struct stream *s)
         return rc;
     if (op.flags & IORING_CQE_F_BUFFER) {
         in->block = in->data = lender_lent(l, op.flags);
-        in->room = STREAM_BLOCK;
+        in->room = RING_BUFFER;
         in->lender = l;
         if (op.res <= 0)
             block_back(in);
@@ -170,7 +178,7 @@ static int fill(struct stream *s)
         do {
             rc = receive_ring(c, p, s);
         } while (rc == -EINTR);
-        in->dry = rc > 0 && rc < STREAM_BLOCK;
+        in->dry = rc > 0 && rc < RING_BUFFER;
         if (rc == -ENOTSOCK || rc == -EAGAIN)
             rc = receive_ready(c, p, s);
     } else {

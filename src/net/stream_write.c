@@ -31,7 +31,7 @@ static void sent(struct stream_out *o, size_t n)
     o->sending_at += n;
     if (o->sending_at < o->sending_size)
         return;
-    memory_free(o->sending);
+    block_put(poller_blocks(o->poller), o->sending);
     o->sending = NULL;
     o->sending_at = o->sending_size = 0;
 }
@@ -240,8 +240,9 @@ void stream_out_end(struct stream *s)
     } else if (on_its_way(o)) {
         poller_remove(o->poller, &o->as.node);
     }
-    memory_free(o->sending);
-    memory_free(o->gathered);
+    struct block_cache *cache = poller_blocks(c->carrier->poller(c));
+    block_put(cache, o->sending);
+    block_put(cache, o->gathered);
     o->sending = o->gathered = NULL;
     o->gathered_size = o->sending_size = o->sending_at = 0;
 }
@@ -265,8 +266,8 @@ static int write_through(struct stream *s, const char *at, size_t n)
 static int gather(struct stream *s, const char *at, size_t n)
 {
     struct stream_out *o = &s->out;
+    struct context *c = context_self();
     if (o->gathered && n > STREAM_OUT - o->gathered_size) {
-        struct context *c = context_self();
         int rc = context_check(c);
         rc = rc < 0 ? rc : wait_sent(s, c);
         if (rc < 0)
@@ -275,7 +276,9 @@ static int gather(struct stream *s, const char *at, size_t n)
         if (o->error)
             return o->error;
     }
-    if (!o->gathered && !(o->gathered = memory_alloc(STREAM_OUT)))
+    if (!o->gathered)
+        o->gathered = block_get(poller_blocks(c->carrier->poller(c)));
+    if (!o->gathered)
         return -ENOMEM;
     memcpy(o->gathered + o->gathered_size, at, n);
     o->gathered_size += n;
