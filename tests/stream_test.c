@@ -246,6 +246,26 @@ ON_IO(a_peer_that_never_reads_holds_up_the_writer_until_its_deadline)
     CHECK_INT(tutti_close(ends[1]), 0);
 }
 
+ON_IO(reading_has_a_deadline_of_its_own)
+{
+    int ends[2];
+    tutti_bytes b;
+    (void)s;
+    pair_of(SOCK_STREAM, ends);
+    TUTTI_STREAM(t, ends[0]);
+    for (int i = 0; i < 3; i++) {
+        tutti_stream_deadline(&t, tutti_after(TUTTI_MS));
+        CHECK_INT(tutti_stream_some(&t, &b), -ETIMEDOUT);
+        CHECK_INT(tutti_stream_exactly(&t, 5, &b), -ETIMEDOUT);
+        CHECK_INT(write(ends[1], "abc", 3), 3);
+        CHECK_INT(tutti_stream_exactly(&t, 5, &b), -ETIMEDOUT);
+        tutti_stream_deadline(&t, TUTTI_NEVER);
+        CHECK_INT(tutti_stream_some(&t, &b), 1);
+        check_view(b, "abc");
+    }
+    CHECK_INT(tutti_close(ends[1]), 0);
+}
+
 static int echo_lines(void *fd)
 {
     TUTTI_STREAM(t, (int)(intptr_t)fd);

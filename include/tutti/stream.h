@@ -76,6 +76,11 @@ TUTTI_API void tutti_stream_back(tutti_stream *s, size_t n);
 /* A view has n bytes at most; 64 KiB by default, 1 GiB at most.  [any] */
 TUTTI_API void tutti_stream_limit(tutti_stream *s, size_t n);
 
+/* Reading calls that still wait at `when` give -ETIMEDOUT, with nothing used up; TUTTI_NEVER,
+ * the default: none do.  For this stream alone, and cheaper than a scope around each wait.  Not
+ * for streams over something else.  [any] */
+TUTTI_API void tutti_stream_deadline(tutti_stream *s, tutti_time when);
+
 /* ---- writing -------------------------------------------------------------- */
 
 /* Write all n bytes, now or when the task parks; waits where the peer does not keep up.  0, or

@@ -62,7 +62,7 @@ void ring_drop_stale(struct ring *r);
 
 /* --- buffers that the kernel chooses when data has come --------------------------- */
 
-enum { RING_BUFFERS = 1024, RING_BUFFER = 4096, RING_GROUP = 0 };
+enum { RING_BUFFERS = 1024, RING_BUFFER = 2048, RING_GROUP = 0 };
 struct lender; /* a ring's buffers; lives until the last is back */
 /* Make them, once.  NULL: no memory, or not granted. */
 struct lender *ring_lender(struct ring *r);

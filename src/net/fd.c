@@ -109,12 +109,12 @@ static int ring_transfer(struct context *c, struct poller *p, int fd, void *buf,
                               .addr = (uintptr_t)buf, .len = (uint32_t)n,
                               .op_flags = out ? MSG_NOSIGNAL : 0 };
     const char *what = out ? "descriptor to write" : "descriptor to read";
-    int rc = io_do(c, p, &want, what);
+    int rc = io_do(c, p, &want, what, CLOCK_NEVER);
     if (rc == -ENOTSOCK) {
         want.opcode = out ? IORING_OP_WRITE : IORING_OP_READ;
         want.off = UINT64_MAX; /* where the file stands */
         want.op_flags = 0;
-        rc = io_do(c, p, &want, what);
+        rc = io_do(c, p, &want, what, CLOCK_NEVER);
     }
     return rc;
 }

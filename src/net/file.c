@@ -139,7 +139,8 @@ static int at_offset(int fd, void *buf, size_t n, int64_t offset, bool out)
         struct ring_want want = { .opcode = out ? IORING_OP_WRITE : IORING_OP_READ,
                                   .fd = fd, .addr = (uintptr_t)buf, .len = (uint32_t)n,
                                   .off = (uint64_t)offset };
-        rc = io_do(c, p, &want, out ? "file to write" : "file to read");
+        rc = io_do(c, p, &want, out ? "file to write" : "file to read",
+                   CLOCK_NEVER);
         return rc;
     }
     ssize_t got = out ? pwritev2(fd, &v, 1, offset, RWF_NOWAIT)
@@ -170,7 +171,7 @@ int tutti_fsync(int fd)
     int rc = context_check(c);
     if (rc == 0 && net_ring(c, &p)) {
         struct ring_want want = { .opcode = IORING_OP_FSYNC, .fd = fd };
-        rc = io_do(c, p, &want, "file to be synced");
+        rc = io_do(c, p, &want, "file to be synced", CLOCK_NEVER);
     } else if (rc == 0) {
         struct file_call *k = call_make(fd, 0);
         if (k)
@@ -186,7 +187,7 @@ static int open_by_ring(struct context *c, struct poller *p, const char *path, i
     struct ring_want want = { .opcode = IORING_OP_OPENAT, .fd = AT_FDCWD,
                               .addr = (uintptr_t)path, .len = mode,
                               .op_flags = (uint32_t)flags | O_CLOEXEC };
-    return io_do(c, p, &want, "file to be opened");
+    return io_do(c, p, &want, "file to be opened", CLOCK_NEVER);
 }
 
 int tutti_open(const char *path, int flags, unsigned mode)

@@ -126,7 +126,7 @@ static int accept_once(struct context *c, int listener)
     if (net_ring(c, &p)) {
         struct ring_want want = { .opcode = IORING_OP_ACCEPT, .fd = listener,
                                   .op_flags = SOCK_CLOEXEC | SOCK_NONBLOCK };
-        return io_do(c, p, &want, "connection to come");
+        return io_do(c, p, &want, "connection to come", CLOCK_NEVER);
     }
     int kept = errno, flags = fcntl(listener, F_GETFL);
     int fd = flags < 0 ? -errno : 0;

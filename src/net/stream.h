@@ -15,10 +15,12 @@ enum { STREAM_LIMIT = 64 << 10, STREAM_OUT = BLOCK_SIZE };
 struct stream_in {
     char *data, *block;
     size_t have, shown, room, limit;
+    int64_t until;         /* reading waits no longer */
     struct lender *lender; /* whose block it is; NULL: ours, and if it is longer than
                               BLOCK_SIZE memory of its own */
     bool ended;
     bool dry;              /* the last read took all there was */
+    bool much;             /* ... filled the buffer it was lent: take a larger one */
     bool no_socket;        /* read it as any descriptor */
 };
 

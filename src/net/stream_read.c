@@ -14,6 +14,7 @@ enum { ROOM_LEAST = 512 }; /* less room in a block is not worth a system call */
 void stream_in_begin(struct stream_in *in)
 {
     in->limit = STREAM_LIMIT;
+    in->until = CLOCK_NEVER;
 }
 
 static struct block_cache *cache(void)
@@ -87,7 +88,7 @@ static int receive_lent(struct context *c, struct poller *p, struct stream *s)
         return -ENOBUFS;
     do {
         rc = ring_begin(poller_ring(p), &op, &want);
-        rc = rc < 0 ? rc : io_await(c, &op, "bytes of a stream");
+        rc = rc < 0 ? rc : io_await(c, &op, "bytes of a stream", in->until);
         if (rc < 0)
             io_settle(c, p, &op);
     } while (rc == 0 && io_again(&op));
@@ -103,22 +104,38 @@ static int receive_lent(struct context *c, struct poller *p, struct stream *s)
     return op.res;
 }
 
+/* Into a block of ours.  there: bytes were there a moment ago, so read them now rather than
+ * hold a block until the kernel's turn. */
+static int receive_own(struct context *c, struct poller *p, struct stream *s, bool there)
+{
+    struct stream_in *in = &s->in;
+    int rc = make_room(in);
+    if (rc < 0)
+        return rc;
+    char *at = in->data + in->have;
+    size_t room = (size_t)(in->block + in->room - at);
+    struct ring_want want = { .opcode = IORING_OP_RECV, .fd = s->fd,
+                              .ioprio = in->dry ? IORING_RECVSEND_POLL_FIRST : 0,
+                              .addr = (uintptr_t)at, .len = (uint32_t)room };
+    rc = there ? net_try_read(s->fd, at, room, false) : -EAGAIN;
+    rc = rc == -EAGAIN ? io_do(c, p, &want, "bytes of a stream", in->until) : rc;
+    in->much = rc > 0 && (size_t)rc == room;
+    in->dry = rc > 0 && (size_t)rc < room;
+    return rc;
+}
+
 static int receive_ring(struct context *c, struct poller *p, struct stream *s)
 {
     struct stream_in *in = &s->in;
-    int rc = -ENOBUFS;
-    if (!in->block)
+    int rc = -EAGAIN;
+    bool lent = !in->block && !in->much;
+    if (lent)
         rc = receive_lent(c, p, s);
-    if (rc == -ENOBUFS) {
-        rc = make_room(in);
-        if (rc < 0)
-            return rc;
-        char *at = in->data + in->have;
-        struct ring_want want = { .opcode = IORING_OP_RECV, .fd = s->fd,
-                                  .ioprio = in->dry ? IORING_RECVSEND_POLL_FIRST : 0,
-                                  .addr = (uintptr_t)at,
-                                  .len = (uint32_t)(in->block + in->room - at) };
-        rc = io_do(c, p, &want, "bytes of a stream");
+    if (!lent || rc == -ENOBUFS) {
+        rc = receive_own(c, p, s, lent || in->much);
+    } else {
+        in->dry = rc > 0 && rc < RING_BUFFER;
+        in->much = rc >= RING_BUFFER;
     }
     in->no_socket = rc == -ENOTSOCK;
     return rc;
@@ -132,10 +149,10 @@ static int receive_ready(struct context *c, struct poller *p, struct stream *s)
     for (;;) {
         int rc = 0;
         if (in->dry && p)
-            rc = io_ready(c, p, s->fd, POLLIN, CLOCK_NEVER, true);
+            rc = io_ready(c, p, s->fd, POLLIN, in->until, true);
         else if (in->dry)
-            rc = net_ready(c, s->fd, POLLIN, CLOCK_NEVER);
-        rc = rc < 0 ? rc : make_room(in);
+            rc = net_ready(c, s->fd, POLLIN, in->until);
+        rc = rc < 0 ? rc : in->dry && rc == 0 ? -ETIMEDOUT : make_room(in);
         if (rc < 0)
             return rc;
         char *at = in->data + in->have;
@@ -178,7 +195,6 @@ static int fill(struct stream *s)
         do {
             rc = receive_ring(c, p, s);
         } while (rc == -EINTR);
-        in->dry = rc > 0 && rc < RING_BUFFER;
         if (rc == -ENOTSOCK || rc == -EAGAIN)
             rc = receive_ready(c, p, s);
     } else {
@@ -326,4 +342,11 @@ void tutti_stream_limit(tutti_stream *t, size_t n)
     struct stream *s = stream_check(t, __func__);
     if (s)
         s->in.limit = n < 1 ? 1 : n < NET_MOST ? n : NET_MOST;
+}
+
+void tutti_stream_deadline(tutti_stream *t, tutti_time when)
+{
+    struct stream *s = stream_check(t, __func__);
+    if (s)
+        s->in.until = when;
 }
