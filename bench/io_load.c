@@ -1,7 +1,7 @@
 /* io_load.c - starts a server, puts load on it over loopback, and counts what the server's
  * process alone costs.
  *
- *     io_load NAME SYSTEM CONNECTIONS SECONDS -- SERVER WORD...     PORT stands for a port
+ *     io_load SERVER WORD... -- NAME SYSTEM CONNECTIONS SECONDS     PORT stands for a port
  *
  * NAME chooses the load: echo-* sends 64 bytes on each connection and waits for them;
  * http-pipelined sends 16 requests at once, other http-* one; all in a closed loop.  One JSON
@@ -303,18 +303,20 @@ static void choose(const char *name)
 
 int main(int argc, char **argv)
 {
-    if (argc < 7 || strcmp(argv[5], "--")) {
-        fprintf(stderr, "usage: io_load NAME SYSTEM CONNECTIONS SECONDS -- SERVER WORD...\n");
+    char **last = argv + argc - 4;
+    if (argc < 7 || strcmp(last[-1], "--")) {
+        fprintf(stderr, "usage: io_load SERVER WORD... -- NAME SYSTEM CONNECTIONS SECONDS\n");
         return 2;
     }
-    load.name = argv[1];
-    load.system = argv[2];
-    load.connections = atoi(argv[3]);
-    load.seconds = getenv("BENCH_TINY") ? 0.05 : atof(argv[4]);
+    last[-1] = NULL;
+    load.name = last[0];
+    load.system = last[1];
+    load.connections = atoi(last[2]);
+    load.seconds = getenv("BENCH_TINY") ? 0.05 : atof(last[3]);
     choose(load.name);
     raise_limit();
     load.port = free_port();
-    start_server(argv + 6);
+    start_server(argv + 1);
     int epoll = epoll_create1(0);
     if (strncmp(load.name, "idle", 4))
         measure_requests(epoll);

@@ -21,6 +21,7 @@ pkg-config      command -v pkg-config
 libpng-dev      pkg-config --exists libpng
 libjansson-dev  pkg-config --exists jansson
 liburing-dev    pkg-config --exists liburing
+libhttp-parser-dev  test -e /usr/include/http_parser.h
 g++             command -v g++
 END
 }
@@ -44,6 +45,8 @@ bench_packages()
 golang-go              test -x /usr/bin/go
 libtbb-dev             test -e /usr/include/oneapi/tbb.h
 libboost-context-dev   test -e /usr/include/boost/context/fiber.hpp
+libuv1-dev             pkg-config --exists libuv
+nginx-light            test -x /usr/sbin/nginx
 python3-uvloop         /usr/bin/python3 -c 'import uvloop'
 python3-matplotlib     /usr/bin/python3 -c 'import matplotlib'
 END

@@ -5,6 +5,7 @@ says how.  Who takes part in what: serial C wherever there is a plain loop to co
 with; libgomp and oneTBB where they have something of the kind; Go in everything that it
 can do; asyncio and uvloop in what an event loop does; pthreads and Boost.Context in what
 a program would otherwise write upon them."""
+from harness import servers
 from harness.programs import compiled, debian, interpreted, target
 from harness.table import SCALE, AtMost, Bench, Command, Over, SpeedUp
 
@@ -98,3 +99,6 @@ BENCHES = [
            'asyncio': peer('asyncio', 'idle-cpu'), 'uvloop': peer('uvloop', 'idle-cpu')},
           workers=(2,), goals=(AtMost(0.001, workers=2),)),
 ]
+
+PROGRAMS.update(servers.SERVERS)
+BENCHES += servers.BENCHES
