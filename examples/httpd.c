@@ -113,7 +113,9 @@ static int on_complete(http_parser *parser)
     int status = 0;
     c->request_size = 0;
     c->last = !http_should_keep_alive(parser);
-    if (parser->method != HTTP_GET && parser->method != HTTP_HEAD)
+    if (parser->http_major != 1)
+        c->last = status = 400;
+    else if (parser->method != HTTP_GET && parser->method != HTTP_HEAD)
         status = 405;
     else if (c->target_size >= TARGET_MOST)
         status = 414;

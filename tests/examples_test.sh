@@ -119,6 +119,8 @@ same maze maze --size 150
 same maze-least maze --size 2
 same primes primes --size 100000
 same primes-least primes --size 3
+same echo echo --size 20
+[ ! -x "$bin/httpd" ] || same httpd httpd --size 20
 same hashhunt hashhunt "$tmp/tree"
 same hashhunt-some hashhunt --size 50 "$tmp/tree"
 same hashhunt-found hashhunt "$tmp/tree" "$hash"
@@ -206,7 +208,7 @@ refuses "$tmp/none" hashhunt "$tmp/none"
 refuses "$tmp/tree/empty" wordcount "$tmp/tree/empty"
 refuses xyz hashhunt "$tmp/tree" xyz
 
-for program in average matmul mandelbrot sudoku maze primes hashhunt wordcount; do
+for program in average matmul mandelbrot sudoku maze primes hashhunt wordcount echo; do
     "$bin/$program" --help >"$tmp/out" 2>"$tmp/err" && grep -q '^usage:' "$tmp/out" &&
         [ ! -s "$tmp/err" ]
     report $? "$program --help"

@@ -376,6 +376,33 @@ ON_IO(two_tasks_share_a_stream_a_direction_each)
     CHECK_INT(tutti_scope_close(&talking), 0);
 }
 
+/* All is sent before anything is read: more than one block, the last a short one. */
+ON_IO(the_tail_of_a_long_echo_comes_without_another_push)
+{
+    static char much[100000];
+    int ends[2], n;
+    size_t got = 0;
+    tutti_scope echoing;
+    pair_of(SOCK_STREAM, ends);
+    tutti_scope_open(&echoing, tutti_scope_executor(s), TUTTI_NEVER, 0);
+    CHECK_INT(tutti_go(&echoing, echo_lines, fd_arg(ends[1])), 0);
+    for (size_t i = 0; i < sizeof much; i++)
+        much[i] = (char)(i % 127);
+    int size = 400000;
+    CHECK_INT(setsockopt(ends[0], SOL_SOCKET, SO_SNDBUF, &size, sizeof size), 0);
+    CHECK_INT(setsockopt(ends[1], SOL_SOCKET, SO_SNDBUF, &size, sizeof size), 0);
+    for (size_t most = sizeof much; most > 90000; most -= 1111) {
+        CHECK_INT(tutti_write_all(ends[0], much, most), 0);
+        char back[5000];
+        for (got = 0; got < most; got += (size_t)n) {
+            n = tutti_read(ends[0], back, sizeof back);
+            CHECK(n > 0 && !memcmp(back, much + got, (size_t)n));
+        }
+    }
+    CHECK_INT(tutti_close(ends[0]), 0);
+    CHECK_INT(tutti_scope_close(&echoing), 0);
+}
+
 /* --- over something else --------------------------------------------------------------------- */
 
 struct tape {

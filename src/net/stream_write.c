@@ -23,6 +23,7 @@ static struct stream *stream_of_out(struct stream_out *out)
 }
 
 static void send_go_on(struct stream *s);
+static void send_next(struct stream *s);
 
 /* --- the block on its way ---------------------------------------------------------- */
 
@@ -54,6 +55,8 @@ static void op_ended(struct ring_op *op)
         send_failed(o, op->res ? op->res : -EPIPE);
     if (o->sending)
         send_go_on(stream_of_out(o));
+    else
+        send_next(stream_of_out(o));
     if (!o->sending && op->who && wait_claim(op->who, op->ticket))
         wait_wake(op->who, 0);
 }
@@ -69,6 +72,8 @@ static void room_again(struct wait_node *n)
         send_failed(o, node->got);
     else
         send_go_on(stream_of_out(o));
+    if (!o->sending)
+        send_next(stream_of_out(o));
     if (!o->sending && who && wait_claim(who, ticket))
         wait_wake(who, 0);
     if (o->sending) { /* the node is enlisted anew */
@@ -132,7 +137,27 @@ static bool on_its_way(const struct stream_out *o)
     return o->sending && o->poller;
 }
 
-/* Send what is gathered, if nothing is on its way.  Never waits. */
+/* Nothing is on its way: what is gathered, by o->poller. */
+static void send_begin(struct stream *s)
+{
+    struct stream_out *o = &s->out;
+    o->sending = o->gathered;
+    o->sending_size = o->gathered_size;
+    o->sending_at = 0;
+    o->gathered = NULL;
+    o->gathered_size = 0;
+    send_go_on(s);
+}
+
+/* A block has arrived: the one behind it, if that was to go when there was no way. */
+static void send_next(struct stream *s)
+{
+    struct stream_out *o = &s->out;
+    if (o->gathered && !o->corked && !o->error)
+        send_begin(s);
+}
+
+/* Send what is gathered: now, or behind what is on its way.  Never waits. */
 static void send_gathered(struct stream *s, struct context *c)
 {
     struct stream_out *o = &s->out;
@@ -140,13 +165,8 @@ static void send_gathered(struct stream *s, struct context *c)
         send_go_on(s); /* of a plain thread: what did not fit before */
     if (o->sending || !o->gathered)
         return;
-    o->sending = o->gathered;
-    o->sending_size = o->gathered_size;
-    o->sending_at = 0;
-    o->gathered = NULL;
-    o->gathered_size = 0;
     o->poller = c->carrier->poller(c);
-    send_go_on(s);
+    send_begin(s);
 }
 
 /* --- corks -------------------------------------------------------------------------- */
