@@ -1,0 +1,43 @@
+#!/usr/bin/env python3
+"""explore_cells_test.py - the runtime's own cells (tests/cells/tutti) under the explorer:
+none may fail in any schedule.
+
+    explore_cells_test.py SCHEDULES PROGRAM...
+
+Each program runs under that many schedules, from another seed each time unless
+CHECK_SEED names the first, which is printed.  A failure prints its report, whose last
+line names the seed that brings it back.
+"""
+import concurrent.futures
+import os
+import random
+import subprocess
+import sys
+
+
+def explore(program, schedules, seed):
+    env = dict(os.environ, TUTTI_EXPLORE=f'schedules={schedules},seed={seed}')
+    run = subprocess.run([program], env=env, timeout=280, stdin=subprocess.DEVNULL,
+                         stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, check=False)
+    return run.returncode, run.stderr.decode(errors='replace')
+
+
+def main():
+    schedules, programs = int(sys.argv[1]), sys.argv[2:]
+    seed = int(os.environ.get('CHECK_SEED', random.randrange(1, 1 << 40)))
+    print(f'# CHECK_SEED={seed}')
+    failed = 0
+    with concurrent.futures.ThreadPoolExecutor(2) as pool:
+        results = pool.map(lambda p: explore(p, schedules, seed), programs)
+        for number, (program, (status, said)) in enumerate(zip(programs, results), 1):
+            name = os.path.basename(program)
+            failed += status != 0
+            print(f'{"not ok" if status else "ok"} {number} - {name}, {schedules} schedules')
+            for line in said.splitlines() if status else []:
+                print('# ' + line)
+    print(f'1..{len(programs)}')
+    return failed > 0
+
+
+if __name__ == '__main__':
+    sys.exit(main())
