@@ -47,6 +47,10 @@ bench: all
 	$(Q)bench/run.py --build build --only '$(ONLY)' --rounds '$(ROUNDS)' \
 		--workers '$(WORKERS)'
 
+test-orders: setup
+	$(BUILD) build-test $(OPTIONS) -Db_ndebug=false
+	$(Q)scripts/test-orders.py build-test $(ARGS)
+
 fuzz:
 	$(Q)scripts/setup.sh all
 	$(Q)scripts/fuzz.sh $(ARGS)
@@ -68,6 +72,7 @@ help:
 	@echo 'make bench     measure beside other systems; ONLY="fib uts", ROUNDS=, WORKERS='
 	@echo 'make test-all  also under the thread and address sanitizers, with gcc and'
 	@echo '               clang, under valgrind, and for aarch64 under qemu'
+	@echo 'make test-orders  weaken each memory order in turn; list what no cell notices'
 	@echo 'make fuzz      feed the parsers with mutated input; ARGS=seconds for each'
 	@echo 'make install   install below PREFIX (now $(PREFIX)); honours DESTDIR'
 	@echo 'make setup     install the Debian packages that a build needs; the targets'

@@ -151,7 +151,7 @@ struct strategy {
 };
 
 struct options {
-    bool explore, json, accesses, gdb, fork, sc;
+    bool explore, json, accesses, gdb, fork, sc, orders;
     uint64_t schedules, seed, steps;
     double seconds;
     int strategy, status;
@@ -163,6 +163,7 @@ struct options {
 
 struct engine {
     bool on;      /* a schedule runs and the program (not this library) is at work */
+    bool orders;  /* orders.c wants to see each operation's */
     bool plain;   /* points at plain accesses too */
     bool tracing; /* steps and calls are kept */
     enum mode mode;
@@ -319,6 +320,10 @@ static inline void trace_flag(unsigned f)
     if (rare(ex.tracing) && ex.me->step)
         ex.me->step->flags |= f;
 }
+
+/* --- orders.c --- */
+bool orders_weaken(const char *text);
+int orders_at(enum op op, int order, const void *pc);
 
 /* --- gaps.c: calls and features met that are not modelled --- */
 void gap(const char *words);

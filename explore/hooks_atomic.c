@@ -10,10 +10,16 @@ typedef uint16_t u16;
 typedef uint32_t u32;
 typedef uint64_t u64;
 
-/* The compiler passes orders in the low bits. */
-static int order_of(int order)
+/* The order of this operation: the compiler passes it in the low bits; orders.c may note it
+ * or make it weaker. */
+static inline int order_of(int order, enum op op, const void *pc)
 {
-    return order & 15;
+    int mo = order & 15;
+    if (rare(ex.orders))
+        mo = orders_at(op, mo, pc);
+    if (rare(ex.tracing) && ex.me->step)
+        ex.me->step->order = (uint8_t)mo;
+    return mo;
 }
 
 static bool weak_fails(int weak)
@@ -28,9 +34,8 @@ static bool weak_fails(int weak)
         if (usual(!ex.on))                                                    \
             return __atomic_load_n(a, __ATOMIC_SEQ_CST);                      \
         point(OP_LOAD, (void *)a, CALLER);                                    \
-        if (rare(ex.tracing) && ex.me->step)                                  \
-            ex.me->step->order = (uint8_t)order_of(mo);                       \
-        return (type)model_load((void *)a, sizeof *a, *a, order_of(mo), NULL); \
+        return (type)model_load((void *)a, sizeof *a, *a,                      \
+                                order_of(mo, OP_LOAD, CALLER), NULL);         \
     }
 
 #define STORE(bits, type)                                                     \
@@ -45,9 +50,7 @@ static bool weak_fails(int weak)
             return;                                                           \
         }                                                                     \
         point(OP_STORE, (void *)a, CALLER);                                   \
-        if (rare(ex.tracing) && ex.me->step)                                  \
-            ex.me->step->order = (uint8_t)order_of(mo);                       \
-        model_store((void *)a, sizeof *a, *a, v, order_of(mo));               \
+        model_store((void *)a, sizeof *a, *a, v, order_of(mo, OP_STORE, CALLER)); \
         *a = v;                                                               \
     }
 
@@ -58,11 +61,9 @@ static bool weak_fails(int weak)
         if (usual(!ex.on))                                                    \
             return builtin(a, v, __ATOMIC_SEQ_CST);                           \
         point(OP_RMW, (void *)a, CALLER);                                     \
-        if (rare(ex.tracing) && ex.me->step)                                  \
-            ex.me->step->order = (uint8_t)order_of(mo);                       \
         type old = *a;                                                        \
         type new = (type)(result);                                            \
-        model_rmw((void *)a, sizeof *a, old, new, order_of(mo));              \
+        model_rmw((void *)a, sizeof *a, old, new, order_of(mo, OP_RMW, CALLER)); \
         *a = new;                                                             \
         return old;                                                           \
     }
@@ -84,17 +85,15 @@ static bool weak_fails(int weak)
                          int weak, const void *pc)                            \
     {                                                                         \
         point(OP_CAS, (void *)a, pc);                                         \
-        if (rare(ex.tracing) && ex.me->step)                                  \
-            ex.me->step->order = (uint8_t)order_of(mo);                       \
         type old = *a;                                                        \
         if (old == *expected && !weak_fails(weak)) {                          \
-            model_rmw((void *)a, sizeof *a, old, v, order_of(mo));            \
+            model_rmw((void *)a, sizeof *a, old, v, order_of(mo, OP_CAS, pc)); \
             *a = v;                                                           \
             return 1;                                                         \
         }                                                                     \
         trace_flag(STEP_FAILED);                                              \
         *expected = (type)model_failed((void *)a, sizeof *a, old, *expected,  \
-                                       order_of(fail_mo));                    \
+                                       order_of(fail_mo, OP_LOAD, pc));       \
         return 0;                                                             \
     }
 
@@ -139,9 +138,7 @@ void __tsan_atomic_thread_fence(int mo)
         return;
     }
     point(OP_FENCE, NULL, CALLER);
-    if (rare(ex.tracing) && ex.me->step)
-        ex.me->step->order = (uint8_t)order_of(mo);
-    model_fence(order_of(mo));
+    model_fence(order_of(mo, OP_FENCE, CALLER));
 }
 
 exported void __tsan_atomic_signal_fence(int mo);

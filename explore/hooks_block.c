@@ -238,6 +238,29 @@ exported int select(int n, fd_set *r, fd_set *w, fd_set *x, struct timeval *tv)
 }
 
 
+/* --- io_uring: refused, so that a program which can goes on with epoll --- */
+
+struct io_uring;
+struct io_uring_params;
+exported int io_uring_queue_init_params(unsigned n, struct io_uring *r,
+                                        struct io_uring_params *p);
+int io_uring_queue_init_params(unsigned n, struct io_uring *r, struct io_uring_params *p)
+{
+    if (!ex.on)
+        return REAL(io_uring_queue_init_params)(n, r, p);
+    gap("io_uring: refused with ENOSYS, as by a kernel without it");
+    return -ENOSYS;
+}
+
+exported int io_uring_queue_init(unsigned n, struct io_uring *r, unsigned flags);
+int io_uring_queue_init(unsigned n, struct io_uring *r, unsigned flags)
+{
+    if (!ex.on)
+        return REAL(io_uring_queue_init)(n, r, flags);
+    gap("io_uring: refused with ENOSYS, as by a kernel without it");
+    return -ENOSYS;
+}
+
 /* --- what is not modelled at all --- */
 
 #define UNMODELLED(type, name, parameters, arguments)                         \

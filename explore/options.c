@@ -12,6 +12,8 @@
  *   fork=1          a process for each schedule
  *   replay=SEED     run this schedule again, as a report has named it
  *   gdb=1           with replay: raise SIGTRAP just before the end of the shrunk schedule
+ *   orders=1        list the memory orders met in the report on report-fd
+ *   weaken=PC+..:O  make the orders at these addresses weaker: orders.c
  *   json=1          progress as JSON objects
  *   progress-fd=N   a line of progress now and then on this descriptor
  *   report-fd=N     the report as one JSON object on this descriptor
@@ -110,7 +112,11 @@ static void word(char *name)
     else if (!strcmp(name, "json")) options.json = number(name, value);
     else if (!strcmp(name, "fork")) options.fork = number(name, value);
     else if (!strcmp(name, "gdb")) options.gdb = number(name, value);
-    else if (!strcmp(name, "replay")) seed(value);
+    else if (!strcmp(name, "orders")) ex.orders = options.orders = number(name, value);
+    else if (!strcmp(name, "weaken")) {
+        if (!orders_weaken(value))
+            cannot("weaken=%s: that is not PC+PC:ORDER", value);
+    } else if (!strcmp(name, "replay")) seed(value);
     else if (!strcmp(name, "model")) model(value);
     else if (!strcmp(name, "progress-fd")) options.progress_fd = descriptor(name, value);
     else if (!strcmp(name, "report-fd")) options.report_fd = descriptor(name, value);

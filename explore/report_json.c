@@ -89,7 +89,15 @@ void report_json(const struct report *r)
         text(f, "words", shared->gap[i]);
         fputc('}', f);
     }
-    fprintf(f, "],\"failure\":");
+    fprintf(f, "]");
+    if (options.orders) {
+        fprintf(f, ",\"orders\":[");
+        for (int i = 0; i < shared->sites; i++)
+            fprintf(f, "%s[\"%lx\",\"%s\",%d]", i ? "," : "", shared->site[i].pc,
+                    op_names[shared->site[i].op], shared->site[i].order);
+        fprintf(f, "]");
+    }
+    fprintf(f, ",\"failure\":");
     if (r)
         failure(f, r);
     else

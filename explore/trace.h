@@ -4,6 +4,13 @@
 #define EXPLORE_TRACE_H
 #include "engine.h"
 
+/* An atomic operation in the executable, and the order it asks for. */
+struct order_site {
+    uintptr_t pc;
+    uint8_t op, order;
+};
+
+enum { SITES = 4096 };
 enum { TRACE_STEPS = 1 << 14, EVENTS = 1 << 18, GAPS = 32, GAP_WORDS = 120 };
 
 struct trace {
@@ -24,6 +31,8 @@ struct shared {
     double seconds; /* until the failure or the end */
     bool done;      /* the runner came to its end in good order */
     int lanes;
+    int sites;
+    struct order_site site[SITES];
     int gaps;
     char gap[GAPS][GAP_WORDS];
     size_t events;
