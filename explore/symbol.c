@@ -97,7 +97,7 @@ static void ask(const struct object_file *o, struct site *site, size_t n)
     char *command = malloc(room);
     if (!command)
         return;
-    int k = snprintf(command, room, "addr2line -a -f -i -e '%s'", o->path);
+    int k = snprintf(command, room, "addr2line -a -f -C -i -e '%s'", o->path);
     for (size_t i = 0; i < n; i++)
         k += snprintf(command + k, room - (size_t)k, " %lx", site[i].pc - 1 - o->base);
     snprintf(command + k, room - (size_t)k, " 2>/dev/null");
