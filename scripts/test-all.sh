@@ -61,7 +61,10 @@ run_row()
     [ "$name" = gcc ] && which=()
     # qemu 7.2 trips over locks of its own in a child of a program with threads.
     [ "$name" = aarch64 ] && export CHECK_EMULATED=1
-    [ "$name" = valgrind ] && which+=(--wrapper 'valgrind -q --error-exitcode=99')
+    if [ "$name" = valgrind ]; then
+        export CHECK_VALGRIND=1
+        which+=(--wrapper 'valgrind -q --error-exitcode=99 --max-threads=1100')
+    fi
     "${steady[@]}" scripts/run-tests.py "build-$name/meson" -t 4 "${which[@]}"
 }
 

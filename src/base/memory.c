@@ -1,6 +1,7 @@
 /* base/memory.c - see memory.h.  Tests: tests/fault_test.c. */
 #include "base/memory.h"
 #include "base/atomic.h"
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -28,25 +29,32 @@ long fault_arm(long n, bool on)
     return seen;
 }
 
+/* No object is larger than PTRDIFF_MAX.  Refused here, since checkers of memory take such
+ * a request for a mistake instead of letting the allocator say no. */
+static bool refused(size_t size)
+{
+    return fault_now() || size > PTRDIFF_MAX;
+}
+
 void *memory_alloc(size_t size)
 {
-    return fault_now() ? NULL : malloc(size ? size : 1);
+    return refused(size) ? NULL : malloc(size ? size : 1);
 }
 
 void *memory_zalloc(size_t size)
 {
-    return fault_now() ? NULL : calloc(1, size ? size : 1);
+    return refused(size) ? NULL : calloc(1, size ? size : 1);
 }
 
 void *memory_realloc(void *p, size_t size)
 {
-    return fault_now() ? NULL : realloc(p, size ? size : 1);
+    return refused(size) ? NULL : realloc(p, size ? size : 1);
 }
 
 void *memory_aligned(size_t align, size_t size)
 {
     size_t rounded = (size + align - 1) / align * align;
-    if (fault_now() || rounded < size)
+    if (refused(rounded) || rounded < size)
         return NULL;
     void *p = aligned_alloc(align, rounded ? rounded : align);
     if (p)
