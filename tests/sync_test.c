@@ -1103,6 +1103,9 @@ EVERYWHERE(every_wait_is_cut_off)
     CHECK_INT(tutti_mutex_trylock(&mutex), 0);
     CHECK_INT(tutti_rmutex_trylock(&rmutex), 0);
     CHECK_INT(tutti_rwlock_wrlock_cut(&rwlock), 0);
+    tutti_rwlock_unlock(&rwlock);
+    tutti_rmutex_unlock(&rmutex);
+    tutti_mutex_unlock(&mutex);
     CHECK_INT(tutti_sem_trydown(&sem), -EBUSY);
     CHECK_INT(tutti_group_wait(&group), 0);
     return 0;

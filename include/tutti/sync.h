@@ -6,7 +6,9 @@
  * be able to lock, and a holder is expected to be quick.  The forms ending in _cut
  * are cut off as all [wait] calls of tutti.h.  Waiting for an event, a condition, a
  * semaphore, a barrier, a wait group or a once IS cut off.  A lock belongs to the
- * task (or plain thread) that took it, wherever it parks meanwhile. */
+ * task (or plain thread) that took it, wherever it parks meanwhile: a task that returns
+ * while it holds a mutex, or a lock to write, has failed with -EDEADLK whatever it
+ * returned, and the lock stays held. */
 #ifndef TUTTI_SYNC_H
 #define TUTTI_SYNC_H
 #include <tutti.h>

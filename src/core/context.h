@@ -95,6 +95,8 @@ struct context {
     const char *why_static;
     int why_code;        /* the code those words go with */
     struct local_value *locals; /* tutti_per_task */
+    uint32_t locks;      /* mutexes and locks to write that it holds; its own to count.  Not 0
+                            after its task: it never runs another, since the locks are its */
     void *recv_view;     /* owned: the last view from each TUTTI_ANY_SIZE channel, each a
                             block whose first word is the next one */
 };

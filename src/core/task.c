@@ -2,6 +2,7 @@
  * waits.  How it is started is in start.c.  Tests: tests/task_test.c. */
 #include "core/task.h"
 #include "core/local.h"
+#include "core/owned.h"
 #include "core/record.h"
 #include "core/thread.h"
 #include <tutti/fork.h>
@@ -285,6 +286,15 @@ static inline void context_finish(struct context *c)
         corks_flush(c);
 }
 
+/* Its locks can be let go by nobody any more: c is the holder, and is kept from running what
+ * could be taken for it.  Who waits for them waits for ever, so somebody must hear of it. */
+static __attribute__((noinline)) int context_kept_locks(struct context *c)
+{
+    c->name = task_name(c); /* for those that are told who holds them */
+    return why_set(-EDEADLK, "task %s returned while it held %u lock%s; who wants one waits "
+                   "for ever", task_name(c), c->locks, c->locks == 1 ? "" : "s");
+}
+
 /* It is over before it began. */
 static __attribute__((noinline)) void task_not_run(struct context *c, struct task *t, int rc)
 {
@@ -317,6 +327,8 @@ void task_run(struct context *c, struct task *t)
     if (unlikely(scope_lost(s)))
         exit(0); /* the child of a fork() made in this task: as when a thread ends there */
     context_finish(c);
+    if (unlikely(c->locks))
+        rc = context_kept_locks(c);
     if (unlikely(rc < 0 || t->record || c->member)) /* else there is nobody to tell */
         task_ended(c, t, rc);
     context_end(c);
@@ -335,6 +347,8 @@ bool task_run_part(struct context *c, struct task *t, struct scope *s,
         if (unlikely(scope_lost(s)))
             exit(0); /* as in task_run */
         context_finish(c);
+        if (unlikely(c->locks))
+            scope_fail((tutti_scope *)(void *)s, context_kept_locks(c));
         if (unlikely(c->member))
             context_unlist(c);
     }

@@ -94,6 +94,24 @@ struct strand *strand_begin(struct context *c);
 void strand_end(struct context *c);
 /* The place: where the calls end. */
 tutti_at strand_place(struct strand *first);
+/* May others take c's calls?  Plain threads have no part in tasks' names and scopes. */
+static inline bool strand_shared(const struct context *c)
+{
+    return c->task && c->worker;
+}
+/* Are its calls to be dropped?  Then all joins come to look. */
+bool strand_over(struct strand *first);
+void strand_drop(struct strand *first, bool dropping);
+uint32_t strand_private_count(struct strand *first);
+/* The top segment is full: go on in another.  False: no memory. */
+bool strand_chain(struct strand *first);
+/* The segment below s, whose slots are all joined. */
+struct strand *strand_unchain(struct strand *s);
+/* Take the public slot i back, and the younger half of what is public below it.  False: a
+ * thief has it. */
+bool segment_take_back(struct strand *s, uint32_t i);
+/* Slot i, whose thief is done, is joined; all below are taken. */
+void segment_settle(struct strand *s, uint32_t i);
 /* Make up to `most` of the oldest private calls public; how many. */
 uint32_t strand_publish(struct strand *first, uint32_t most);
 /* c, which has a strand, lets others run, before it looks for them: its private calls are

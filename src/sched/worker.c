@@ -6,6 +6,7 @@
 #include "sched/strand.h"
 #include <assert.h>
 #include <sched.h>
+#include <stdlib.h>
 
 enum {
     FAIR_EVERY = 16, /* so often tasks not begun go before contexts that are ready */
@@ -424,6 +425,10 @@ closed_call static void fiber_turn(struct context *c)
             task_run(c, c->task);
         if (unlikely(c->strand != NULL))
             strand_end(c);
+        if (unlikely(c->locks)) { /* it stays their holder, and does nothing else */
+            switch_to(w, c, worker_next(w));
+            abort();
+        }
         struct runnable *r = worker_take(w);
         if (!r)
             r = worker_idle(w);

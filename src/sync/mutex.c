@@ -61,6 +61,7 @@ static int mutex_lock_slow(struct mutex *m, struct context *c, unsigned flags)
     int rc = mutex_take_or_mark(m, c);
     if (rc) {
         latch_unlock(&m->latch);
+        c->locks += rc > 0;
         return rc < 0 ? rc : 0;
     }
     uint64_t ticket = wait_prepare(c, "mutex", m);
@@ -68,8 +69,10 @@ static int mutex_lock_slow(struct mutex *m, struct context *c, unsigned flags)
     waiters_add(&m->waiters, &n);
     latch_unlock(&m->latch);
     rc = wait_park(c, ticket, CLOCK_NEVER, flags);
-    if (likely(rc >= 0))
-        return 0; /* handed over: word is c */
+    if (likely(rc >= 0)) { /* handed over: word is c */
+        c->locks++;
+        return 0;
+    }
     latch_lock(&m->latch);
     waiters_remove(&n);
     latch_unlock(&m->latch);
@@ -84,9 +87,10 @@ int tutti_mutex_lock(tutti_mutex *public)
     struct context *c = context_self();
     uintptr_t word = 0;
     /* acquire: pairs with the release in tutti_mutex_unlock */
-    if (likely(cas_acquire(&m->word, &word, (uintptr_t)c)))
-        return 0;
-    return mutex_lock_slow(m, c, 0);
+    if (unlikely(!cas_acquire(&m->word, &word, (uintptr_t)c)))
+        return mutex_lock_slow(m, c, 0);
+    c->locks++;
+    return 0;
 }
 
 int tutti_mutex_lock_cut(tutti_mutex *public)
@@ -99,20 +103,23 @@ int tutti_mutex_lock_cut(tutti_mutex *public)
     int rc = context_check(c);
     if (unlikely(rc < 0))
         return rc;
-    if (likely(cas_acquire(&m->word, &word, (uintptr_t)c))) /* as tutti_mutex_lock */
-        return 0;
-    return mutex_lock_slow(m, c, WAIT_CUTTABLE);
+    if (unlikely(!cas_acquire(&m->word, &word, (uintptr_t)c))) /* as tutti_mutex_lock */
+        return mutex_lock_slow(m, c, WAIT_CUTTABLE);
+    c->locks++;
+    return 0;
 }
 
 int tutti_mutex_trylock(tutti_mutex *public)
 {
     if (unlikely(!public))
         return why_null(__func__);
+    struct context *c = context_self();
     uintptr_t word = 0;
     /* as tutti_mutex_lock */
-    return cas_acquire(&mutex_of(public)->word, &word, (uintptr_t)context_self())
-               ? 0
-               : -EBUSY;
+    if (!cas_acquire(&mutex_of(public)->word, &word, (uintptr_t)c))
+        return -EBUSY;
+    c->locks++;
+    return 0;
 }
 
 static _Noreturn void mutex_not_mine(struct mutex *m, struct context *c, uintptr_t word)
@@ -164,4 +171,5 @@ void tutti_mutex_unlock(tutti_mutex *public)
     /* release: pairs with the acquire in tutti_mutex_lock */
     if (unlikely(!cas_release(&m->word, &word, 0)))
         mutex_unlock_slow(m, c);
+    c->locks--;
 }

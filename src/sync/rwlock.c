@@ -118,12 +118,17 @@ static int rwlock_lock(struct rwlock *l, int kind, unsigned flags)
             return why_set(-EDEADLK, "%s holds lock %p for writing and would wait for "
                            "itself", task_name(c), (void *)l);
         latch_lock(&l->latch);
-        if (!rwlock_enter_or_mark(l, kind))
-            return rwlock_queue(l, c, kind, flags); /* lets the latch go */
+        if (!rwlock_enter_or_mark(l, kind)) {
+            rc = rwlock_queue(l, c, kind, flags); /* lets the latch go */
+            c->locks += rc == 0 && kind == RW_WRITE;
+            return rc;
+        }
         latch_unlock(&l->latch);
     }
-    if (kind == RW_WRITE)
+    if (kind == RW_WRITE) {
         store_relaxed(&l->writer, c); /* read by c, and by others for messages only */
+        c->locks++;
+    }
     return 0;
 }
 
@@ -197,8 +202,10 @@ void tutti_rwlock_unlock(tutti_rwlock *public)
     struct rwlock *l = rwlock_of(public);
     uint64_t word = load_relaxed(&l->word); /* the CAS decides */
     uint64_t share = rwlock_share(l, word);
-    if (share == RW_WRITING)
+    if (share == RW_WRITING) {
         store_relaxed(&l->writer, NULL); /* before others can come in; seen by the CAS */
+        context_self()->locks--;
+    }
     for (;;) {
         if (word & RW_WAITED) {
             if (rwlock_leave_waited(l, share))
