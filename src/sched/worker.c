@@ -11,7 +11,10 @@
 enum {
     FAIR_EVERY = 16, /* so often tasks not begun go before contexts that are ready */
     TIME_EVERY = 4,  /* so often the clock is read for armed timers: it costs 20 ns */
-    POLL_EVERY = 64  /* so often descriptors are looked at though there is work */
+    POLL_EVERY = 64, /* so often descriptors are looked at though there is work */
+    LINGER = 200,    /* pauses, some 2 us: what an answer from another worker takes */
+    LINGER_VAIN = 4, /* so often in a row for nothing, and it is seldom tried again */
+    LINGER_AGAIN = 16
 };
 
 _Thread_local struct worker *worker_current;
@@ -213,6 +216,44 @@ struct runnable *worker_take(struct worker *w)
     return r;
 }
 
+/* Does anybody fork?  Then there is something to steal rather than to wait for. */
+static bool pool_forks(const struct pool *p)
+{
+    for (unsigned i = 0; i < p->count; i++)
+        if (load_relaxed(&p->worker[i]->asked)) /* a hint */
+            return true;
+    return false;
+}
+
+/* Nothing to do.  Where two workers answer each other, the answer is there before either
+ * could fall asleep and be woken, which takes a hundred times as long; and before there is
+ * anything to steal.  So wait for it a moment, where that has been of use lately. */
+static struct runnable *worker_linger(struct worker *w)
+{
+    if (w->pool->gil || w->poller
+        || (w->lingered >= LINGER_VAIN && ++w->lingered % LINGER_AGAIN)
+        || pool_forks(w->pool))
+        return NULL;
+    for (int i = 0; i < LINGER; i++) {
+        if (load_relaxed(&w->inbox)) { /* a hint, as in worker_drain */
+            w->lingered = 0;
+            return worker_take(w);
+        }
+        spin_pause();
+    }
+    w->lingered++;
+    return NULL;
+}
+
+/* What is next, waiting for it. */
+static inline struct runnable *worker_await(struct worker *w)
+{
+    struct runnable *r = worker_take(w);
+    if (unlikely(!r) && !(r = worker_linger(w)))
+        r = worker_idle(w);
+    return r;
+}
+
 struct context *worker_context(struct worker *w, struct fiber_pool *stacks)
 {
     struct fiber *f = w->spare;
@@ -273,9 +314,7 @@ static struct context *context_for(struct worker *w, struct task *t)
 static struct context *worker_next(struct worker *w)
 {
     for (;;) {
-        struct runnable *r = worker_take(w);
-        if (!r)
-            r = worker_idle(w);
+        struct runnable *r = worker_await(w);
         if (!r->is_task)
             return context_of(r);
         struct context *c = context_for(w, (struct task *)(void *)r);
@@ -429,9 +468,7 @@ closed_call static void fiber_turn(struct context *c)
             switch_to(w, c, worker_next(w));
             abort();
         }
-        struct runnable *r = worker_take(w);
-        if (!r)
-            r = worker_idle(w);
+        struct runnable *r = worker_await(w);
         struct task *t = (struct task *)(void *)r;
         if (!r->is_task) {
             next = context_of(r);
@@ -528,7 +565,7 @@ struct worker *worker_attach(struct pool *p, unsigned index)
     fifo_init(&w->ready);
     fifo_init(&w->bound);
     w->spare = NULL;
-    w->spares = w->tick = 0;
+    w->spares = w->tick = w->lingered = 0;
     w->polls = false;
     w->leaving = NULL;
     list_init(&w->closers.list);

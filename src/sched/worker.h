@@ -67,6 +67,7 @@ struct worker {
     struct closers closers;  /* scopes that contexts of this worker close */
     struct context *leaving; /* ended, of another pool: given back after the switch */
     unsigned tick;
+    unsigned lingered;       /* how often in a row it did so for nothing: worker_linger */
     unsigned index;          /* in the pool */
     unsigned users;          /* executors that use it, and its pool */
     uint32_t seed;
