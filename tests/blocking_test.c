@@ -190,6 +190,46 @@ static void block_and_forget(const char *url)
     tutti_blocking(forget_scope, NULL, NULL);
 }
 
+/* --- more than there may be threads ---------------------------------------------- */
+
+enum { RESCUE_MOST = 512, CALLS = RESCUE_MOST + 88 };
+static atomic_int inside, ended;
+
+static int stay_inside(void *unused)
+{
+    (void)unused;
+    atomic_fetch_add(&inside, 1);
+    while (!atomic_load(&let_go))
+        usleep(1000);
+    return 0;
+}
+static int call_stay_inside(void *unused)
+{
+    int rc = tutti_blocking(stay_inside, unused, NULL);
+    atomic_fetch_add(&ended, 1);
+    return rc;
+}
+TEST(calls_beyond_the_last_rescue_thread_wait_and_are_made)
+{
+    tutti_executor *ex = urls_open("threads://2");
+    tutti_scope s;
+    tutti_scope_open(&s, ex, TUTTI_NEVER, 0);
+    for (int i = 0; i < CALLS; i++)
+        CHECK_INT(tutti_go(&s, call_stay_inside, NULL), 0);
+    for (int was = -1; atomic_load(&inside) < RESCUE_MOST && atomic_load(&inside) != was;) {
+        was = atomic_load(&inside); /* fewer where no more threads are to be had */
+        usleep(200000);
+    }
+    int most = atomic_load(&inside);
+    CHECK(most > 0 && most <= RESCUE_MOST);
+    CHECK_INT(atomic_load(&ended), 0);
+    atomic_store(&let_go, 1);
+    CHECK_INT(tutti_scope_close(&s), 0);
+    CHECK_INT(atomic_load(&inside), CALLS);
+    CHECK_INT(atomic_load(&ended), CALLS);
+    CHECK_INT(tutti_executor_close(ex), 0);
+}
+
 TEST(a_scope_left_open_on_a_rescue_thread_aborts)
 {
     char text[500];

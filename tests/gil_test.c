@@ -148,4 +148,20 @@ TEST(a_thread_stopped_inside_malloc_gets_the_lock_back)
     CHECK_INT(tutti_executor_close(ex), 0);
 }
 
+/* The lock is handed over in a signal handler, whose frame with all registers is nearly as
+ * large as the smallest stack: so it must not be on it. */
+TEST(tasks_on_the_smallest_stacks_hand_the_lock_over)
+{
+    tutti_executor *ex = urls_open("threads://2?lock=interpreter&stack=16k");
+    tutti_executor_stats n = { .size = sizeof n };
+    tutti_scope s;
+    tutti_scope_open(&s, ex, TUTTI_NEVER, 0);
+    for (int i = 0; i < 6; i++)
+        CHECK_INT(tutti_go(&s, compute_40ms, NULL), 0);
+    CHECK_INT(tutti_scope_close(&s), 0);
+    CHECK_INT(tutti_executor_stat(ex, &n), 0);
+    CHECK(n.handed >= 3);
+    CHECK_INT(tutti_executor_close(ex), 0);
+}
+
 TEST_MAIN

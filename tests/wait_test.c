@@ -446,6 +446,34 @@ EVERYWHERE(who_is_left_at_a_descriptor_is_woken_later)
     return 0;
 }
 
+/* Each report arms it again, with the union of what those want who are left. */
+EVERYWHERE(several_at_a_descriptor_are_served_round_after_round)
+{
+    char block[4096] = { 0 };
+    CHECK_INT(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, fds), 0);
+    while (write(fds[0], block, sizeof block) > 0)
+        ;
+    struct hand *out[2], *in[3];
+    for (int i = 0; i < 2; i++)
+        crew_until_waits(out[i] = crew_go(w, wait_for, (void *)POLLOUT));
+    for (int round = 0; round < 10; round++) {
+        for (int i = 0; i < 3; i++)
+            crew_until_waits(in[i] = crew_go(w, wait_for, (void *)POLLIN));
+        put_byte(fds[1]);
+        for (int i = 0; i < 3; i++)
+            CHECK_INT(crew_join(in[i]), POLLIN);
+        get_byte(fds[0]);
+    }
+    crew_until_waits(in[0] = crew_go(w, wait_for, (void *)POLLIN));
+    while (read(fds[1], block, sizeof block) > 0)
+        ;
+    for (int i = 0; i < 2; i++)
+        CHECK_INT(crew_join(out[i]), POLLOUT);
+    put_byte(fds[1]);
+    CHECK_INT(crew_join(in[0]), POLLIN);
+    return 0;
+}
+
 static tutti_event ack;
 static int sleep_often(struct crew *w, void *unused)
 {
@@ -728,6 +756,58 @@ EVERYWHERE(a_foreign_loop_misses_nothing)
         crew_yield();
     pthread_join(thread, NULL);
     CHECK_INT(loop.sum, 500500);
+    CHECK_INT(tutti_scope_close(&s), 0);
+    return 0;
+}
+
+/* Two threads that take turns with it: each arms it for the other. */
+static _Atomic int told_turns;
+struct turns {
+    pthread_mutex_t mutex;
+    int fd;
+    tutti_case *k;
+    int *got;
+    long sum;
+};
+static void *loop_by_turns(void *arg)
+{
+    struct turns *t = arg;
+    bool more = true;
+    while (more) {
+        struct pollfd poll_it = { t->fd, POLLIN, 0 };
+        CHECK(poll(&poll_it, 1, 10) >= 0); /* the other may have been quicker */
+        pthread_mutex_lock(&t->mutex);
+        while (t->sum < 125250 && tutti_wait(t->k, 2) == 0)
+            t->sum += *t->got;
+        more = t->sum < 125250;
+        pthread_mutex_unlock(&t->mutex);
+    }
+    add_release(&told_turns, 1); /* pairs with the load below */
+    return NULL;
+}
+EVERYWHERE(two_threads_arm_a_descriptor_in_turns)
+{
+    static int got;
+    tutti_scope s;
+    pthread_t thread[2];
+    store_relaxed(&told_turns, 0);
+    tutti_scope_open(&s, w->ex, TUTTI_NEVER, 0);
+    a = open_ints(&s, 4);
+    tutti_case k[] = { tutti_on_recv(a, &got), tutti_on_none() };
+    struct turns t = { PTHREAD_MUTEX_INITIALIZER, 0, k, &got, 0 };
+    t.fd = tutti_wait_fd(&s, k, 1);
+    CHECK(t.fd >= 0);
+    for (int i = 0; i < 2; i++)
+        CHECK_INT(pthread_create(&thread[i], NULL, loop_by_turns, &t), 0);
+    for (int i = 1; i <= 500; i++)
+        CHECK_INT(tutti_chan_send(a, &i), 0);
+    while (load_acquire(&told_turns) < 2)
+        crew_yield();
+    for (int i = 0; i < 2; i++)
+        pthread_join(thread[i], NULL);
+    CHECK_INT(t.sum, 125250);
+    CHECK_INT(tutti_wait(k, 2), 1);
+    CHECK_INT(readable(t.fd), 0);
     CHECK_INT(tutti_scope_close(&s), 0);
     return 0;
 }

@@ -247,12 +247,6 @@ static void empty_enlist(tutti_case *c, struct wait_node *n)
     list_push_back(&scope_of(c->on.scope)->more->empties, &n->link);
 }
 
-static void empty_delist(tutti_case *c, struct wait_node *n)
-{
-    (void)c;
-    waiters_remove(n);
-}
-
 static void empty_finish(tutti_case *c, struct wait_node *n)
 {
     (void)n;
@@ -265,6 +259,9 @@ static void empty_unlock(tutti_case *c, struct latch *l)
     scope_unlock(scope_of(c->on.scope));
 }
 
-const struct waitable empty_waitable = { empty_latch,  empty_attempt, empty_ready,
-                                         empty_enlist, empty_delist,  empty_finish,
-                                         empty_unlock };
+const struct waitable empty_waitable = { .latch = empty_latch,
+                                         .attempt = empty_attempt,
+                                         .ready = empty_ready,
+                                         .enlist = empty_enlist,
+                                         .finish = empty_finish,
+                                         .unlock = empty_unlock };

@@ -342,18 +342,15 @@ static void done_enlist(tutti_case *c, struct wait_node *n)
     list_push_back(&record_of(c->on.future)->waiters, &n->link);
 }
 
-static void done_delist(tutti_case *c, struct wait_node *n)
-{
-    (void)c;
-    waiters_remove(n);
-}
-
 static void done_unlock(tutti_case *c, struct latch *l)
 {
     (void)l;
     record_unlock(record_of(c->on.future));
 }
 
-const struct waitable future_waitable = { done_latch,  done_attempt, done_ready,
-                                          done_enlist, done_delist,  done_finish,
-                                          done_unlock };
+const struct waitable future_waitable = { .latch = done_latch,
+                                          .attempt = done_attempt,
+                                          .ready = done_ready,
+                                          .enlist = done_enlist,
+                                          .finish = done_finish,
+                                          .unlock = done_unlock };

@@ -17,9 +17,9 @@ struct waitable {
     bool (*attempt)(tutti_case *c, struct context **wake, int *outcome);
     /* Under the latch: would attempt succeed?  For tutti_wait_fd. */
     bool (*ready)(tutti_case *c);
-    /* Under the latch: put the node in, take it out if it still is in. */
+    /* Under the latch: put the node into a list of core/waiters.h, from which
+     * waiters_remove takes it if it still is in. */
     void (*enlist)(tutti_case *c, struct wait_node *n);
-    void (*delist)(tutti_case *c, struct wait_node *n);
     /* After a wake with this case's index: fill c->code.  Under the latch. */
     void (*finish)(tutti_case *c, struct wait_node *n);
     /* Let the latch go, with what pokes ask for done. */

@@ -74,6 +74,16 @@ static inline void waiters_wake_signal(struct list *woken)
     }
 }
 
+/* An object that must settle with its waiters whenever its latch is let go, since signal
+ * handlers may leave that to whoever holds it. */
+struct settled {
+    void (*add)(void *object, struct wait_node *n); /* under the latch */
+    void (*unlock)(void *object, struct list *woken); /* lets it go; whom to wake */
+};
+/* Wait at it, until a waker comes or cut off: 0 or as a wait. */
+int waiters_park(struct context *c, const char *what, void *object, struct latch *l,
+                 const struct settled *of);
+
 /* For a wait that ended with an error: the words to it. */
 static inline int wait_failed(int code)
 {

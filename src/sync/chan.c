@@ -488,11 +488,6 @@ static void case_enlist_recv(tutti_case *k, struct wait_node *n)
     n->item = case_item(k);
     waiters_add(&k->on.chan->receivers, n);
 }
-static void case_delist(tutti_case *k, struct wait_node *n)
-{
-    (void)k;
-    waiters_remove(n);
-}
 static void case_sent(tutti_case *k, struct wait_node *n)
 {
     k->code = n->item ? 0 : -EPIPE;
@@ -508,10 +503,10 @@ static void case_unlock(tutti_case *k, struct latch *l)
 }
 
 const struct waitable chan_send_waitable = {
-    case_latch,       case_send,   case_can_send, case_enlist_send, case_delist,
-    case_sent,        case_unlock, case_begin_send, case_end_send,
+    case_latch, case_send,   case_can_send,   case_enlist_send,
+    case_sent,  case_unlock, case_begin_send, case_end_send,
 };
 const struct waitable chan_recv_waitable = {
-    case_latch,       case_recv,   case_can_recv, case_enlist_recv, case_delist,
-    case_received,    case_unlock, NULL,          case_end_recv,
+    case_latch,    case_recv,   case_can_recv, case_enlist_recv,
+    case_received, case_unlock, NULL,          case_end_recv,
 };

@@ -108,27 +108,22 @@ int tutti_event_is_set(tutti_event *e)
     return e && event_on(event_of(e));
 }
 
+static void settled_add(void *e, struct wait_node *n)
+{
+    event_add(e, n);
+}
+static void settled_unlock(void *e, struct list *woken)
+{
+    event_unlock(e, woken);
+}
+static const struct settled event_settled = { settled_add, settled_unlock };
+
 static int event_park(struct event *e, struct context *c)
 {
-    struct wait_node n;
-    struct list woken;
-    list_init(&woken);
-    latch_lock(&e->latch);
-    uint64_t ticket = wait_prepare(c, "event", e);
-    wait_node_init(&n, c, ticket, 0);
-    event_add(e, &n);
-    event_unlock(e, &woken);
-    waiters_wake(&woken); /* the caller itself, perhaps */
-    int rc = wait_park(c, ticket, CLOCK_NEVER, WAIT_CUTTABLE);
-    if (likely(rc >= 0)) {
+    int rc = waiters_park(c, "event", e, &e->latch, &event_settled);
+    if (likely(rc == 0))
         event_wait_setters(e);
-        return 0;
-    }
-    latch_lock(&e->latch);
-    waiters_remove(&n);
-    event_unlock(e, &woken);
-    waiters_wake(&woken);
-    return wait_failed(rc);
+    return rc;
 }
 
 int tutti_event_wait(tutti_event *public)
@@ -167,11 +162,6 @@ static void case_enlist(tutti_case *c, struct wait_node *n)
 {
     event_add(event_of(c->on.event), n);
 }
-static void case_delist(tutti_case *c, struct wait_node *n)
-{
-    (void)c;
-    waiters_remove(n);
-}
 static void case_finish(tutti_case *c, struct wait_node *n)
 {
     (void)n;
@@ -192,6 +182,10 @@ static void case_unlock(tutti_case *c, struct latch *l)
     waiters_wake(&woken);
 }
 
-const struct waitable event_waitable = { case_latch,  case_attempt, case_ready, case_enlist,
-                                         case_delist, case_finish,  case_unlock, NULL,
-                                         case_end };
+const struct waitable event_waitable = { .latch = case_latch,
+                                         .attempt = case_attempt,
+                                         .ready = case_ready,
+                                         .enlist = case_enlist,
+                                         .finish = case_finish,
+                                         .unlock = case_unlock,
+                                         .end = case_end };

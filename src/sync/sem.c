@@ -87,28 +87,24 @@ static bool sem_take(struct sem *s)
     return false;
 }
 
-static int sem_down_slow(struct sem *s, struct context *c)
+static void settled_add(void *sem, struct wait_node *n)
 {
-    struct wait_node n;
-    struct list woken;
-    list_init(&woken);
-    latch_lock(&s->latch);
-    uint64_t ticket = wait_prepare(c, "semaphore", s);
-    wait_node_init(&n, c, ticket, 0);
-    waiters_add(&s->waiters, &n);
+    struct sem *s = sem;
+    waiters_add(&s->waiters, n);
     /* relaxed: an up before it in the word's order is seen by the settling in
      * sem_unlock, one after it sees the bit and settles or pokes */
     or_relaxed(&s->word, SEM_WAITED);
-    sem_unlock(s, &woken);
-    waiters_wake(&woken); /* the caller itself, perhaps */
-    int rc = wait_park(c, ticket, CLOCK_NEVER, WAIT_CUTTABLE);
-    if (likely(rc >= 0))
-        return sem_wait_uppers(s);
-    latch_lock(&s->latch);
-    waiters_remove(&n);
-    sem_unlock(s, &woken);
-    waiters_wake(&woken);
-    return wait_failed(rc);
+}
+static void settled_unlock(void *s, struct list *woken)
+{
+    sem_unlock(s, woken);
+}
+static const struct settled sem_settled = { settled_add, settled_unlock };
+
+static int sem_down_slow(struct sem *s, struct context *c)
+{
+    int rc = waiters_park(c, "semaphore", s, &s->latch, &sem_settled);
+    return likely(rc == 0) ? sem_wait_uppers(s) : rc;
 }
 
 int tutti_sem_down(tutti_sem *public)

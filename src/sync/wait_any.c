@@ -371,7 +371,7 @@ static void any_delist(struct any *a, int outcome)
         if (!p->latch)
             continue;
         latch_lock(p->latch);
-        p->w->delist(p->c, &p->node.wait);
+        waiters_remove(&p->node.wait);
         if ((int)i == outcome)
             p->w->finish(p->c, &p->node.wait);
         p->w->unlock(p->c, p->latch);

@@ -81,7 +81,7 @@ static void observer_leave(struct observer *o)
     if (!l)
         return; /* a future that is gone: its waiters were told and are out */
     latch_lock(l);
-    w->delist(&o->on, &o->node);
+    waiters_remove(&o->node);
     w->unlock(&o->on, l);
 }
 
