@@ -28,6 +28,7 @@ END
 all_packages()
 {
     build_packages
+    library_packages
     cat <<'END'
 clang-14               command -v clang-14
 libclang-rt-14-dev     sanitizers_of clang-14
@@ -41,6 +42,7 @@ END
 bench_packages()
 {
     build_packages
+    library_packages
     cat <<'END'
 golang-go              test -x /usr/bin/go
 libtbb-dev             test -e /usr/include/oneapi/tbb.h
@@ -49,6 +51,23 @@ libuv1-dev             pkg-config --exists libuv
 nginx-light            test -x /usr/sbin/nginx
 python3-uvloop         /usr/bin/python3 -c 'import uvloop'
 python3-matplotlib     /usr/bin/python3 -c 'import matplotlib'
+END
+}
+# Libraries that libtutti-hook is tried under, and servers for them, which tests, benches
+# and examples start for themselves; Debian starts those that it installs as well.
+library_packages()
+{
+    cat <<'END'
+libpq-dev             pkg-config --exists libpq
+libcurl4-openssl-dev  pkg-config --exists libcurl
+libhiredis-dev        pkg-config --exists hiredis
+libssl-dev            pkg-config --exists openssl
+libxml2-dev           pkg-config --exists libxml-2.0
+openssl               test -x /usr/bin/openssl
+nginx                 test -x /usr/sbin/nginx
+postgresql-15         test -x /usr/lib/postgresql/15/bin/postgres
+postgresql-doc-15     test -e /usr/share/doc/postgresql-doc-15/html/index.html
+redis-server          test -x /usr/bin/redis-server
 END
 }
 sanitizers_of()

@@ -19,6 +19,7 @@ PROGRAMS = {
     'core_bench': target('core_bench'),
     'inside_bench': target('inside_bench'),
     'parked_bench': target('parked_bench'),
+    'hook_bench': target('hook_bench'),
     'serial': compiled('serial', ('cc', *FAST), ('peers/serial.c', *FORK), 'gcc'),
     'gomp': compiled('gomp', ('cc', *FAST, '-fopenmp'), ('peers/gomp.c', *FORK), 'gcc'),
     'onetbb': compiled('onetbb', ('cc', *FAST), ('peers/onetbb.cpp', *FORK),
@@ -63,6 +64,15 @@ def peer(system, name):
                    workers=None if '{workers}' in words else (1,))
 
 
+def hooked(name, library):
+    """Blocking calls of 0.5 s through a library, all at once."""
+    ours = ('-r', '1', name)
+    return Bench(name, 's', f'60 or 100 calls of 0.5 s through {library}, on one thread',
+                 {'tutti': Command('hook_bench', ours),
+                  'pthreads': Command('hook_bench', ('-s', 'pthreads') + ours)},
+                 goals=(AtMost(0.65),), ahead=False, group='io')
+
+
 FORK_GOALS = (SpeedUp(1.85),)
 BENCHES = [
     Bench('fib', 'ns', 'a forked call and its join', forks('fib'), workers=SCALE,
@@ -98,6 +108,10 @@ BENCHES = [
           {**{s: c for s, c in forks('idle-cpu').items() if s != 'serial'},
            'asyncio': peer('asyncio', 'idle-cpu'), 'uvloop': peer('uvloop', 'idle-cpu')},
           workers=(2,), goals=(AtMost(0.001, workers=2),)),
+    hooked('hook-libpq', 'libpq'),
+    hooked('hook-curl', 'libcurl'),
+    hooked('hook-https', 'libcurl, over HTTPS with the certificate verified'),
+    hooked('hook-hiredis', 'hiredis'),
 ]
 
 PROGRAMS.update(servers.SERVERS)
