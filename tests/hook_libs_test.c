@@ -43,6 +43,7 @@ static void meet(const char *name)
     }
     if (rc)
         printf("# %s\n", hook_calls_why());
+    fflush(stdout);
     CHECK_INT(rc, 0);
     rc = tutti_run("loop://", meet_all, NULL);
     calls->end();

@@ -314,7 +314,17 @@ int server_postgres(struct server *s, int connections)
         "-c", sockets, "-c", "listen_addresses=127.0.0.1", "-c", "fsync=off",
         "-c", "shared_buffers=16MB", "-c", "autovacuum=off", NULL };
     s->end = SIGINT; /* at once, without waiting for its clients to go */
-    return start_server(s, "postgres", user, argv);
+    if (start_server(s, "postgres", user, argv))
+        return -1;
+    /* It accepts connections before it will have any. */
+    char *const ready[] = { POSTGRES_BIN "/pg_isready", "-q", "-h", "127.0.0.1", "-p", port,
+                            NULL };
+    for (int ms = 0; ms < START_MS; ms += 20) {
+        if (run_to_end(s, user, ready) == 0)
+            return 0;
+        pause_ms(20);
+    }
+    return -1;
 }
 
 int server_redis(struct server *s)
