@@ -43,6 +43,13 @@ const struct tour_program catalog[] = {
       "the same with a hash that no file has: every file is read" },
     { "wordcount", "wordcount", "1000", { NULL }, NULL,
       "words counted over thousands of files" },
+    { "crawl", "crawl", "60", { NULL }, "png",
+      "two sites crawled, link by link; one of them answers slowly",
+      "libcurl and libxml2" },
+    { "status", "status", "40", { NULL }, NULL,
+      "many addresses asked whether they are there", "libcurl and libxml2" },
+    { "query", "query", "40", { NULL }, NULL,
+      "many questions to a database that is far away", "libpq" },
 };
 const int catalog_count = sizeof catalog / sizeof *catalog;
 

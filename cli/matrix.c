@@ -24,21 +24,32 @@ bool matrix_init(struct matrix *m, const bool *wanted, int rounds, const char *s
     return m->rows != NULL;
 }
 
+static void row_free(struct row *row)
+{
+    free(row->kind);
+    free(row->what);
+    free(row->answer);
+    free(row->picture);
+    free(row->lacks);
+    for (int e = 0; e < EXECUTORS; e++) {
+        free(row->cells[e].runs);
+        free(row->cells[e].failure);
+    }
+}
+
 void matrix_free(struct matrix *m)
 {
-    for (int i = 0; i < m->count; i++) {
-        struct row *row = &m->rows[i];
-        free(row->kind);
-        free(row->what);
-        free(row->answer);
-        free(row->picture);
-        for (int e = 0; e < EXECUTORS; e++) {
-            free(row->cells[e].runs);
-            free(row->cells[e].failure);
-        }
-    }
+    for (int i = 0; i < m->count; i++)
+        row_free(&m->rows[i]);
     free(m->rows);
     *m = (struct matrix){ 0 };
+}
+
+void matrix_drop(struct matrix *m, int i)
+{
+    row_free(&m->rows[i]);
+    m->count--;
+    memmove(&m->rows[i], &m->rows[i + 1], (size_t)(m->count - i) * sizeof *m->rows);
 }
 
 static int compare(const void *a, const void *b)

@@ -145,6 +145,20 @@ static void judge(struct row *row, struct cell *cell, struct spoken *spoken,
         cell->runs[cell->count++] = spoken->sample;
 }
 
+enum { PROGRAM_LACKS = 77 }; /* what a program exits with that cannot run here */
+
+/* Has it ended because something is not installed?  Only before the first answer. */
+static bool lacking(struct row *row, const struct program_result *r)
+{
+    if (row->answer || r->end != PROGRAM_EXITED || r->code != PROGRAM_LACKS)
+        return false;
+    char *said = last_line(r->err);
+    const char *words = said ? strstr(said, ": ") : NULL; /* after its name */
+    row->lacks = strdup(words ? words + 2 : "it lacks something here");
+    free(said);
+    return true;
+}
+
 /* One run of one program on one executor; the warm-up is serial, draws the picture and
  * gives the answer that the others must equal. */
 static void run_once(struct tour *t, struct row *row, int e, char *picture)
@@ -162,7 +176,7 @@ static void run_once(struct tour *t, struct row *row, int e, char *picture)
     if (result.end == PROGRAM_INTERRUPTED) {
         t->interrupted = result.code;
         t->progress.done--;
-    } else {
+    } else if (!lacking(row, &result)) {
         error = complaint(&result, t->options->limit);
         if (!error && sample_parse(result.out, result.out_size, &spoken, &error) == 0) {
             spoken.sample.crowded = result.crowded;
@@ -191,7 +205,14 @@ static void run_row(struct tour *t, int index)
 {
     struct row *row = &t->matrix.rows[index];
     int end = (index + 1) * runs_each(t);
-    char *picture = picture_path(t, row);
+    char *picture = picture_path(t, row), program[PATH_MAX];
+    snprintf(program, sizeof program, "%s/%s", t->folder, row->program->file);
+    if (row->program->needs && access(program, X_OK) != 0) {
+        if (asprintf(&row->lacks, "built without %s", row->program->needs) < 0)
+            row->lacks = NULL;
+        free(picture);
+        return;
+    }
     t->row_began = seconds_now();
     t->runs_of_row = 0;
     expect(t, index);
@@ -202,7 +223,7 @@ static void run_row(struct tour *t, int index)
     else
         free(picture);
     for (int i = 0; i < t->matrix.rounds * EXECUTORS && !t->interrupted; i++) {
-        if (row->cells[SERIAL].failure)
+        if (row->cells[SERIAL].failure || row->lacks)
             break; /* nothing to compare the others with */
         expect(t, index);
         if (!row->cells[i % EXECUTORS].failure)
@@ -267,6 +288,19 @@ static int conclude(struct tour *t)
                                                             : EXIT_FINE);
 }
 
+/* Row i cannot run here: say so, and go on as if it had not been asked for. */
+static void leave_out(struct tour *t, int i)
+{
+    const struct row *row = &t->matrix.rows[i];
+    FILE *out = t->options->json ? stderr : stdout;
+    fprintf(out, "%s%-17sskipped: %s\n", t->options->json ? "tutti: " : "",
+            row->program->name, row->lacks);
+    fflush(out);
+    matrix_drop(&t->matrix, i);
+    t->progress.all = t->matrix.count * runs_each(t);
+    t->progress.done = i * runs_each(t);
+}
+
 static int travel(struct tour *t)
 {
     const struct tour_options *o = t->options;
@@ -284,7 +318,9 @@ static int travel(struct tour *t)
     for (int i = 0; i < t->matrix.count && !t->interrupted; i++) {
         run_row(t, i);
         progress_clear(&t->progress);
-        if (!t->interrupted && !o->json)
+        if (t->matrix.rows[i].lacks && !t->interrupted)
+            leave_out(t, i--);
+        else if (!t->interrupted && !o->json)
             print_row(&printer, &t->matrix.rows[i]);
     }
     if (t->interrupted) {

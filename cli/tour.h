@@ -38,6 +38,7 @@ struct tour_program {
                           * x beside the programs, left out if not there  */
     const char *picture; /* ending of the picture it can write, or NULL  */
     const char *words;   /* what it does, for the report                 */
+    const char *needs;   /* libraries without which it is not built, or NULL */
 };
 extern const struct tour_program catalog[];
 extern const int catalog_count;
@@ -115,6 +116,7 @@ struct row {
     const struct tour_program *program;
     char *kind, *what, *answer; /* as the serial run gave them; NULL before it did */
     char *picture;              /* path, or NULL */
+    char *lacks;                /* what its program lacks here, or NULL */
     struct cell cells[EXECUTORS];
     int best; /* index, or -1 */
 };
@@ -132,6 +134,8 @@ enum { BOUND_CPU, BOUND_MIXED, BOUND_IO };
 
 bool matrix_init(struct matrix *m, const bool *wanted, int rounds, const char *size);
 void matrix_free(struct matrix *m);
+/* Take row i out; the following move up. */
+void matrix_drop(struct matrix *m, int i);
 /* Figures of a row whose runs are all there. */
 void row_finish(struct row *row);
 /* What the serial run did, measured: 0.9 CPUs wanted or more, 0.5 or less, between.

@@ -99,6 +99,20 @@ expect "a report that cannot be written" 1 err "cannot write taken/report.html"
 ! grep -q "look: taken/report.html" out; ok "... is not shown the way to" $?
 run tour --only maze --rounds 1 --out /dev/null/x; expect "--out that cannot be" 1 err "/dev/null/x"
 
+# Programs that wait for others are there with their libraries only.
+quick --only average,query; expect "a program that was not built" 0 out \
+    "query            skipped: built without libpq"
+printf '#!/bin/sh\necho "query: it is not installed" >&2\nexit 77\n' >programs/query
+chmod +x programs/query
+quick --only query,average; expect "a program that lacks something" 0 out \
+    "query            skipped: it is not installed"
+expect "... and the tour goes on" 0 out "every answer equals the serial one"
+quick --json --only average,query
+expect "... which is no part of the JSON" 0 err "skipped: it is not installed"
+check "... that parses" "[r['name'] for r in j['rows']]==['average']"
+quick --only query; expect "a tour of nothing else" 0 out "skipped"
+rm programs/query
+
 quick --json --only average,maze; expect "--json" 0 - -
 check "--json parses and has its keys" \
     "j['format']==1 and [r['name'] for r in j['rows']]==['average','maze'] and

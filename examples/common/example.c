@@ -24,15 +24,30 @@ static void print_help(const struct example_about *about)
         printf("  --picture FILE    write the picture there, as PNG\n");
 }
 
+__attribute__((format(printf, 2, 0))) static void
+say(const struct example *e, const char *format, va_list list)
+{
+    fprintf(stderr, "%s: ", e->about->name);
+    vfprintf(stderr, format, list);
+    fputc('\n', stderr);
+}
+
 void example_refuse(const struct example *e, const char *format, ...)
 {
     va_list list;
-    fprintf(stderr, "%s: ", e->about->name);
     va_start(list, format);
-    vfprintf(stderr, format, list);
+    say(e, format, list);
     va_end(list);
-    fputc('\n', stderr);
     exit(2);
+}
+
+void example_lacks(const struct example *e, const char *format, ...)
+{
+    va_list list;
+    va_start(list, format);
+    say(e, format, list);
+    va_end(list);
+    exit(EXAMPLE_LACKS);
 }
 
 uint64_t example_number(const struct example *e, const char *what, const char *text,

@@ -52,6 +52,11 @@ void example_open(struct example *e, const struct example_about *about, int argc
 /* The input is bad: print the sentence after the program's name and exit with 2. */
 __attribute__((noreturn, format(printf, 2, 3))) void
 example_refuse(const struct example *e, const char *format, ...);
+/* What it takes is not on this machine: the same with status EXAMPLE_LACKS, on which the
+ * tour leaves the program out. */
+enum { EXAMPLE_LACKS = 77 };
+__attribute__((noreturn, format(printf, 2, 3))) void
+example_lacks(const struct example *e, const char *format, ...);
 
 /* The number that an argument is, which stands for `what`; refuses any other than those
  * from least to most. */

@@ -6,6 +6,8 @@
 #include "server.h"
 #include <errno.h>
 #include <fcntl.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -78,11 +80,13 @@ static int answer_words(struct connection *c, const char *status)
     return answer(c, status, "text/plain", status, strlen(status));
 }
 
-static int answer_file(struct connection *c, const char *path)
+/* What comes behind a question mark is for others than files. */
+static int answer_file(struct connection *c, char *path)
 {
     char name[2 * REQUEST_MOST];
     struct stat st;
     const char *root = site.options->root;
+    path[strcspn(path, "?")] = 0;
     if (!root || strstr(path, ".."))
         return answer_words(c, "404 Not Found");
     int length = snprintf(name, sizeof name, "%s%s%s", root, path,
@@ -199,6 +203,8 @@ _Noreturn static int accept_all(void *unused)
         int fd = accept4(site.listener, NULL, NULL, SOCK_CLOEXEC);
         struct connection *c = fd >= 0 ? calloc(1, sizeof *c) : NULL;
         if (c) {
+            int on = 1; /* head and body go one by one, and neither waits for the other */
+            setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
             c->fd = fd;
             tutti_spawn(&s, serve_run, c, NULL, NULL);
         } else if (fd >= 0) {
