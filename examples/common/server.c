@@ -155,7 +155,7 @@ static pid_t start(const struct server *s, const char *user, char *const argv[])
     dup2(log < 0 ? none : log, 2);
     if (chdir(s->folder) || become(user))
         _exit(126);
-    prctl(PR_SET_PDEATHSIG, SIGTERM); /* after setuid, which clears it */
+    prctl(PR_SET_PDEATHSIG, s->end ? s->end : SIGTERM); /* setuid would clear it */
     if (getppid() != parent)
         _exit(125);
     unsetenv("LD_PRELOAD"); /* what stands in front of our libc is none of theirs */
@@ -310,10 +310,10 @@ int server_postgres(struct server *s, int connections)
                            "UTF8", "--locale=C", NULL };
     if (run_to_end(s, user, make))
         return -1;
+    s->end = SIGINT; /* at once, without waiting for its clients to go */
     char *const argv[] = { POSTGRES_BIN "/postgres", "-D", data, "-p", port, "-c", most,
         "-c", sockets, "-c", "listen_addresses=127.0.0.1", "-c", "fsync=off",
         "-c", "shared_buffers=16MB", "-c", "autovacuum=off", NULL };
-    s->end = SIGINT; /* at once, without waiting for its clients to go */
     if (start_server(s, "postgres", user, argv))
         return -1;
     /* It accepts connections before it will have any. */
