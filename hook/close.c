@@ -4,12 +4,21 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <linux/close_range.h>
+#include <tutti/io.h>
 
+/* In a task tutti_close does it, which ends the waits of tutti's own calls as well.  Not on a
+ * plain thread: that may be the child of a vfork, which shares our memory and is to close
+ * its own descriptors alone. */
 HOOK int close(int fd)
 {
-    if (fd >= 0)
-        hook_closing((unsigned)fd, (unsigned)fd);
-    return libc()->close(fd);
+    const void *from = __builtin_return_address(0);
+    if (fd < 0 || hook_is_runtime(from))
+        return libc()->close(fd);
+    hook_closing((unsigned)fd, (unsigned)fd);
+    if (!hook_caller(from))
+        return libc()->close(fd);
+    int rc = tutti_close(fd);
+    return rc < 0 ? hook_fail(rc) : 0;
 }
 
 /* `to` is closed on the way, if it will come to that. */

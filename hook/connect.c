@@ -1,65 +1,11 @@
 /* hook/connect.c - connect and accept, neither of which has a word for "do not wait".
  *
- * Design: a blocking connect goes to a rescue thread, on a duplicate of the descriptor, so
- * that a task whose scope is over need not wait for it; then, as after a signal, the
- * connection may still come about.  accept is made after poll(2) said that there is one;
+ * Design: tutti_connect knows how to do the one.  accept is made after poll(2) said that there is one;
  * a lock keeps other tasks of this program from taking it in between.  Another process
  * that shares the listener may take it all the same: then the thread waits for the next.
  * Tests: tests/hook_test.c. */
 #include "hook/hook.h"
-#include <fcntl.h>
-#include <stdlib.h>
-#include <string.h>
-
-/* Holds: owners counts the task and the rescue thread; the last one frees. */
-struct attempt {
-    _Atomic int owners;
-    int fd, result, error;
-    bool own; /* fd is a duplicate */
-    socklen_t size;
-    struct sockaddr_storage address;
-};
-
-static void attempt_drop(void *arg)
-{
-    struct attempt *a = arg;
-    if (sub_acqrel(&a->owners, 1) > 1) /* pairs with itself: what the other wrote is seen */
-        return;
-    if (a->own)
-        libc()->close(a->fd);
-    free(a);
-}
-
-static int attempt_run(void *arg)
-{
-    struct attempt *a = arg;
-    errno = 0;
-    a->result = libc()->connect(a->fd, (const struct sockaddr *)(void *)&a->address,
-                                a->size);
-    a->error = errno;
-    return 0;
-}
-
-static int connect_on_rescue(int fd, const struct sockaddr *to, socklen_t size)
-{
-    int kept = errno;
-    struct attempt *a = malloc(sizeof *a);
-    if (!a)
-        return hook_fail(-ENOMEM);
-    memset(a, 0, sizeof *a);
-    store_relaxed(&a->owners, 2); /* nobody else has it yet */
-    a->fd = fcntl(fd, F_DUPFD_CLOEXEC, 0);
-    a->own = a->fd >= 0;
-    if (!a->own)
-        a->fd = fd;
-    a->size = size;
-    memcpy(&a->address, to, size);
-    int rc = tutti_blocking(attempt_run, a, attempt_drop);
-    int result = rc < 0 ? -1 : a->result, error = rc < 0 ? -rc : a->error;
-    attempt_drop(a);
-    errno = result < 0 ? error : kept;
-    return result;
-}
+#include <tutti/io.h>
 
 /* Datagrams connect at once. */
 static bool connects_slowly(int fd)
@@ -72,14 +18,16 @@ static bool connects_slowly(int fd)
 
 HOOK int connect(int fd, __CONST_SOCKADDR_ARG to, socklen_t size)
 {
-    if (HOOK_CALLER() && to.__sockaddr__ && size <= sizeof(struct sockaddr_storage)) {
-        int kept = errno;
-        bool slowly = connects_slowly(fd);
-        errno = kept;
-        if (slowly)
-            return connect_on_rescue(fd, to.__sockaddr__, size);
-    }
-    return libc()->connect(fd, to, size);
+    if (!HOOK_CALLER() || !to.__sockaddr__ || size > sizeof(struct sockaddr_storage))
+        return libc()->connect(fd, to, size);
+    int kept = errno;
+    bool slowly = connects_slowly(fd);
+    errno = kept;
+    if (!slowly)
+        return libc()->connect(fd, to, size);
+    int rc = tutti_connect(fd, to.__sockaddr__, size);
+    errno = kept;
+    return rc < 0 ? hook_fail(rc) : 0;
 }
 
 /* --- accept ------------------------------------------------------------------------- */

@@ -403,6 +403,35 @@ TEST(connect_says_what_went_wrong)
     alone(connect_refused);
 }
 
+/* A time limit, and a scope that ends, while nobody accepts. */
+static int connect_in_time(void *unused)
+{
+    (void)unused;
+    struct timeval tv = { 0, 20000 };
+    struct sockaddr_in nobody = here;
+    int fd = socket(AF_INET, SOCK_STREAM, 0);
+    setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &tv, sizeof tv);
+    CHECK_INT(connect(fd, (struct sockaddr *)&nobody, sizeof nobody), -1);
+    CHECK_INT(errno, EINPROGRESS);
+    close(fd);
+    TUTTI_SCOPE(s, NULL, soon(), 0);
+    fd = socket(AF_INET, SOCK_STREAM, 0);
+    CHECK_INT(connect(fd, (struct sockaddr *)&nobody, sizeof nobody), -1);
+    CHECK_INT(errno, ETIMEDOUT);
+    close(fd);
+    return 0;
+}
+
+TEST(connect_keeps_time_limits)
+{
+    listen_here(0);
+    for (int i = 0; i < 4; i++) { /* until the queue of the listener is full */
+        int fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
+        connect(fd, (struct sockaddr *)&here, sizeof here);
+    }
+    alone(connect_in_time);
+}
+
 /* A backlog that is full: the next connection waits until somebody is accepted. */
 static struct sockaddr_un unix_name;
 static socklen_t unix_size;

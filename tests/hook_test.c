@@ -8,6 +8,7 @@
 #include <sys/epoll.h>
 #include <sys/select.h>
 #include <sys/wait.h>
+#include <tutti/io.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -229,6 +230,18 @@ TEST(close_ends_a_poll_with_pollnval)
 TEST(close_ends_a_select_with_ebadf)
 {
     lost_by(lose_select, close_and_reuse);
+}
+
+static int lose_tutti_wait(void *unused)
+{
+    (void)unused;
+    CHECK_INT(tutti_fd_wait(pair.fd[0], POLLIN, TUTTI_NEVER), -ECANCELED);
+    return 0;
+}
+
+TEST(close_ends_the_waits_of_tutti_itself)
+{
+    lost_by(lose_tutti_wait, close_and_reuse);
 }
 
 static int replace_by_dup2(void *unused)

@@ -1,6 +1,7 @@
 /* Descriptors, files and sockets in blocking style, on every backend and from plain threads:
  * what arrives, how a wait ends early, and what is left behind. */
 #include "io.h"
+#include <arpa/inet.h>
 #include <fcntl.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
@@ -587,4 +588,26 @@ TEST(loops_of_one_thread_share_how_they_wait)
     CHECK_INT(tutti_executor_close(first), 0);
 }
 
+/* --- a socket of the program's own ----------------------------------------------------- */
+
+ON_IO(a_socket_of_ones_own_is_connected)
+{
+    (void)s;
+    char text[64];
+    struct sockaddr_in a = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+    int l = tutti_listen("tcp:127.0.0.1:0"), fd = socket(AF_INET, SOCK_STREAM, 0);
+    CHECK_INT(tutti_address_local(l, text, sizeof text), 0);
+    a.sin_port = htons((uint16_t)atoi(strrchr(text, ':') + 1));
+    CHECK_INT(tutti_connect(fd, &a, sizeof a), 0);
+    CHECK_INT(fcntl(fd, F_GETFL) & O_NONBLOCK, 0);
+    CHECK_INT(tutti_connect(fd, &a, sizeof a), -EISCONN);
+    CHECK_INT(tutti_connect(fd, &a, 4096), -EINVAL);
+    CHECK_INT(tutti_connect(fd, NULL, 0), -EINVAL);
+    CHECK_INT(tutti_connect(-1, &a, sizeof a), -EBADF);
+    CHECK_INT(tutti_close(fd), 0);
+    CHECK_INT(tutti_close(l), 0);
+    fd = socket(AF_INET, SOCK_STREAM, 0);
+    CHECK_INT(tutti_connect(fd, &a, sizeof a), -ECONNREFUSED);
+    CHECK_INT(tutti_close(fd), 0);
+}
 TEST_MAIN

@@ -70,6 +70,11 @@ TUTTI_API int tutti_accept(int listener);
  * the next a quarter of a second after the last or as soon as one fails; the first that
  * answers is kept.  A descriptor; the error of the last that failed.  [any] [wait] */
 TUTTI_API int tutti_dial(const char *address);
+/* Connect a socket that you made, whose flags stay as they are, to the address in those bytes
+ * (a struct sockaddr of its family).  0; -errno of connect(2); -EINVAL when they are too many.
+ * When it was cut off the connection may still come about, as after a signal.
+ * [any] [wait] */
+TUTTI_API int tutti_connect(int fd, const void *address, size_t size);
 /* Accept until the listener is closed or the caller is cut off, and start serve(fd) in *s for
  * each; serve owns fd, and closes it.  A limit of *s (tutti_scope_limit) makes it wait.
  * -ECANCELED, -ETIMEDOUT or what accept or a start gave.  [any] [wait] */
