@@ -5,6 +5,7 @@
 #include <pty.h>
 #include <sys/eventfd.h>
 #include <sys/ioctl.h>
+#include <sys/time.h>
 #include <sys/timerfd.h>
 #include <sys/uio.h>
 #include <termios.h>
@@ -408,6 +409,53 @@ static int read_file(void *unused)
 TEST(files_are_as_ever_and_fsync_reports)
 {
     alone(read_file);
+}
+
+/* A handler that restarts nothing, thousands of times a second. */
+static volatile sig_atomic_t alarms;
+
+static void on_alarm(int s)
+{
+    (void)s;
+    alarms++;
+}
+
+static void storm(void)
+{
+    struct sigaction act = { .sa_handler = on_alarm };
+    struct itimerval often = { { 0, 300 }, { 0, 300 } };
+    CHECK_INT(sigaction(SIGALRM, &act, NULL), 0); /* the watchdog's, too: Meson has one more */
+    CHECK_INT(setitimer(ITIMER_REAL, &often, NULL), 0);
+}
+
+static void calm(void)
+{
+    struct itimerval never = { { 0, 0 }, { 0, 0 } };
+    setitimer(ITIMER_REAL, &never, NULL);
+}
+
+static int sleep_in_storm(void *unused)
+{
+    (void)unused;
+    tutti_time began = tutti_now();
+    CHECK_INT(usleep(20000), 0);
+    CHECK(tutti_now() - began >= 20 * TUTTI_MS);
+    return 0;
+}
+
+TEST(a_storm_of_signals_changes_nothing)
+{
+    big_fill();
+    storm();
+    for (int i = 0; i < 3; i++) {
+        pair_pipe();
+        pair_on("loop://", write_big, read_big);
+        pair_sockets(SOCK_STREAM);
+        pair_on("loop://", writev_big, read_big);
+        alone(sleep_in_storm);
+    }
+    calm();
+    CHECK(alarms > 0);
 }
 
 /* --- terminals --------------------------------------------------------------------- */

@@ -343,6 +343,26 @@ TEST(names_are_looked_up)
     alone(look_up);
 }
 
+/* Some are done in time and some are not: neither leaves anything behind. */
+static int look_up_in_time(void *unused)
+{
+    (void)unused;
+    for (int i = 0; i < 40; i++) {
+        struct addrinfo *found = NULL;
+        TUTTI_SCOPE(s, NULL, tutti_after(i * 20 * TUTTI_MS / 1000), 0);
+        int rc = getaddrinfo("localhost", "80", NULL, &found);
+        CHECK(rc == 0 || (rc == EAI_SYSTEM && errno == ETIMEDOUT));
+        if (rc == 0)
+            freeaddrinfo(found);
+    }
+    return 0;
+}
+
+TEST(a_look_up_may_be_left_behind)
+{
+    alone(look_up_in_time);
+}
+
 /* --- other processes ------------------------------------------------------------------------ */
 
 static int run_true(void *unused)
