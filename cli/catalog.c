@@ -17,6 +17,10 @@ const struct executor_kind executors[EXECUTORS] = {
       "the same threads, but only the holder of one lock runs; it changes hands every "
       "5 ms and while its holder waits, as in CPython",
       false },
+    { "processes", "processes", "processes://",
+      "a worker process per CPU granted: nothing shared but what is handed over, and a crash "
+      "fails one task",
+      true },
 };
 
 /* A tree and a file in it that every Debian has, small images too; the name of a file

@@ -14,11 +14,11 @@ enum { TOP = 26, NAME = 20, BAR = 11, STEP = 14, GAP = 14 };
 static const char colours[] =
     "svg{color-scheme:light dark}"
     ".t0{fill:#1c2430}.t1{fill:#5c6675}.grid{stroke:#dfe3e8}.one{stroke:#8a94a3}"
-    ".b1{fill:#1a9a8a}.b2{fill:#2f6fd6}.b3{fill:#b9874a}.span{stroke:#1c2430}"
+    ".b1{fill:#1a9a8a}.b2{fill:#2f6fd6}.b3{fill:#b9874a}.b4{fill:#8a56c2}.span{stroke:#1c2430}"
     ".paper{fill:#fff}"
     "@media(prefers-color-scheme:dark){.t0{fill:#e8ecf2}.t1{fill:#9aa5b4}"
     ".grid{stroke:#2b333e}.one{stroke:#7b8796}.b1{fill:#37c2ae}.b2{fill:#6ea2ff}"
-    ".b3{fill:#d9a566}.span{stroke:#e8ecf2}.paper{fill:#12161c}}"
+    ".b3{fill:#d9a566}.b4{fill:#b78bea}.span{stroke:#e8ecf2}.paper{fill:#12161c}}"
     "text{font:12px system-ui,-apple-system,'Segoe UI',Roboto,sans-serif;"
     "paint-order:stroke;stroke:#fff;stroke-width:3px;stroke-linejoin:round}"
     "@media(prefers-color-scheme:dark){text{stroke:#12161c}}"

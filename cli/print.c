@@ -55,11 +55,12 @@ void print_head(const struct printer *p, const struct machine *machine,
             paint(p, BOLD), paint(p, PLAIN), facts);
     fprintf(p->out, "median of %d round%s, size %s; x: times as fast as serial\n",
             m->rounds, m->rounds == 1 ? "" : "s", m->size);
-    fprintf(p->out, "\n%s%-17s%-7s%-17s%8s  %7s  %7s  %8s  %-9s%5s%s\n", paint(p, DIM),
-            "", "", "", "", "", "", "threads,", "", "CPUs", paint(p, PLAIN));
-    fprintf(p->out, "%s%-17s%-7s%-17s%8s  %7s  %7s  %8s  %-9s%5s %10s%s\n",
+    fprintf(p->out, "\n%s%-17s%-7s%-17s%8s  %7s  %7s  %8s  %9s  %-10s%5s%s\n",
+            paint(p, DIM), "", "", "", "", "", "", "threads,", "", "", "CPUs",
+            paint(p, PLAIN));
+    fprintf(p->out, "%s%-17s%-7s%-17s%8s  %7s  %7s  %8s  %9s  %-10s%5s %10s%s\n",
             paint(p, DIM), "program", "bound", "work", "serial", "loop", "threads",
-            "one lock", "best", "busy", "switches", paint(p, PLAIN));
+            "one lock", "processes", "best", "busy", "switches", paint(p, PLAIN));
     fflush(p->out);
 }
 
@@ -102,9 +103,10 @@ void print_row(const struct printer *p, const struct row *row)
     print_cell(p, row, 1, 7);
     print_cell(p, row, 2, 7);
     print_cell(p, row, 3, 8);
+    print_cell(p, row, 4, 9);
     if (row->best >= 0) {
         const struct cell *c = &row->cells[row->best];
-        fprintf(p->out, "%-9s%5.2f %10s", executors[row->best].key, c->cpus,
+        fprintf(p->out, "%-10s%5.2f %10s", executors[row->best].key, c->cpus,
                 text_count(c->switches, count));
     }
     fputc('\n', p->out);

@@ -19,7 +19,7 @@
 
 /* ---- catalog.c ----------------------------------------------------------- */
 
-enum { EXECUTORS = 4, SERIAL = 0, ROUNDS_MAX = 99 };
+enum { EXECUTORS = 5, SERIAL = 0, ROUNDS_MAX = 99 };
 
 struct executor_kind {
     const char *key;   /* in JSON and in the column "best"               */

@@ -115,7 +115,13 @@ typedef struct tutti_executor tutti_executor;
  * "threads://[n]" n threads, work stealing.  Without n: one for each CPU granted
  *                 by affinity and every cgroup above; all who open it so share
  *                 one pool, so libraries and program keep one CPU budget
- * "auto://"       picks one of the above
+ * "processes://[n]"  n worker processes, one for each CPU granted: this program executed
+ *                again, which serves before main.  Typed tasks run there, closures here.
+ *                A task that crashes fails alone, with -TUTTI_ECRASH, its signal and the
+ *                place in its words; memory that it spoilt may fail a later one of the same
+ *                worker (recycle=1 gives each task a fresh one).  A program that loaded this
+ *                library late needs tutti-worker beside it (TUTTI_WORKER_PROGRAM)
+ * "auto://"       loop or threads
  * Options, after '?', joined by '&':
  *   stack=64k          stack of a task; 16k to 1g, default 256k (touched pages
  *                      alone cost memory)
@@ -127,10 +133,21 @@ typedef struct tutti_executor tutti_executor;
  *   lock=interpreter   threads share one lock, handed over every 5 ms and
  *                      released while they wait: what CPython's GIL does to a
  *                      program.  Uses SIGURG
+ * and of processes:// alone:
+ *   inner=loop:// or threads://m    what scopes inside a task run on
+ *   arena=size         items shared, inputs and results may take so much each; half of
+ *                      the memory there is by default
+ *   recycle=n, recycle-memory=size   replace a worker after n starts, or when it has grown
+ *   grace-ms=n         from asking a task that is over to end until its worker is killed,
+ *                      1000; half way its system call is interrupted
+ *   quarantine=n       an idempotent start that has killed n workers is not tried again, 3
+ *   output=lines       what workers print comes out in whole lines; tagged: with the
+ *                      worker's number; inherit: as they write it
  * 0 and *out, which is yours until tutti_executor_close.  On error *out is NULL:
  * -EINVAL, and tutti_why() names the word; -ENOTSUP for a scheme this build
  * lacks, or an io= that is not granted here; -EBUSY: a loop of this thread has
- * another io= already; -ENOMEM; -EAGAIN when no thread can be had.  [any] */
+ * another io= already; -ENOMEM; -EAGAIN when no thread or process can be had; -EPERM for
+ * processes:// in a worker process, -ELOOP when it is nested too deep.  [any] */
 TUTTI_API int tutti_executor_open(tutti_executor **out, const char *url);
 /* Waits for scopes still open on it (a bug of theirs; debug builds name them),
  * ends its workers, frees it, whatever the answer, except: -EDEADLK from a task
@@ -546,7 +563,8 @@ typedef struct tutti_ref {
 } tutti_ref;
 enum { TUTTI_READ = 0, TUTTI_WRITE = 1 };
 
-/* count zeroed items, freed when *s closes.  TUTTI_READ: yours to fill until the
+/* count zeroed items, freed when *s closes; where *s is on processes://, its workers see them
+ * at the same address, and can write them only with TUTTI_WRITE.  TUTTI_READ: yours to fill until the
  * first task under *s starts, then nobody's to write.  TUTTI_WRITE: tasks may
  * write too, each its own slice.  NULL on failure, which also fails *s with
  * -ENOMEM, -EINVAL or -EOVERFLOW.  [any] */

@@ -166,14 +166,14 @@ os.execv(sys.argv[1], sys.argv[1:])' "$tutti" tour --only sudoku --rounds 1 --ou
     until [ -s pids ] || ended $pid; do sleep 0.05; done
     kill -${sig%:*} $pid
     wait $pid; rc=$?
-    expect "SIG${sig%:*} ends a tour" ${sig#*:} err "ended by SIG${sig%:*} after 3 of 5 runs"
+    expect "SIG${sig%:*} ends a tour" ${sig#*:} err "ended by SIG${sig%:*} after 3 of 6 runs"
     ended "$(cat pids)"; ok "... and what it ran" $?
 done
 
 if command -v script >/dev/null; then
     script -qec "'$tutti' tour --only primes --rounds 2 --out tour" typed </dev/null >out
     rc=$?
-    expect "on a terminal there is progress" 0 out "[3/9] primes on loop"
+    expect "on a terminal there is progress" 0 out "[3/11] primes on loop"
     grep -q "$(printf '\033')\[1;32m" out; ok "... and colour" $?
     NO_COLOR=1 script -qec "'$tutti' tour --only primes --rounds 1 --out tour" typed \
         </dev/null >out

@@ -112,7 +112,7 @@ TEST(bad_urls_are_refused_by_the_word)
         CHECK_HAS(tutti_why(), bad[i].word);
     }
     check_bad(NULL, -EINVAL, "NULL");
-    check_bad("processes://2", -ENOTSUP, "processes://");
+    check_bad("sim://2", -ENOTSUP, "sim://");
     check_bad("celery+amqp://host/queue", -ENOTSUP, "celery+amqp://");
     check_bad("sim://1", -ENOTSUP, "sim://");
     CHECK_INT(tutti_run("loop://", NULL, NULL), -EINVAL);

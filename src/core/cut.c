@@ -277,6 +277,8 @@ static void scope_cut_latched(struct scope *top)
             s = list_entry(next, struct scope, child_link);
             scope_lock(s);
             scope_cut_here(s);
+            if (s->ex && s->ex != top->ex)
+                s->ex->ops->look(s->ex); /* top's own hears of it in scope_stop */
             next = s->children.next;
             end = &s->children;
         } else if (s != top) { /* up, and on to the next child there */

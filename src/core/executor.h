@@ -18,6 +18,20 @@ struct executor_ops {
     void (*stat)(const struct tutti_executor *ex, tutti_executor_stats *out);
     /* 0, or why the calling thread may not close it; NULL: any may. */
     int (*may_close)(const struct tutti_executor *ex);
+    /* A plain thread with a scope on ex is about to sleep until *word is not `value` any more or
+     * `until` comes: do what is to be done for ex meanwhile.  May return at any time.  NULL:
+     * there is never anything. */
+    void (*help)(struct tutti_executor *ex, _Atomic uint32_t *word, uint32_t value,
+                 int64_t until);
+    /* tutti_share where ex's workers reach it: zeroed items and a ref to them, whose id has
+     * its highest bit set; NULL: none left.  NULL: any memory of this process will do. */
+    void *(*share)(struct tutti_executor *ex, uint64_t count, uint32_t item, unsigned flags,
+                   tutti_ref *out);
+    void (*unshare)(struct tutti_executor *ex, const tutti_ref *r);
+    /* Room for an input of more than TASK_LARGE bytes where workers read it; NULL: none left.
+     * And back.  NULL: any memory of this process will do. */
+    void *(*take)(struct tutti_executor *ex, size_t size);
+    void (*give)(struct tutti_executor *ex, void *at, size_t size);
     /* End workers, free all but the struct.  No scope is open on it. */
     void (*close)(struct tutti_executor *ex);
 };
@@ -46,4 +60,7 @@ void executor_wait_scopes(struct tutti_executor *ex);
 /* The process-wide one, opened at first use; NULL and *rc: none.  Set by exec at load time,
  * since core may not call up. */
 extern struct tutti_executor *(*executor_default_hook)(int *rc);
+/* The items of a ref whose id has its highest bit set, if `flags` are those it was shared with;
+ * NULL: none.  Set by exec. */
+extern void *(*executor_ref_hook)(const tutti_ref *r, unsigned flags);
 #endif

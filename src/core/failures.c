@@ -11,12 +11,12 @@ struct failure {
     const char *task;
     char *words; /* owned; NULL: the code's own */
     uint64_t index;
-    int code;
+    int code, signal;
 };
 
 /* Under the latch.  Takes words. */
-static void failure_keep(struct scope *s, int code, const char *task, uint64_t index,
-                         char *words)
+static void failure_keep(struct scope *s, int code, int signal, const char *task,
+                         uint64_t index, char *words)
 {
     struct scope_more *m = scope_more(s);
     struct failure *f = m && m->kept < FAILURES_KEPT ? memory_zalloc(sizeof *f) : NULL;
@@ -24,14 +24,14 @@ static void failure_keep(struct scope *s, int code, const char *task, uint64_t i
         memory_free(words);
         return;
     }
-    *f = (struct failure){ NULL, task, words, index, code };
+    *f = (struct failure){ NULL, task, words, index, code, signal };
     *m->failures_end = f;
     m->failures_end = &f->next;
     m->kept++;
 }
 
-void scope_note_failure(struct scope *s, int code, const char *task, uint64_t index,
-                        char *words)
+void scope_note_failure(struct scope *s, int code, int signal, const char *task,
+                        uint64_t index, char *words)
 {
     int none = 0;
     scope_lock(s);
@@ -39,7 +39,7 @@ void scope_note_failure(struct scope *s, int code, const char *task, uint64_t in
     bool first = cas_relaxed(&s->failure, &none, code);
     if (first && scope_more(s) && words)
         s->more->words = memory_strdup(words);
-    failure_keep(s, code, task, index, words);
+    failure_keep(s, code, signal, task, index, words);
     scope_unlock(s);
     if (!(s->flags & TUTTI_KEEP_GOING))
         scope_stop(s, OVER_FAILED);
@@ -49,7 +49,7 @@ void scope_fail(tutti_scope *public, int code)
 {
     struct scope *s = scope_of(public);
     uint64_t index = load_relaxed(&s->started); /* for views */
-    scope_note_failure(s, code, "start", index, memory_strdup(tutti_why()));
+    scope_note_failure(s, code, 0, "start", index, memory_strdup(tutti_why()));
 }
 
 int scope_failure_again(struct scope *s)
@@ -90,7 +90,10 @@ int tutti_scope_failures(tutti_scope *public,
     uint64_t failed = load_relaxed(&s->failed); /* a moment old */
     scope_unlock(s);
     for (; f && n && each; f = f->next, n--) {
-        tutti_outcome o = { sizeof o, TUTTI_FAILED, f->code, 0, 1, f->task,
+        tutti_end end = f->code == -TUTTI_ECRASH  ? TUTTI_CRASHED
+                        : f->code == -TUTTI_ELOST ? TUTTI_LOST
+                                                  : TUTTI_FAILED;
+        tutti_outcome o = { sizeof o, end, f->code, f->signal, 1, f->task,
                             f->words ? f->words : tutti_strerror(f->code), f->index };
         each(ctx, &o);
     }

@@ -163,6 +163,8 @@ void tutti_future_cancel(tutti_future f)
     r->cancelled = true;
     if (r->runner) /* cannot end, and lose its context, while we hold the latch */
         context_cut(r->runner);
+    else if (r->runs && record_state(r) == RECORD_PENDING)
+        r->scope->ex->ops->look(r->scope->ex); /* it was begun in another process */
     record_unlock(r);
 }
 
@@ -186,8 +188,8 @@ int tutti_future_outcome(tutti_future f, tutti_outcome *out)
     tutti_outcome all = { out->size,
                           done ? r->end : TUTTI_PENDING,
                           done ? r->code : 0,
-                          0,
-                          r->ran,
+                          done ? r->signal : 0,
+                          r->runs,
                           r->name,
                           done && r->words ? r->words : done ? tutti_strerror(r->code) : "",
                           r->index };

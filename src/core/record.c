@@ -10,7 +10,9 @@ static struct slab records = SLAB(1, struct record, next);
 
 void out_free(struct tutti_out *o)
 {
-    if (o->owned)
+    if (o->give)
+        o->give(o);
+    else if (o->owned)
         memory_free(o->data);
     *o = (struct tutti_out){ 0 };
 }
@@ -32,9 +34,10 @@ struct record *record_open(struct scope *s, uint64_t state, const char *name,
     r->runner = NULL;
     r->name = name;
     r->words = NULL;
-    r->code = 0;
+    r->code = r->signal = 0;
+    r->runs = 0;
     r->end = TUTTI_PENDING;
-    r->looked = r->cancelled = r->ran = false;
+    r->looked = r->cancelled = false;
     r->index = 0;
     store_relaxed(&r->released, false); /* as the rest: nobody has a ticket yet */
     list_init(&r->waiters);
@@ -87,9 +90,32 @@ bool record_begin(struct record *r, struct context *c)
     latch_lock(&r->latch);
     bool go = !r->cancelled;
     r->runner = go ? c : NULL;
-    r->ran = go;
+    r->runs += go;
     record_unlock(r);
     return go;
+}
+
+bool record_is_cancelled(struct record *r)
+{
+    latch_lock(&r->latch);
+    bool cancelled = r->cancelled;
+    record_unlock(r);
+    return cancelled;
+}
+
+int record_result(struct record *r, const void *data, size_t size)
+{
+    if (size > sizeof r->small) {
+        r->out.data = memory_alloc(size);
+        r->out.owned = r->out.data != NULL;
+    } else {
+        r->out.data = r->small;
+    }
+    if (!r->out.data)
+        return -ENOMEM;
+    memcpy(r->out.data, data, size);
+    r->out.size = r->out.room = size;
+    return 0;
 }
 
 void record_end(struct record *r, tutti_end end, int code, char *words)
@@ -224,8 +250,8 @@ static void record_close(struct scope *s, struct record *r)
     scope_lock(s);
     list_remove(&r->link);
     scope_unlock(s);
-    bool failed = r->end == TUTTI_FAILED && !r->looked;
-    int code = r->code;
+    bool failed = end_is_failure(r->end) && !r->looked;
+    int code = r->code, signal = r->signal;
     const char *name = r->name;
     uint64_t index = r->index;
     char *words = failed ? r->words : NULL;
@@ -236,7 +262,7 @@ static void record_close(struct scope *s, struct record *r)
     record_free(r);
     waiters_wake(&woken);
     if (failed)
-        scope_note_failure(s, code, name, index, words);
+        scope_note_failure(s, code, signal, name, index, words);
 }
 
 static struct record *records_first(struct scope *s, uint64_t *tag)

@@ -11,6 +11,11 @@ struct tutti_out {
     unsigned char *data;
     size_t size, room;
     bool owned; /* data is memory of ours, else the buffer given */
+    void (*give)(struct tutti_out *o); /* not NULL: how data is freed */
+    void *ctx;
+    /* Not NULL: gives memory for `room` bytes with the `size` that are there, which were its
+     * own if `owned`; NULL: none, and nothing has changed. */
+    unsigned char *(*grow)(struct tutti_out *o, size_t room);
 };
 
 enum {
@@ -38,9 +43,10 @@ struct record {
     char *words; /* owned */
     uint64_t index;
     _Atomic uint32_t epoch; /* fork_epoch when opened; stale tickets look without the latch */
-    int code;
+    int code, signal;
+    uint32_t runs;   /* times it was begun */
     tutti_end end;
-    bool looked, cancelled, ran;
+    bool looked, cancelled;
     _Atomic bool released; /* changed under the latch; scope_next looks without it */
     struct tutti_out out;
     _Alignas(16) unsigned char small[TUTTI_PROMISE_MAX]; /* small results need no memory */
@@ -63,6 +69,10 @@ static inline bool record_lost(const struct record *r)
 void record_release(struct record *r);
 /* The task of r has begun on c.  False: cancelled before. */
 bool record_begin(struct record *r, struct context *c);
+/* Was it cancelled by itself?  For what runs elsewhere. */
+bool record_is_cancelled(struct record *r);
+/* Its result is a copy of those bytes; 0 or -ENOMEM.  By who ends it. */
+int record_result(struct record *r, const void *data, size_t size);
 /* ... and ended.  words: owned by r after. */
 void record_end(struct record *r, tutti_end end, int code, char *words);
 /* Scope is closing: note failures nobody looked at, end promises, recycle all. */

@@ -261,9 +261,14 @@ void context_unlist(struct context *c);
 void scope_unlink(struct scope *s);
 
 /* --- failures: core/failures.c --- */
-/* One failure of s: index and task say whose; words (owned, may be NULL) why. */
-void scope_note_failure(struct scope *s, int code, const char *task, uint64_t index,
-                        char *words);
+/* One failure of s: index and task say whose; words (owned, may be NULL) why; signal: what a
+ * worker died of, or 0. */
+void scope_note_failure(struct scope *s, int code, int signal, const char *task,
+                        uint64_t index, char *words);
+static inline bool end_is_failure(tutti_end end)
+{
+    return end == TUTTI_FAILED || end == TUTTI_CRASHED || end == TUTTI_LOST;
+}
 /* The first failure of s, its words as the caller's tutti_why. */
 int scope_failure_again(struct scope *s);
 void failures_free(struct scope_more *m);

@@ -107,6 +107,60 @@ static struct segment *share_make(uint64_t count, size_t item, unsigned flags, i
     return g;
 }
 
+/* --- items that other processes reach ------------------------------------------ */
+
+void *(*executor_ref_hook)(const tutti_ref *r, unsigned flags);
+
+struct far {
+    struct owned owned;
+    struct tutti_executor *ex;
+    tutti_ref ref;
+};
+
+static void far_end(struct owned *o)
+{
+    struct far *f = list_entry(o, struct far, owned);
+    f->ex->ops->unshare(f->ex, &f->ref);
+    memory_free(f);
+}
+
+/* The items, or NULL and *rc. */
+static void *far_share(tutti_scope *s, uint64_t count, size_t item, unsigned flags,
+                       tutti_ref *out, int *rc)
+{
+    uint64_t bytes;
+    struct far *f;
+    *rc = item == 0 || item > UINT32_MAX || flags > TUTTI_WRITE ? -EINVAL
+          : __builtin_mul_overflow(count, item, &bytes)         ? -EOVERFLOW
+                                                                : 0;
+    if (*rc)
+        return NULL;
+    *rc = -ENOMEM;
+    if (!(f = memory_zalloc(sizeof *f)))
+        return NULL;
+    f->owned.end = far_end;
+    f->ex = scope_of(s)->ex;
+    void *base = f->ex->ops->share(f->ex, count, (uint32_t)item, flags, &f->ref);
+    if (!base) {
+        memory_free(f);
+        return NULL;
+    }
+    *out = f->ref;
+    *rc = 0;
+    if (scope_own(s, &f->owned) < 0) { /* lost by fork() */
+        memory_free(f);
+        return NULL;
+    }
+    return base;
+}
+
+static void *share_failed(tutti_scope *s, uint64_t count, size_t item, int rc)
+{
+    scope_fail(s, why_set(rc, "tutti_share: %llu items of %zu bytes: %s",
+                          (unsigned long long)count, item, tutti_strerror(rc)));
+    return NULL;
+}
+
 void *tutti_share(tutti_scope *s, uint64_t count, size_t item, unsigned flags,
                   tutti_ref *out)
 {
@@ -121,12 +175,14 @@ void *tutti_share(tutti_scope *s, uint64_t count, size_t item, unsigned flags,
         scope_fail(s, why_set(-EINVAL, "tutti_share: nowhere to put the ref"));
         return NULL;
     }
-    struct segment *g = share_make(count, item, flags, &rc);
-    if (!g) {
-        scope_fail(s, why_set(rc, "tutti_share: %llu items of %zu bytes: %s",
-                              (unsigned long long)count, item, tutti_strerror(rc)));
-        return NULL;
+    struct tutti_executor *ex = scope_of(s)->ex;
+    if (ex && ex->ops->share) {
+        void *base = far_share(s, count, item, flags, out, &rc);
+        return base || !rc ? base : share_failed(s, count, item, rc);
     }
+    struct segment *g = share_make(count, item, flags, &rc);
+    if (!g)
+        return share_failed(s, count, item, rc);
     if (scope_own(s, &g->owned) < 0) { /* lost by fork() */
         segment_end(&g->owned);
         return NULL;
@@ -138,6 +194,8 @@ void *tutti_share(tutti_scope *s, uint64_t count, size_t item, unsigned flags,
 /* flags: those it must have been shared with, whatever the ref says. */
 static char *ref_find(const tutti_ref *r, unsigned flags)
 {
+    if (r && r->id >> 63 && r->id != UINT64_MAX)
+        return executor_ref_hook ? executor_ref_hook(r, flags) : NULL;
     struct segment *g = !r || r->id == UINT64_MAX ? NULL : segment_at(r->id);
     /* acquire: pairs with segment_end and share_make */
     if (!g || load_acquire(&g->id) != r->id || !load_acquire(&g->base))

@@ -11,6 +11,20 @@
 struct slab task_slab = SLAB(TASK_SLAB, struct task, run.next);
 struct slab typed_slab = SLAB(TYPED_SLAB, struct typed_task, task.run.next);
 
+/* Large ones go at once where the executor's workers read them. */
+static void *input_take(struct tutti_executor *ex, size_t size)
+{
+    return size > TASK_LARGE && ex->ops->take ? ex->ops->take(ex, size) : memory_alloc(size);
+}
+
+static void input_give(struct tutti_executor *ex, void *at, size_t size)
+{
+    if (size > TASK_LARGE && ex->ops->give)
+        ex->ops->give(ex, at, size);
+    else
+        memory_free(at);
+}
+
 struct typed_task *typed_alloc(struct scope *s, const tutti_task *type, tutti_bytes in)
 {
     struct typed_task *t = slab_get(&typed_slab);
@@ -20,7 +34,7 @@ struct typed_task *typed_alloc(struct scope *s, const tutti_task *type, tutti_by
     t->task.type = type;
     t->batch = NULL;
     t->in = (tutti_bytes){ t->inline_, in.size };
-    if (in.size > TASK_INLINE && !(t->in.data = memory_alloc(in.size))) {
+    if (in.size > TASK_INLINE && !(t->in.data = input_take(s->ex, in.size))) {
         slab_put(&typed_slab, t);
         return NULL;
     }
@@ -32,7 +46,7 @@ struct typed_task *typed_alloc(struct scope *s, const tutti_task *type, tutti_by
 void typed_free(struct typed_task *t)
 {
     if (t->in.data != t->inline_)
-        memory_free((void *)(uintptr_t)t->in.data);
+        input_give(t->task.scope->ex, (void *)(uintptr_t)t->in.data, t->in.size);
     slab_put(&typed_slab, t);
 }
 
@@ -56,24 +70,36 @@ uintptr_t tutti_task_here(void)
 
 /* --- results --------------------------------------------------------------- */
 
+static unsigned char *out_grow(struct tutti_out *o, size_t room)
+{
+    unsigned char *data = memory_realloc(o->owned ? o->data : NULL, room);
+    if (data && !o->owned && o->size)
+        memcpy(data, o->data, o->size);
+    return data;
+}
+
+/* Room for n bytes in all; even nothing has a place: NULL is a failure. */
+static bool out_room(struct tutti_out *o, size_t n)
+{
+    if (likely(n <= o->room && o->data))
+        return true;
+    size_t room = n > o->room * 2 ? n : o->room * 2;
+    unsigned char *data = o->grow ? o->grow(o, room) : out_grow(o, room);
+    if (!data)
+        return false;
+    o->data = data;
+    o->room = room;
+    o->owned = true;
+    return true;
+}
+
 void *tutti_reserve(tutti_out *o, size_t n)
 {
     if (unlikely(!o))
         misuse_null(__func__);
     size_t at = (o->size + 15) & ~(size_t)15;
-    if (at < o->size || at + n < at)
+    if (at < o->size || at + n < at || !out_room(o, at + n))
         return NULL;
-    if (at + n > o->room || !o->data) { /* even nothing has a place: NULL is a failure */
-        size_t room = at + n > o->room * 2 ? at + n : o->room * 2;
-        unsigned char *data = memory_realloc(o->owned ? o->data : NULL, room);
-        if (!data)
-            return NULL;
-        if (!o->owned && o->size)
-            memcpy(data, o->data, o->size);
-        o->data = data;
-        o->room = room;
-        o->owned = true;
-    }
     memset(o->data + o->size, 0, at + n - o->size);
     o->size = at + n;
     return o->data + at;
@@ -84,10 +110,8 @@ int tutti_put(tutti_out *o, const void *data, size_t n)
     if (unlikely(!o || (n && !data)))
         return why_null(__func__);
     size_t was = o->size;
-    if (n > o->room - was) { /* grow by the same rule, without its alignment */
-        if (!tutti_reserve(o, n))
-            return -ENOMEM;
-    }
+    if (was + n < was || !out_room(o, was + n))
+        return -ENOMEM;
     o->size = was + n;
     if (n)
         memcpy(o->data + was, data, n);
@@ -195,24 +219,25 @@ static __attribute__((noinline)) int task_body(struct typed_task *t)
 /* --- the end --------------------------------------------------------------- */
 
 /* Tell the future or the scope.  words is taken. */
-static void task_tell(struct task *t, tutti_end end, int code, char *words)
+static void task_tell(struct task *t, tutti_end end, int code, int signal, char *words)
 {
     struct scope *s = t->scope;
     if (unlikely(end == TUTTI_CUT))
         add_relaxed(&s->cut, 1); /* counts are for views */
-    if (unlikely(end == TUTTI_FAILED))
+    if (unlikely(end_is_failure(end)))
         add_relaxed(&s->failed, 1);
-    if (t->record)
+    if (t->record) {
+        t->record->signal = signal; /* nobody reads it before it has ended */
         record_end(t->record, end, code, words);
-    else if (end == TUTTI_FAILED)
-        scope_note_failure(s, code, t->type ? t->type->name : "closure", t->index, words);
+    } else if (end_is_failure(end))
+        scope_note_failure(s, code, signal, t->type ? t->type->name : "closure", t->index,
+                           words);
     else
         memory_free(words);
 }
 
 void task_refuse(struct task *t, int code, const char *words)
 {
-    struct scope *s = t->scope;
     bool cut = code == -ECANCELED || code == -ETIMEDOUT;
     if (t->drop)
         t->drop(t->arg);
@@ -220,7 +245,14 @@ void task_refuse(struct task *t, int code, const char *words)
     if (b && b->codes)
         for (size_t i = 0; i < b->n; i++)
             b->codes[i] = cut ? -ECANCELED : code;
-    task_tell(t, cut ? TUTTI_CUT : TUTTI_FAILED, code, words ? memory_strdup(words) : NULL);
+    task_end(t, cut ? TUTTI_CUT : TUTTI_FAILED, code, 0,
+             words ? memory_strdup(words) : NULL);
+}
+
+void task_end(struct task *t, tutti_end end, int code, int signal, char *words)
+{
+    struct scope *s = t->scope;
+    task_tell(t, end, code, signal, words);
     task_free(t);
     scope_end(s);
 }
@@ -308,7 +340,7 @@ static __attribute__((noinline)) void task_ended(struct context *c, struct task 
     tutti_end end = task_classify(c, rc);
     if (unlikely(c->member))
         context_unlist(c);
-    task_tell(t, end, rc, context_take_words(c, rc));
+    task_tell(t, end, rc, 0, context_take_words(c, rc));
 }
 
 void task_run(struct context *c, struct task *t)

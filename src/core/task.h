@@ -9,7 +9,7 @@
 
 struct record;
 
-enum { TASK_INLINE = 64 };
+enum { TASK_INLINE = 64, TASK_LARGE = 4096 };
 
 /* Holds: fn is set for closures, type for typed tasks, never both; one with a type is the
  * first part of a struct typed_task. */
@@ -77,5 +77,8 @@ bool task_run_part(struct context *c, struct task *t, struct scope *s,
                    void (*body)(struct context *c, void *arg), void *arg);
 /* End t without running it: no stack could be had (code, words) or its scope is over. */
 void task_refuse(struct task *t, int code, const char *words);
+/* End t, which ran, or was to run, elsewhere.  What it gave is in its record by then; codes of a
+ * batch are stored.  signal: what a worker died of, or 0; words: owned, may be NULL. */
+void task_end(struct task *t, tutti_end end, int code, int signal, char *words);
 const char *task_name(const struct context *c);
 #endif

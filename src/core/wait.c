@@ -135,6 +135,9 @@ static void thread_park(struct context *c, uint64_t ticket, int64_t until)
         return;
     }
     /* acquire: pairs with the release in thread_ready; the outcome is seen. */
+    struct tutti_executor *ex = c->scope && !scope_lost(c->scope) ? c->scope->ex : NULL;
+    if (ex && ex->ops->help)
+        ex->ops->help(ex, futex_of(c), 0, until);
     while (!load_acquire(futex_of(c))) {
         int rc = futex_wait(futex_of(c), 0, until);
         if (rc == -ETIMEDOUT) {
@@ -155,8 +158,10 @@ static void thread_ready(struct context *c)
         sleep->interrupt(sleep, c);
         return;
     }
+    bool own = c == context_current; /* it helped its executor, and found what it waits for */
     store_release(word, 1); /* pairs with thread_park; c may be gone from here on */
-    futex_wake(word, 1);    /* harmless on a thread that has ended */
+    if (!own)
+        futex_wake(word, 1); /* harmless on a thread that has ended */
 }
 
 static void thread_yield(struct context *c)

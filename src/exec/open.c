@@ -4,6 +4,7 @@
 #include "base/memory.h"
 #include "core/thread.h"
 #include "core/wait.h"
+#include "exec/processes/processes.h"
 #include "exec/url.h"
 #include "sched/pool.h"
 #include <stdlib.h>
@@ -46,10 +47,11 @@ static struct entry *entry_shared(const struct url *u)
 
 static struct tutti_executor *executor_make(struct url *u, int *rc)
 {
-    struct tutti_executor *ex = u->scheme == URL_LOOP
-                                    ? loop_open(u->stack, (enum io_kind)u->io, rc)
-                                    : threads_open(u->workers, u->stack, u->lock,
-                                                   (enum io_kind)u->io, rc);
+    struct tutti_executor *ex =
+        u->scheme == URL_LOOP        ? loop_open(u->stack, (enum io_kind)u->io, rc)
+        : u->scheme == URL_PROCESSES ? processes_open(u, rc)
+                                     : threads_open(u->workers, u->stack, u->lock,
+                                                    (enum io_kind)u->io, rc);
     if (!ex)
         return NULL;
     ex->epoch = load_relaxed(&fork_epoch); /* changes in a lone thread only */
@@ -72,7 +74,7 @@ static struct entry *entry_open(struct url *u, int *rc)
         e->users++;
         return e;
     }
-    if (shared)
+    if (shared || (u->scheme == URL_PROCESSES && !u->workers))
         u->workers = cpus_granted();
     e = memory_zalloc(sizeof *e);
     *rc = e ? 0 : why_set(-ENOMEM, "out of memory");
@@ -192,6 +194,8 @@ static struct tutti_executor *default_get(int *rc)
         why_set(*rc, "TUTTI_EXECUTOR: %s", words);
         return NULL;
     }
+    if (u.scheme == URL_PROCESSES && processes_refused())
+        u.scheme = url_parse(&u, text = "threads://") ? u.scheme : URL_THREADS;
     if (u.scheme == URL_LOOP) {
         if (!default_loop && (*rc = tutti_executor_open(&default_loop, text)) == 0)
             thread_at_end(default_loop_end, NULL);

@@ -3,6 +3,7 @@
 #include "base/memory.h"
 #include "core/context.h"
 #include "io/poll.h"
+#include <stdarg.h>
 #include <stdio.h>
 
 /* A piece of the text. */
@@ -43,27 +44,28 @@ static int parse_scheme(struct url *u, struct word w, const char *text)
         const char *name;
         int scheme; /* -1: a later release has it */
     } known[] = { { "loop", URL_LOOP },     { "threads", URL_THREADS },
-                  { "auto", URL_AUTO },     { "processes", -1 },
+                  { "auto", URL_AUTO },     { "processes", URL_PROCESSES },
                   { "celery+amqp", -1 },    { "celery+redis", -1 },
                   { "sim", -1 } };
     for (size_t i = 0; i < sizeof known / sizeof *known; i++)
         if (word_is(w, known[i].name)) {
             if (known[i].scheme < 0)
                 return why_set(-ENOTSUP, "\"%.60s\": this build of tutti has no %s://; it "
-                               "has loop://, threads:// and auto://", text, known[i].name);
+                               "has loop://, threads://, processes:// and auto://", text, known[i].name);
             u->scheme = (enum url_scheme)known[i].scheme;
             return 0;
         }
     return why_set(-EINVAL, "\"%.60s\": unknown scheme \"%.*s\"; there are loop://, "
-                   "threads:// and auto://", text, word_shown(w), w.at);
+                   "threads://, processes:// and auto://", text, word_shown(w), w.at);
 }
 
 static int parse_workers(struct url *u, struct word w, const char *text)
 {
     unsigned long n;
-    if (!word_number(w, URL_WORKERS_MOST, &n) || n == 0)
-        return why_set(-EINVAL, "\"%.60s\": \"%.*s\" is no number of workers; give 1 to %d",
-                       text, word_shown(w), w.at, URL_WORKERS_MOST);
+    unsigned most = u->scheme == URL_PROCESSES ? URL_PROCESSES_MOST : URL_WORKERS_MOST;
+    if (!word_number(w, most, &n) || n == 0)
+        return why_set(-EINVAL, "\"%.60s\": \"%.*s\" is no number of workers; give 1 to %u",
+                       text, word_shown(w), w.at, most);
     if (u->workers && u->workers != n)
         return why_set(-EINVAL, "\"%.60s\": two numbers of workers, %u and %lu", text,
                        u->workers, n);
@@ -73,19 +75,87 @@ static int parse_workers(struct url *u, struct word w, const char *text)
     return 0;
 }
 
-static int parse_stack(struct url *u, struct word w, const char *text)
+/* A number with k, m or g behind it, up to 2^50. */
+static bool word_size(struct word w, uint64_t *out)
 {
-    unsigned long n, unit = 1;
-    struct word digits = w;
+    unsigned long n;
+    unsigned shift = 0;
     char last = w.size ? (char)(w.at[w.size - 1] | 32) : 0;
     if (last == 'k' || last == 'm' || last == 'g') {
-        digits.size--;
-        unit = last == 'k' ? 1ul << 10 : last == 'm' ? 1ul << 20 : 1ul << 30;
+        w.size--;
+        shift = last == 'k' ? 10 : last == 'm' ? 20 : 30;
     }
-    if (!word_number(digits, (1ul << 30) / unit, &n) || n * unit < 16 << 10)
+    if (!word_number(w, (1ul << 50) >> shift, &n))
+        return false;
+    *out = (uint64_t)n << shift;
+    return true;
+}
+
+static int parse_stack(struct url *u, struct word w, const char *text)
+{
+    uint64_t n;
+    if (!word_size(w, &n) || n < 16 << 10 || n > 1 << 30)
         return why_set(-EINVAL, "\"%.60s\": \"%.*s\" is no size of a stack; give 16k to 1g",
                        text, word_shown(w), w.at);
-    u->stack = n * unit;
+    u->stack = n;
+    return 0;
+}
+
+/* --- what processes:// takes ------------------------------------------------------ */
+
+static int parse_inner(struct url *u, struct word w, const char *text)
+{
+    bool known = (w.size >= 7 && !memcmp(w.at, "loop://", 7))
+                 || (w.size >= 10 && !memcmp(w.at, "threads://", 10));
+    if (!known || w.size >= sizeof u->inner)
+        return why_set(-EINVAL, "\"%.60s\": inside a worker there can be loop:// or "
+                       "threads://N, not \"%.*s\"", text, word_shown(w), w.at);
+    memcpy(u->inner, w.at, w.size);
+    u->inner[w.size] = 0;
+    return 0;
+}
+
+static int parse_output(struct url *u, struct word w, const char *text)
+{
+    static const char *const known[] = { "lines", "tagged", "inherit" };
+    for (int i = 0; i < 3; i++)
+        if (word_is(w, known[i])) {
+            u->output = (enum url_output)i;
+            return 0;
+        }
+    return why_set(-EINVAL, "\"%.60s\": output is lines, tagged or inherit, not \"%.*s\"",
+                   text, word_shown(w), w.at);
+}
+
+/* 1: taken; 0: no option of processes://; or negative. */
+static int parse_processes(struct url *u, struct word name, struct word value,
+                           const char *text)
+{
+    const struct {
+        const char *name;
+        uint64_t *to;
+        uint64_t least, unit;
+    } sizes[] = { { "arena", &u->arena, 1 << 20, 1 },
+                  { "recycle", &u->recycle, 1, 1 },
+                  { "recycle-memory", &u->recycle_bytes, 1 << 20, 1 },
+                  { "grace-ms", &u->grace, 0, 1000000 },
+                  { "quarantine", &u->quarantine, 1, 1 } };
+    int rc = word_is(name, "inner")    ? parse_inner(u, value, text)
+             : word_is(name, "output") ? parse_output(u, value, text)
+                                       : 1;
+    if (rc <= 0)
+        return rc < 0 ? rc : 1;
+    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
+        if (!word_is(name, sizes[i].name))
+            continue;
+        uint64_t n;
+        if (!word_size(value, &n) || n < sizes[i].least || n > UINT32_MAX * UINT64_C(1024))
+            return why_set(-EINVAL, "\"%.60s\": \"%.*s\" is no value for %s; the least is "
+                           "%llu", text, word_shown(value), value.at, sizes[i].name,
+                           (unsigned long long)sizes[i].least);
+        *sizes[i].to = n * sizes[i].unit;
+        return 1;
+    }
     return 0;
 }
 
@@ -114,7 +184,12 @@ static int parse_option(struct url *u, struct word option, const char *text)
         return parse_stack(u, value, text);
     if (word_is(name, "io"))
         return parse_io(u, value, text);
-    if (word_is(name, "lock") && u->scheme != URL_LOOP) {
+    if (u->scheme == URL_PROCESSES) {
+        int rc = parse_processes(u, name, value, text);
+        if (rc)
+            return rc < 0 ? rc : 0;
+    }
+    if (word_is(name, "lock") && (u->scheme == URL_THREADS || u->scheme == URL_AUTO)) {
         if (!word_is(value, "interpreter"))
             return why_set(-EINVAL, "\"%.60s\": unknown lock \"%.*s\"; there is "
                            "lock=interpreter", text, word_shown(value), value.at);
@@ -123,13 +198,17 @@ static int parse_option(struct url *u, struct word option, const char *text)
     }
     return why_set(-EINVAL, "\"%.60s\": unknown option \"%.*s\"; %s", text,
                    word_shown(name), name.at,
-                   u->scheme == URL_LOOP ? "a loop takes stack and io"
-                                         : "there are workers, stack, io and lock");
+                   u->scheme == URL_LOOP        ? "a loop takes stack and io"
+                   : u->scheme == URL_PROCESSES ? "there are workers, stack, io, inner, arena, "
+                                                  "recycle, recycle-memory, grace-ms, "
+                                                  "quarantine and output"
+                                                : "there are workers, stack, io and lock");
 }
 
 int url_parse(struct url *u, const char *text)
 {
-    *u = (struct url){ .stack = URL_STACK };
+    *u = (struct url){ .stack = URL_STACK, .grace = URL_GRACE,
+                       .quarantine = URL_QUARANTINE };
     if (!text)
         return why_set(-EINVAL, "the executor's URL is NULL; give one such as threads://");
     const char *colon = strstr(text, "://");
@@ -154,24 +233,65 @@ int url_parse(struct url *u, const char *text)
     return 0;
 }
 
+/* Text that grows; holds: used < sizeof text. */
+struct shown {
+    char text[320];
+    size_t used;
+    char mark; /* before the next option */
+};
+
+__attribute__((format(printf, 2, 3))) static void show(struct shown *s, const char *format,
+                                                       ...)
+{
+    va_list list;
+    va_start(list, format);
+    int n = vsnprintf(s->text + s->used, sizeof s->text - s->used, format, list);
+    va_end(list);
+    s->used += (size_t)n < sizeof s->text - s->used ? (size_t)n : sizeof s->text - s->used - 1;
+}
+
+static void show_option(struct shown *s, const char *name, uint64_t n, const char *unit)
+{
+    show(s, "%c%s=%llu%s", s->mark, name, (unsigned long long)n, unit);
+    s->mark = '&';
+}
+
+static void show_processes(struct shown *s, const struct url *u)
+{
+    static const char *const output[] = { "lines", "tagged", "inherit" };
+    if (*u->inner)
+        show(s, "%cinner=%s", s->mark, u->inner);
+    s->mark = *u->inner ? '&' : s->mark;
+    if (u->arena)
+        show_option(s, "arena", u->arena, "");
+    if (u->recycle)
+        show_option(s, "recycle", u->recycle, "");
+    if (u->recycle_bytes)
+        show_option(s, "recycle-memory", u->recycle_bytes, "");
+    if (u->grace != URL_GRACE)
+        show_option(s, "grace-ms", u->grace / 1000000, "");
+    if (u->quarantine != URL_QUARANTINE)
+        show_option(s, "quarantine", u->quarantine, "");
+    if (u->output)
+        show(s, "%coutput=%s", s->mark, output[u->output]);
+}
+
 char *url_print(const struct url *u)
 {
-    char text[120], number[16] = "";
-    if (u->scheme == URL_THREADS)
-        snprintf(number, sizeof number, "%u", u->workers);
-    int n = snprintf(text, sizeof text, "%s://%s",
-                     u->scheme == URL_LOOP ? "loop" : "threads", number);
-    char mark = '?';
-    if (u->stack != URL_STACK) {
-        n += snprintf(text + n, sizeof text - (size_t)n, "%cstack=%zuk", mark,
-                      u->stack >> 10);
-        mark = '&';
-    }
+    static const char *const scheme[] = { "loop", "threads", "auto", "processes" };
+    struct shown s = { .mark = '?' };
+    show(&s, "%s://", scheme[u->scheme]);
+    if (u->scheme != URL_LOOP)
+        show(&s, "%u", u->workers);
+    if (u->stack != URL_STACK)
+        show_option(&s, "stack", u->stack >> 10, "k");
     if (u->io != IO_ANY) {
-        n += snprintf(text + n, sizeof text - (size_t)n, "%cio=%s", mark, io_names[u->io]);
-        mark = '&';
+        show(&s, "%cio=%s", s.mark, io_names[u->io]);
+        s.mark = '&';
     }
     if (u->lock)
-        snprintf(text + n, sizeof text - (size_t)n, "%clock=interpreter", mark);
-    return memory_strdup(text);
+        show(&s, "%clock=interpreter", s.mark);
+    if (u->scheme == URL_PROCESSES)
+        show_processes(&s, u);
+    return memory_strdup(s.text);
 }

@@ -3,8 +3,10 @@
 #define EXEC_URL_H
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
-enum url_scheme { URL_LOOP, URL_THREADS, URL_AUTO };
+enum url_scheme { URL_LOOP, URL_THREADS, URL_AUTO, URL_PROCESSES };
+enum url_output { URL_LINES, URL_TAGGED, URL_INHERIT };
 
 struct url {
     enum url_scheme scheme;
@@ -12,9 +14,18 @@ struct url {
     size_t stack;
     bool lock;        /* lock=interpreter */
     int io;           /* enum io_kind of io/poll.h */
+    /* --- processes:// alone --- */
+    char inner[48];   /* the executor inside each worker; "": one task at a time */
+    uint64_t arena;   /* bytes for items of each kind; 0: half of the memory there is */
+    uint64_t recycle, recycle_bytes; /* runs, or bytes, until a worker is replaced; 0: never */
+    uint64_t grace;   /* ns from asking a task to end until its worker is killed */
+    uint64_t quarantine; /* workers that one idempotent start may kill */
+    enum url_output output;
 };
 
-enum { URL_STACK = 256 << 10, URL_WORKERS_MOST = 1024 };
+enum { URL_STACK = 256 << 10, URL_WORKERS_MOST = 1024, URL_PROCESSES_MOST = 256 };
+#define URL_GRACE UINT64_C(1000000000)
+enum { URL_QUARANTINE = 3 };
 
 /* 0, or -EINVAL, -ENOTSUP, and the caller's tutti_why names the word that is wrong. */
 int url_parse(struct url *u, const char *text);

@@ -129,6 +129,14 @@ static bool anything_to_do(struct worker *w)
     return false;
 }
 
+/* On the futex; or doing what the pool's owner has to do meanwhile. */
+static void worker_doze(struct worker *w, int64_t until)
+{
+    pool_doze *doze = load_acquire(&w->pool->doze); /* pairs with threads_set_doze */
+    if (!doze || !doze(w->pool->doze_ctx, &w->sleeping, ASLEEP_FUTEX, until))
+        futex_wait(&w->sleeping, ASLEEP_FUTEX, until);
+}
+
 /* Sleep until woken or a timer is due.  searching: give the search up once announced.
  * True: woken to search. */
 static bool worker_sleep(struct worker *w, bool searching)
@@ -149,7 +157,7 @@ static bool worker_sleep(struct worker *w, bool searching)
         if (polls)
             poller_run(w->poller, until);
         else if (until > clock_now())
-            futex_wait(&w->sleeping, ASLEEP_FUTEX, until);
+            worker_doze(w, until);
     }
     store_relaxed(&w->sleeping, AWAKE); /* a wake too many is harmless */
     bool token = asleep_leave(w);

@@ -278,8 +278,11 @@ static void threads_look(struct tutti_executor *ex)
     workers_look(p->worker, p->count);
 }
 
-static const struct executor_ops threads_ops = { threads_start, threads_carries, threads_look,
-                                                 threads_stat, NULL, threads_close };
+static const struct executor_ops threads_ops = { .start = threads_start,
+                                                 .carries = threads_carries,
+                                                 .look = threads_look,
+                                                 .stat = threads_stat,
+                                                 .close = threads_close };
 
 /* All threads have counted themselves.  0, or what went wrong. */
 static int threads_wait_ready(struct threads *t)
@@ -332,6 +335,13 @@ struct tutti_executor *threads_open(unsigned workers, size_t stack, bool lock,
         return NULL;
     }
     return &t->ex;
+}
+
+void threads_set_doze(struct tutti_executor *ex, pool_doze *doze, void *ctx)
+{
+    struct pool *p = &threads_of(ex)->pool;
+    p->doze_ctx = ctx;
+    store_release(&p->doze, doze); /* pairs with worker_doze */
 }
 
 /* --- loop:// --------------------------------------------------------------------- */
@@ -395,8 +405,12 @@ static void loop_look(struct tutti_executor *ex)
     workers_look(&loop_of(ex)->worker, 1);
 }
 
-static const struct executor_ops loop_ops = { loop_start, loop_carries, loop_look, loop_stat,
-                                              loop_may_close, loop_close };
+static const struct executor_ops loop_ops = { .start = loop_start,
+                                              .carries = loop_carries,
+                                              .look = loop_look,
+                                              .stat = loop_stat,
+                                              .may_close = loop_may_close,
+                                              .close = loop_close };
 
 /* Make the calling thread a worker. */
 static int loop_attach(struct loop *l, size_t stack, enum io_kind io)

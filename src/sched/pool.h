@@ -9,6 +9,11 @@
  * (-ENOMEM, -EAGAIN, a loop also -EBUSY: see loop_join), with words. */
 struct tutti_executor *threads_open(unsigned workers, size_t stack, bool lock,
                                     enum io_kind io, int *rc);
+/* What a worker without work does in place of sleeping until *word differs from value or
+ * `until` comes.  False: nothing, it shall sleep; true: look for work, then come again. */
+typedef bool pool_doze(void *ctx, _Atomic uint32_t *word, uint32_t value, int64_t until);
+/* For all workers of an executor that threads_open gave; once. */
+void threads_set_doze(struct tutti_executor *ex, pool_doze *doze, void *ctx);
 /* loop:// on the calling thread, or on the caller's worker. */
 struct tutti_executor *loop_open(size_t stack, enum io_kind io, int *rc);
 #endif

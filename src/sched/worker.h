@@ -19,6 +19,7 @@
 #include "io/poll.h"
 #include "sched/deque.h"
 #include "sched/fifo.h"
+#include "sched/pool.h"
 
 struct gil;
 struct strand;
@@ -38,6 +39,8 @@ struct pool {
     struct fiber_pool *stacks;
     struct gil *gil; /* NULL: none */
     enum io_kind io; /* how its workers wait for descriptors */
+    pool_doze *_Atomic doze; /* NULL: none */
+    void *doze_ctx;          /* set before it */
     /* --- tasks from outside, and those that found a worker's deque full --- */
     struct latch latch; /* guards injected and asleep */
     struct runnable *injected, **injected_end;

@@ -1,0 +1,149 @@
+/* exec/processes/crash_words.c - the sentence about a worker that died: the task, the input,
+ * the signal, the place.  The record is a worker's word, so it is copied before it is looked
+ * at.  Tests: tests/processes_crash_test.c. */
+#include "base/memory.h"
+#include "exec/processes/procs.h"
+#include <dlfcn.h>
+#include <link.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+enum { TEXT = 1500, FRAMES_TOLD = 12 };
+
+struct text {
+    char at[TEXT];
+    size_t used;
+};
+
+__attribute__((format(printf, 2, 3))) static void say(struct text *t, const char *format, ...)
+{
+    va_list list;
+    va_start(list, format);
+    int n = vsnprintf(t->at + t->used, TEXT - t->used, format, list);
+    va_end(list);
+    t->used += (size_t)n < TEXT - t->used ? (size_t)n : TEXT - t->used - 1;
+}
+
+/* --- addresses ------------------------------------------------------------------------- */
+
+/* Where home has that file mapped; 0: nowhere. */
+struct search {
+    char path[MODULE_PATH];
+    uintptr_t base;
+};
+
+static int search_object(struct dl_phdr_info *info, size_t size, void *ctx)
+{
+    struct search *s = ctx;
+    char real[4096];
+    (void)size;
+    const char *name = info->dlpi_name[0] ? info->dlpi_name : "/proc/self/exe";
+    if (!realpath(name, real) || strcmp(real, s->path))
+        return 0;
+    s->base = info->dlpi_addr;
+    return 1;
+}
+
+/* A frame's place as "function+0x12 (file+0x3456)". */
+static void say_address(struct text *t, const struct own *own, uint64_t address)
+{
+    uint32_t n = *(const volatile uint32_t *)&own->objects;
+    for (uint32_t i = 0; i < n && i < OBJECTS; i++) {
+        struct object o = own->object[i]; /* a copy: it may change under us */
+        if (address < o.from || address >= o.to)
+            continue;
+        o.path[MODULE_PATH - 1] = 0;
+        struct search s = { .base = 0 };
+        Dl_info info = { 0 };
+        strcpy(s.path, o.path);
+        const char *slash = strrchr(o.path, '/');
+        if (dl_iterate_phdr(search_object, &s))
+            dladdr((void *)(s.base + (address - o.base)), &info);
+        if (info.dli_sname)
+            say(t, "%s+%#lx ", info.dli_sname,
+                (unsigned long)(s.base + (address - o.base)
+                                - (uintptr_t)info.dli_saddr));
+        say(t, "(%.60s+%#llx)", slash ? slash + 1 : o.path,
+            (unsigned long long)(address - o.base));
+        return;
+    }
+    say(t, "%#llx", (unsigned long long)address);
+}
+
+/* --- what happened ------------------------------------------------------------------------ */
+
+static void say_fault(struct procs *p, struct text *t, const struct crash *c)
+{
+    const struct head *h = p->arena.head;
+    uint64_t at = c->address - h->base;
+    if (c->overflow) {
+        say(t, ": its stack ran over (ulimit -s)");
+    } else if ((c->signal == SIGSEGV || c->signal == SIGBUS) && c->address >= h->base
+               && at < h->total) {
+        const char *maker = arena_maker(&p->arena, c->address);
+        if (maker)
+            say(t, ": it wrote to items that %s has shared with TUTTI_READ", maker);
+        else
+            say(t, ": it wrote to memory that only home may write");
+    } else if (c->signal == SIGSEGV || c->signal == SIGBUS) {
+        say(t, " at address %#llx", (unsigned long long)c->address);
+    }
+}
+
+static void say_frames(struct text *t, const struct own *own, const struct crash *c)
+{
+    uint32_t n = c->frames < FRAMES ? c->frames : FRAMES, first = 0;
+    for (uint32_t i = 0; i < n; i++) /* above the handler */
+        if (c->frame[i] == c->pc)
+            first = i;
+    if (c->pc && (!n || c->frame[first] != c->pc)) {
+        say(t, "; in ");
+        say_address(t, own, c->pc);
+    }
+    for (uint32_t i = first; i < n && i < first + FRAMES_TOLD; i++) {
+        say(t, i == first ? "; in " : " < ");
+        say_address(t, own, c->frame[i]);
+    }
+}
+
+static void say_end(struct procs *p, struct text *t, const struct own *own,
+                    const siginfo_t *how, uint64_t number, int *signal)
+{
+    struct crash c = own->crash;
+    bool recorded = load_acquire(&((struct own *)(uintptr_t)own)->crash.state) /* crash.c */
+                    && c.number == number;
+    if (how->si_code == CLD_EXITED) {
+        say(t, "called exit(%d)", how->si_status);
+        return;
+    }
+    *signal = how->si_status;
+    const char *name = sigabbrev_np(how->si_status);
+    say(t, "died of SIG%s", name ? name : "?");
+    if (how->si_status == SIGKILL)
+        say(t, " (somebody's kill -9, or memory ran out)");
+    if (recorded && c.signal == how->si_status) {
+        say_fault(p, t, &c);
+        say_frames(t, own, &c);
+    }
+}
+
+char *crash_words(struct procs *p, const struct lane *l, unsigned i, const struct job *j,
+                  uint64_t number, const siginfo_t *how, int *signal)
+{
+    struct text t = { .used = 0 };
+    const struct own *own = head_own(p->arena.head, i);
+    *signal = 0;
+    say(&t, "task %s, %s %llu: ", j->task->type->name, j->split ? "input" : "start",
+        (unsigned long long)(j->split ? j->from : j->task->index));
+    if (j->asked)
+        say(&t, "did not end when asked to, and was killed; ");
+    if (l->mad)
+        say(&t, "its worker process wrote rubbish where its answers go, and was killed; ");
+    say(&t, "its worker process ");
+    say_end(p, &t, own, how, number, signal);
+    if (j->kills >= p->url->quarantine && j->task->type->flags & TUTTI_IDEMPOTENT)
+        say(&t, "; quarantined: it has killed %u workers", j->kills);
+    return memory_strdup(t.at);
+}

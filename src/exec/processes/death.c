@@ -1,0 +1,153 @@
+/* exec/processes/death.c - a worker is gone: its finished requests count, those it had not
+ * begun go elsewhere, the one that ran has crashed, and a new worker takes its place.  All
+ * under procs.latch, by the keeper.  Tests: tests/processes_crash_test.c. */
+#include "base/clock.h"
+#include "base/memory.h"
+#include "exec/processes/procs.h"
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+enum {
+    KILLED_UNBORN = 50, /* workers in a row that somebody kills before they serve */
+    /* Deaths with the same request as the next one: a worker gone mad may have wiped out that
+     * it had begun, and so would be its successors' end for ever. */
+    FIRST_MOST = 10
+};
+
+/* --- the one that ran ------------------------------------------------------------------- */
+
+/* j goes on without its first n runs; false: none are left. */
+static bool job_cut_front(struct job *j, struct procs *p, uint32_t n)
+{
+    if (j->input) { /* the rest is copied again from where it came */
+        arena_give(&p->arena, j->input, j->input_size);
+        j->input = NULL;
+    }
+    j->from += n;
+    j->runs -= n;
+    return j->runs > 0;
+}
+
+static void job_crashed(struct procs *p, struct lane *l, struct job *j, uint64_t number,
+                        const siginfo_t *how)
+{
+    unsigned i = (unsigned)(l - p->lane);
+    struct own *own = head_own(p->arena.head, i);
+    const struct answer *a = &own->answer[number % RING];
+    uint32_t done = load_acquire(&((struct answer *)(uintptr_t)a)->done); /* run_batch */
+    int signal, code = j->asked ? j->ask_code : -TUTTI_ECRASH;
+    tutti_end end = j->asked ? TUTTI_CUT : TUTTI_CRASHED;
+    j->kills++;
+    done = done < j->runs ? done : 0; /* a mad worker's word */
+    if (j->split && done && !l->mad) {
+        job_take_part(p, l, j, a, own->side[number % RING], done);
+        job_cut_front(j, p, done);
+    }
+    bool again = j->task->type->flags & TUTTI_IDEMPOTENT && !j->asked
+                 && j->kills < p->url->quarantine && j->first < FIRST_MOST;
+    if (again) {
+        queue_push_front(p, j);
+        return;
+    }
+    char *words = crash_words(p, l, i, j, number, how, &signal);
+    if (!j->split) {
+        job_end(p, j, end, code, signal, words);
+        return;
+    }
+    job_run_failed(j, end, code, signal, words);
+    if (job_cut_front(j, p, 1)) {
+        j->kills = 0;
+        queue_push_front(p, j);
+    } else {
+        job_finish(p, j);
+    }
+}
+
+/* --- all it had -------------------------------------------------------------------------- */
+
+static void lane_empty(struct procs *p, struct lane *l, const siginfo_t *how)
+{
+    struct own *own = head_own(p->arena.head, (unsigned)(l - p->lane));
+    uint64_t first = l->tail; /* what was, or would have been, its next */
+    while (first != l->head && !l->job[first % RING])
+        first++;
+    for (uint64_t number = l->head; number-- > l->tail;) {
+        struct job *j = l->job[number % RING];
+        if (!j)
+            continue;
+        l->job[number % RING] = NULL;
+        l->queued--;
+        uint64_t tag = load_acquire(&own->answer[number % RING].tag); /* run_in_scope */
+        unsigned state = tag & ((1 << ANSWER_BITS) - 1);
+        bool ran = tag >> ANSWER_BITS == number
+                   && (state == ANSWER_RUNNING || state == ANSWER_DONE);
+        j->first += number == first;
+        if (ran || (l->mad && number == first) || j->first >= FIRST_MOST)
+            job_crashed(p, l, j, number, how);
+        else
+            queue_push_front(p, j);
+    }
+    l->tail = l->head;
+}
+
+void procs_break(struct procs *p, const char *why)
+{
+    p->broken = why;
+    while (p->queue) {
+        struct job *j = queue_pop(p);
+        job_end(p, j, TUTTI_LOST, -TUTTI_ELOST, 0, memory_strdup(why));
+    }
+}
+
+static bool any_lives(const struct procs *p)
+{
+    for (unsigned i = 0; i < p->ex.workers; i++)
+        if (p->lane[i].pid)
+            return true;
+    return false;
+}
+
+/* --- the next one ------------------------------------------------------------------------ */
+
+static void lane_replace(struct procs *p, unsigned i)
+{
+    int rc = worker_start(p, i);
+    p->replaced++;
+    if (rc == 0)
+        return;
+    p->lane[i].pid = 0;
+    if (!any_lives(p))
+        procs_break(p, "no worker process is left, and none could be started");
+}
+
+void lane_died(struct procs *p, unsigned i)
+{
+    struct lane *l = &p->lane[i];
+    struct own *own = head_own(p->arena.head, i);
+    siginfo_t how = { 0 };
+    if (!l->pid || waitid(P_PIDFD, (id_t)l->pidfd, &how, WEXITED | WNOHANG) < 0
+        || !how.si_pid)
+        return;
+    close(l->pidfd);
+    l->pidfd = -1;
+    l->pid = 0;
+    lane_collect(p, l);
+    bool served = load_acquire(&own->up), retired = load_acquire(&own->retired); /* serve */
+    bool killed = how.si_code == CLD_KILLED && how.si_status == SIGKILL;
+    p->stillborn = served ? 0 : p->stillborn + 1;
+    p->deaths += !retired && !p->closing;
+    lane_empty(p, l, &how);
+    output_close(l);
+    if (p->closing)
+        return;
+    if (p->stillborn >= (killed ? KILLED_UNBORN : START_STILLBORN)) {
+        if (!any_lives(p))
+            procs_break(p, "worker processes end before they can serve");
+        return;
+    }
+    lane_replace(p, i);
+    queue_feed(p);
+}

@@ -1,0 +1,174 @@
+/* exec/processes/keeper.c - the executor's own thread: sees deaths, collects when nobody who
+ * waits does, keeps time for tasks that shall end.  Sleeps in epoll, for ever when there is
+ * nothing.  Tests: tests/processes_test.c. */
+#include "base/clock.h"
+#include "base/futex.h"
+#include "base/memory.h"
+#include "exec/processes/procs.h"
+#include <signal.h>
+#include <sys/epoll.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+enum { EVENTS = 32, LAZY_TICK = 2000000 };
+
+/* --- sleeping -------------------------------------------------------------------------- */
+
+/* When to look again though nobody rings. */
+static int64_t keeper_next(const struct procs *p)
+{
+    int64_t next = p->timer;
+    for (unsigned i = 0; i < p->ex.workers; i++) {
+        const struct lane *l = &p->lane[i];
+        int64_t born = l->started + START_PATIENCE;
+        if (l->pid && !load_relaxed(&head_own(p->arena.head, i)->up) && born < next)
+            next = born; /* a hint */
+        if (!p->helped && l->head - l->tail > 8 && clock_now() + LAZY_TICK < next)
+            next = clock_now() + LAZY_TICK; /* see serve_tell */
+    }
+    return next;
+}
+
+static int keeper_sleep(struct procs *p, struct epoll_event *e)
+{
+    latch_lock(&p->latch);
+    unsigned got = 0;
+    p->keeper_sleeps = true;
+    if (!p->helped) {
+        /* seq_cst: pairs with serve_tell's load: an answer that we do not see now rings */
+        store_seqcst(&p->arena.head->waits, WAITS_KEEPER);
+        got = procs_collect(p);
+    }
+    int64_t left = keeper_next(p);
+    latch_unlock(&p->latch);
+    left = left == CLOCK_NEVER ? CLOCK_NEVER : left - clock_now();
+    struct timespec t = { left < 0 ? 0 : left / 1000000000,
+                          left < 0 ? 0 : left % 1000000000 };
+    bool look = load_acquire(&p->look); /* pairs with keeper_rouse; it rings as well */
+    if (got || look)
+        t = (struct timespec){ 0, 0 };
+    int n = epoll_pwait2(p->poll, e, EVENTS, left == CLOCK_NEVER && !got && !look ? NULL : &t,
+                         NULL);
+    latch_lock(&p->latch);
+    p->keeper_sleeps = false;
+    if (!p->helped)
+        store_relaxed(&p->arena.head->waits, WAITS_NOBODY); /* a ring too many is harmless */
+    latch_unlock(&p->latch);
+    return n;
+}
+
+/* --- awake ------------------------------------------------------------------------------- */
+
+static void keeper_event(struct procs *p, uint64_t kind, unsigned i)
+{
+    uint64_t count;
+    if (kind == POLL_BELL) {
+        ssize_t done = read(p->bell, &count, sizeof count);
+        (void)done; /* somebody was faster */
+    } else if (kind == POLL_DEATH) {
+        lane_output(p, i, 0, true);
+        lane_output(p, i, 1, true);
+        latch_lock(&p->latch);
+        lane_died(p, i);
+        latch_unlock(&p->latch);
+    } else {
+        lane_output(p, i, kind == POLL_STDERR, false);
+    }
+}
+
+/* Workers that should serve by now, and do not; or leave, and do not. */
+static void keeper_impatient(struct procs *p)
+{
+    int64_t now = clock_now();
+    for (unsigned i = 0; i < p->ex.workers; i++) {
+        struct lane *l = &p->lane[i];
+        bool up = load_acquire(&head_own(p->arena.head, i)->up); /* pairs with serve */
+        if (l->pid && !up && now - l->started >= START_PATIENCE)
+            syscall(SYS_pidfd_send_signal, l->pidfd, SIGKILL, NULL, 0);
+        if (l->pid && p->closing && now >= p->timer)
+            syscall(SYS_pidfd_send_signal, l->pidfd, SIGKILL, NULL, 0);
+    }
+}
+
+static bool keeper_is_done(struct procs *p)
+{
+    if (!p->closing)
+        return false;
+    for (unsigned i = 0; i < p->ex.workers; i++)
+        if (p->lane[i].pid)
+            return false;
+    return true;
+}
+
+static bool keeper_work(struct procs *p)
+{
+    latch_lock(&p->latch);
+    bool over = swap_acquire(&p->look, 0); /* pairs with keeper_rouse */
+    if (!p->closing && (over || clock_now() >= p->timer))
+        procs_look(p);
+    if (!p->helped)
+        procs_collect(p);
+    if (p->queue)
+        queue_feed(p);
+    keeper_impatient(p);
+    bool done = keeper_is_done(p);
+    latch_unlock(&p->latch);
+    return !done;
+}
+
+static void *keeper_main(void *arg)
+{
+    struct procs *p = arg;
+    struct epoll_event e[EVENTS];
+    pthread_setname_np(pthread_self(), "tutti-keeper");
+    while (keeper_work(p)) {
+        int n = keeper_sleep(p, e);
+        for (int i = 0; i < n; i++)
+            keeper_event(p, e[i].data.u64 >> 32, (unsigned)e[i].data.u64);
+    }
+    return NULL;
+}
+
+void keeper_rouse(struct procs *p)
+{
+    uint64_t one = 1;
+    if (swap_acqrel(&p->look, 1)) /* pairs with keeper_work: somebody rang, it will look */
+        return;
+    ssize_t done = write(p->bell, &one, sizeof one);
+    (void)done; /* full: it is rung */
+}
+
+/* --- beginning and end ---------------------------------------------------------------------- */
+
+int keeper_begin(struct procs *p)
+{
+    sigset_t all, kept;
+    sigfillset(&all); /* the program's signals go to the program's threads */
+    sigdelset(&all, SIGSEGV);
+    sigdelset(&all, SIGBUS);
+    sigdelset(&all, SIGFPE);
+    sigdelset(&all, SIGILL);
+    pthread_sigmask(SIG_SETMASK, &all, &kept);
+    int rc = fault_now() ? EAGAIN : pthread_create(&p->keeper, NULL, keeper_main, p);
+    pthread_sigmask(SIG_SETMASK, &kept, NULL);
+    p->keeper_runs = rc == 0;
+    return rc ? why_set(-EAGAIN, "no thread for an executor of processes") : 0;
+}
+
+/* Tell the workers to leave; those that do not within the grace period are killed. */
+void keeper_end(struct procs *p)
+{
+    latch_lock(&p->latch);
+    p->closing = true;
+    p->timer = clock_now() + (int64_t)p->url->grace;
+    for (unsigned i = 0; i < p->ex.workers; i++) {
+        struct lane_shared *s = head_lane(p->arena.head, i);
+        store_seqcst(&s->quit, 1); /* pairs with serve_wait, as the bell does */
+        add_release(&s->bell, 1);
+        futex_wake_shared(&s->bell);
+    }
+    latch_unlock(&p->latch);
+    keeper_rouse(p);
+    if (p->keeper_runs)
+        pthread_join(p->keeper, NULL);
+}

@@ -1,0 +1,173 @@
+/* exec/processes/procs.h - the executor at home: what it knows of its workers and of what
+ * it has sent them.
+ *
+ * Who does what.  A start posts its request itself (post.c), on whatever thread it is.
+ * Answers are collected by whoever waits: a plain thread inside a scope on the executor, or
+ * home's own worker when it idles, looks for them first (help.c) and so gets its own
+ * without a switch between threads; the keeper, a thread of the executor's own (keeper.c),
+ * collects when nobody helps, and alone sees deaths (death.c), gives tasks their end
+ * (cancel.c), and passes on what workers print (output.c).  Closures run on `home`, a
+ * threads://1.
+ *
+ * Latches: procs.latch, then those of records, scopes and of the arena. */
+#ifndef EXEC_PROCESSES_PROCS_H
+#define EXEC_PROCESSES_PROCS_H
+#include "core/executor.h"
+#include "core/task.h"
+#include "exec/processes/arena.h"
+#include "exec/processes/processes.h"
+#include <pthread.h>
+#include <signal.h>
+#include <sys/types.h>
+
+/* The runs of a batch go out in several jobs, and are one task that ends with the last. */
+struct split {
+    struct task *task;
+    size_t jobs;     /* not ended */
+    int failures, code;
+    size_t failed;   /* the run that `code` is of */
+    tutti_end end;
+    int signal;
+    char *words;     /* owned */
+};
+
+/* What one request is for.  Holds: split is set if and only if task->batch is; it is in one
+ * place: the queue, or a lane's slot. */
+struct job {
+    struct job *next;
+    struct task *task;
+    struct split *split;
+    size_t from;       /* the first run, in the batch */
+    uint32_t runs;
+    uint32_t kills;    /* workers that died under it */
+    uint32_t first;    /* workers that died before it while it was the next */
+    bool begun;        /* record_begin said yes */
+    bool at_home;      /* a closure at home started it, and likely waits */
+    int asked;         /* 0; 1: to end; 2: with a signal; 3: killed */
+    int64_t ask_next;  /* when to ask harder */
+    int ask_code;      /* -ECANCELED or -ETIMEDOUT */
+    void *input;       /* in the arena, ours; NULL: none */
+    uint64_t input_size;
+};
+
+/* Home's book of one worker.  Holds: requests tail..head are posted and not taken back;
+ * job[n % RING] is NULL for those that were revoked.  Under procs.latch. */
+struct lane {
+    struct job *job[RING];
+    uint64_t head, tail;
+    unsigned queued;       /* jobs in it */
+    pid_t pid;             /* 0: none */
+    int pidfd;
+    uint64_t outbox;
+    uint64_t released;     /* as in lane_shared */
+    uint32_t generation;
+    int64_t started;
+    bool mad;              /* it wrote rubbish, and is about to be dead */
+    struct latch release_latch; /* guards lane_shared.released, and outbox against it */
+    int output[2];         /* its stdout and stderr; -1: none */
+    struct line *line[2];  /* what of a line has come so far */
+};
+
+struct procs {
+    struct tutti_executor ex; /* first */
+    struct tutti_executor *home;
+    struct arena arena;
+    struct url *url;
+    unsigned slot;
+    struct latch latch;      /* guards all below */
+    struct lane *lane;       /* ex.workers of them */
+    struct job *queue, **queue_end; /* not posted yet */
+    struct job *spare;       /* ended */
+    struct job_block *blocks;
+    size_t outstanding;      /* jobs posted or queued */
+    size_t at_home;          /* of them, those that closures at home have started */
+    unsigned next;           /* lane to look at first */
+    unsigned stillborn;      /* workers in a row that died before they served */
+    const char *broken;      /* why nothing more can run; NULL: it can */
+    bool helped;             /* somebody collects */
+    bool keeper_sleeps;
+    bool closing;
+    int64_t timer;           /* when the keeper has to look at asked tasks */
+    uint64_t deaths, replaced, started;
+    /* --- */
+    _Atomic uint32_t look;   /* something is over: the keeper shall look */
+    int bell, poll, life[2]; /* eventfd that workers ring; epoll; the pipe that ties them */
+    pthread_t keeper;
+    bool keeper_runs;
+};
+
+/* What an event of `poll` is about: kind << 32 | lane. */
+enum { POLL_BELL = 1, POLL_DEATH, POLL_STDOUT, POLL_STDERR };
+
+static inline struct procs *procs_of(const struct tutti_executor *ex)
+{
+    return (struct procs *)(uintptr_t)ex;
+}
+
+/* --- post.c: sending; all under the latch --- */
+/* A job for a typed task; NULL: no memory. */
+struct job *job_new(struct procs *p);
+void job_free(struct procs *p, struct job *j);
+void queue_push(struct procs *p, struct job *j);
+void queue_push_front(struct procs *p, struct job *j);
+struct job *queue_pop(struct procs *p); /* it is not empty */
+void jobs_free(struct procs *p);        /* all of them, at the end */
+/* Post what can be posted. */
+void queue_feed(struct procs *p);
+/* Take what a lane has not begun from it, at most n, back to the queue. */
+unsigned lane_revoke(struct procs *p, struct lane *l, unsigned n);
+/* Start a typed task, at_home: by a closure there; its jobs, queued.  0 or why not, with words. */
+int procs_submit(struct procs *p, struct task *t, bool at_home);
+void lane_ring(struct procs *p, struct lane *l);
+
+/* --- collect.c: results; under the latch --- */
+/* Take the answers that are there; how many jobs ended. */
+unsigned procs_collect(struct procs *p);
+unsigned lane_collect(struct procs *p, struct lane *l);
+/* One job has ended without an answer of its own, from run `done` on.  words: taken. */
+void job_end(struct procs *p, struct job *j, tutti_end end, int code, int signal,
+             char *words);
+/* Its first run alone failed; the others have their results, or go on. */
+void job_run_failed(struct job *j, tutti_end end, int code, int signal, char *words);
+/* Nothing of it is left to be done. */
+void job_finish(struct procs *p, struct job *j);
+/* The first `done` runs of a job have results in a; the rest has not. */
+void job_take_part(struct procs *p, struct lane *l, struct job *j, const struct answer *a,
+                   const unsigned char *side, uint32_t done);
+
+/* --- help.c --- */
+void procs_help(struct tutti_executor *ex, _Atomic uint32_t *word, uint32_t value,
+                int64_t until);
+/* The same for home's own worker: a pool_doze of sched/pool.h. */
+bool procs_doze(void *ctx, _Atomic uint32_t *word, uint32_t value, int64_t until);
+
+/* --- start.c --- */
+enum { START_STILLBORN = 3 };
+#define START_PATIENCE INT64_C(20000000000) /* ns until one that does not serve is killed */
+/* Start lane i's worker.  0 or an error, with words. */
+int worker_start(struct procs *p, unsigned i);
+void output_close(struct lane *l);
+
+/* --- death.c --- */
+/* The pidfd of lane i says it is gone.  Under the latch. */
+void lane_died(struct procs *p, unsigned i);
+/* Nothing can run any more: all that is queued or posted fails. */
+void procs_break(struct procs *p, const char *why);
+
+/* --- crash_words.c --- */
+/* How it came to an end, in words of our own memory; *signal as for tutti_outcome. */
+char *crash_words(struct procs *p, const struct lane *l, unsigned i, const struct job *j,
+                  uint64_t number, const siginfo_t *how, int *signal);
+
+/* --- cancel.c: under the latch --- */
+/* End what is over. */
+void procs_look(struct procs *p);
+
+/* --- keeper.c --- */
+int keeper_begin(struct procs *p);
+void keeper_end(struct procs *p);
+void keeper_rouse(struct procs *p);
+
+/* --- output.c --- */
+void lane_output(struct procs *p, unsigned i, int which, bool last);
+#endif

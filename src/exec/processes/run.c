@@ -1,0 +1,216 @@
+/* exec/processes/run.c - one request: finds the task, runs it in a scope that has its
+ * deadline, puts what it gives where home can read it.
+ * Tests: tests/processes_test.c. */
+#include "base/clock.h"
+#include "core/local.h"
+#include "core/record.h"
+#include "core/task.h"
+#include "exec/processes/names.h"
+#include "exec/processes/serve.h"
+#include <stdio.h>
+
+enum { WORDS = 320, SIDE_ROOM = SIDE - WORDS };
+
+/* --- room for results -------------------------------------------------------------- */
+
+/* Take back what home has read. */
+static void outbox_hear(struct serving *s)
+{
+    uint64_t seen = load_relaxed(&s->own->seen); /* our own */
+    uint64_t released = load_acquire(&s->lane->released); /* pairs with outbox_give */
+    for (; seen < released; seen++) {
+        uint64_t word = s->lane->release[seen % RELEASES];
+        extents_give(&s->outbox, s->outbox.base + (word >> 32) * EXTENT_PAGE,
+                     (word & UINT32_MAX) * EXTENT_PAGE);
+    }
+    store_release(&s->own->seen, seen); /* pairs with outbox_give: the slots are free */
+}
+
+static void *outbox_take(struct serving *s, uint64_t n)
+{
+    bool zeroed;
+    outbox_hear(s);
+    return extents_take(&s->outbox, n, &zeroed);
+}
+
+static uint64_t place_of(const struct serving *s, const void *at)
+{
+    return (uint64_t)(uintptr_t)at - s->head->base;
+}
+
+/* --- words -------------------------------------------------------------------------- */
+
+static void answer_words(struct answer *a, unsigned char *side, const char *words)
+{
+    size_t n = strlen(words);
+    a->words = (uint32_t)(n < WORDS ? n : WORDS);
+    memcpy(side + SIDE - a->words, words, a->words);
+}
+
+static void answer_fail(struct answer *a, unsigned char *side, int code, const char *words)
+{
+    a->code = code;
+    answer_words(a, side, words);
+}
+
+/* The sentence that goes with code, if the task has said one. */
+static void answer_why(struct answer *a, unsigned char *side, int code)
+{
+    const struct context *c = context_self();
+    if (code < 0 && c->why_code == code && (c->why || c->why_static))
+        answer_words(a, side, c->why_static ? c->why_static : c->why);
+}
+
+/* --- one run -------------------------------------------------------------------------- */
+
+static const unsigned char *request_input(const struct serving *s, const struct request *r,
+                                          uint64_t number)
+{
+    if (r->in == PLACE_INLINE)
+        return r->inline_;
+    return r->in == PLACE_SIDE ? s->lane->side[number % RING] : head_at(s->head, r->in);
+}
+
+static uint64_t pages(uint64_t n)
+{
+    return (n + EXTENT_PAGE - 1) / EXTENT_PAGE * EXTENT_PAGE;
+}
+
+/* What is too large for the side room grows where home will read it, without another copy. */
+static unsigned char *any_grow(struct tutti_out *o, size_t room)
+{
+    struct serving *s = o->ctx;
+    unsigned char *to = outbox_take(s, room);
+    if (!to) {
+        why_set(-ENOMEM, "the arena has no room for a result of %zu bytes", room);
+        return NULL;
+    }
+    memcpy(to, o->data, o->size);
+    if (o->owned)
+        extents_give(&s->outbox, o->data, o->room);
+    return to;
+}
+
+/* A result of any size: it begins in the side room. */
+static int run_any(struct serving *s, const tutti_task *t, tutti_bytes in, struct answer *a,
+                   unsigned char *side)
+{
+    struct tutti_out o = { .data = side, .room = SIDE_ROOM, .grow = any_grow, .ctx = s };
+    int rc = t->run(in, &o);
+    uint64_t kept = rc < 0 ? 0 : pages(o.size);
+    if (o.owned && pages(o.room) > kept) /* what it took too much */
+        extents_give(&s->outbox, o.data + kept, pages(o.room) - kept);
+    a->out = o.owned && kept ? place_of(s, o.data) : PLACE_SIDE;
+    a->size = rc < 0 ? 0 : o.size;
+    return rc;
+}
+
+static int run_sized(struct serving *s, const tutti_task *t, tutti_bytes in,
+                     struct answer *a, unsigned char *side)
+{
+    void *out = t->out_size <= ANSWER_INLINE ? a->inline_
+                : t->out_size <= SIDE_ROOM   ? side
+                                             : outbox_take(s, t->out_size);
+    if (!out)
+        return why_set(-ENOMEM, "%s gives %u bytes, for which the arena has no room", t->name,
+                       t->out_size);
+    int rc = tutti_task_call(t, in, out);
+    a->out = out == a->inline_ ? PLACE_INLINE : out == side ? PLACE_SIDE : place_of(s, out);
+    a->size = t->out_size;
+    return rc;
+}
+
+static void run_single(struct serving *s, const tutti_task *t, const struct request *r,
+                       const unsigned char *in, struct answer *a, unsigned char *side)
+{
+    tutti_bytes bytes = { in, r->in_size };
+    int rc = tutti_check();
+    if (rc == 0)
+        rc = t->out_size ? run_sized(s, t, bytes, a, side) : run_any(s, t, bytes, a, side);
+    a->code = rc;
+    answer_why(a, side, rc);
+    store_release(&a->done, 1); /* pairs with lane_died */
+}
+
+/* --- several runs ----------------------------------------------------------------------- */
+
+static void run_batch(struct serving *s, const tutti_task *t, const struct request *r,
+                      const unsigned char *in, struct answer *a, unsigned char *side)
+{
+    uint64_t outs = ((uint64_t)t->out_size * r->runs + 15) / 16 * 16;
+    uint64_t size = outs + r->runs * sizeof(int32_t);
+    unsigned char *out = size <= SIDE_ROOM ? side : outbox_take(s, size);
+    if (!out) {
+        answer_fail(a, side, -ENOMEM, "the arena has no room for the results");
+        return;
+    }
+    int32_t *codes = (int32_t *)(void *)(out + outs);
+    a->out = out == side ? PLACE_SIDE : place_of(s, out);
+    a->size = size;
+    a->code = 0;
+    for (uint32_t i = 0; i < r->runs; i++) {
+        tutti_bytes bytes = { in + (uint64_t)t->in_size * i, t->in_size };
+        int rc = tutti_check() ? -ECANCELED
+                               : tutti_task_call(t, bytes, out + (uint64_t)t->out_size * i);
+        codes[i] = rc;
+        if (rc < 0 && !a->words)
+            answer_why(a, side, rc);
+        store_release(&a->done, i + 1); /* pairs with lane_died: the run has its result */
+        if (rc < 0 && r->stops)
+            break;
+    }
+}
+
+/* --- the request -------------------------------------------------------------------------- */
+
+static void run_in_scope(struct serving *s, const tutti_task *t, uint64_t number,
+                         const struct request *r, struct answer *a, unsigned char *side)
+{
+    struct context *c = context_self();
+    tutti_scope scope;
+    tutti_scope_open(&scope, s->inner, r->deadline, 0);
+    latch_lock(&s->latch);
+    s->running = number;
+    s->scope = &scope;
+    bool asked = listen_is_asked(s, number);
+    latch_unlock(&s->latch);
+    if (unlikely(asked))
+        tutti_scope_cancel(&scope);
+    c->name = t->name;
+    c->why_code = 0;
+    c->why_static = NULL;
+    const unsigned char *in = request_input(s, r, number);
+    /* release: pairs with lane_died; from here on it may have done anything */
+    store_release(&a->tag, number << ANSWER_BITS | ANSWER_RUNNING);
+    if (r->runs == 1)
+        run_single(s, t, r, in, a, side);
+    else
+        run_batch(s, t, r, in, a, side);
+    latch_lock(&s->latch);
+    s->running = NOTHING_RUNS;
+    latch_unlock(&s->latch);
+    if (unlikely(c->locals != NULL))
+        locals_drop(&c->locals);
+    context_views_free(c);
+    if (unlikely(c->scope != scope_of(&scope)))
+        misuse("task %s returned with a scope open; use TUTTI_SCOPE, which closes itself",
+               t->name);
+    c->name = NULL;
+    tutti_scope_close(&scope);
+}
+
+void serve_run(struct serving *s, uint64_t number, const struct request *r,
+               struct answer *a, unsigned char *side)
+{
+    char why[WORDS];
+    a->words = 0;
+    a->code = 0;
+    a->out = PLACE_INLINE;
+    a->size = 0;
+    store_relaxed(&a->done, 0); /* RUNNING releases it */
+    const tutti_task *t = name_task(s->head, r->name, why, sizeof why);
+    if (unlikely(!t))
+        answer_fail(a, side, -TUTTI_ENOTASK, why);
+    else
+        run_in_scope(s, t, number, r, a, side);
+}

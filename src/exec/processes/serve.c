@@ -1,0 +1,149 @@
+/* exec/processes/serve.c - a worker takes its requests in order, and sleeps when there is
+ * none.
+ *
+ * When to spin.  Looking for the next request for a moment instead of sleeping saves both
+ * sides a wake, which costs forty times a round trip; but it steals the CPU from whoever has
+ * work.  So: only when the last request came soon after the one before, and only while no
+ * more processes of this executor are awake than there are CPUs.
+ * Tests: tests/processes_test.c. */
+#include "exec/processes/serve.h"
+#include "base/clock.h"
+#include "base/futex.h"
+#include <unistd.h>
+
+enum {
+    SOON = 100000,    /* ns: a request that comes as soon is worth looking for */
+    LAZY_AHEAD = 8,   /* requests still to be done that let home sleep on... */
+    LAZY_NS = 100000  /* ...for so long */
+};
+
+/* --- waiting for the next -------------------------------------------------------- */
+
+static bool request_is_there(const struct request *r, uint64_t number)
+{
+    return load_acquire(&r->tag) >> REQUEST_BITS == number; /* pairs with lane_post */
+}
+
+static bool may_spin(const struct serving *s)
+{
+    const struct head *h = s->head;
+    /* hints, all of them */
+    unsigned awake = load_relaxed(&h->waits) == WAITS_NOBODY;
+    for (unsigned i = 0; i < h->workers && awake <= h->cpus; i++) {
+        const struct own *o = head_own(h, i);
+        awake += load_relaxed(&o->up) && !load_relaxed(&o->asleep);
+    }
+    return awake <= h->cpus;
+}
+
+/* Look for it for a while.  True: it is there, or we shall leave. */
+static bool serve_spin(struct serving *s, const struct request *r, uint64_t number)
+{
+    int64_t until = s->ended + s->spin;
+    for (unsigned i = 1;; i++) {
+        if (request_is_there(r, number) || load_relaxed(&s->lane->quit)) /* looked at again */
+            return true;
+        if (i % 32 == 0 && (clock_now() >= until || !may_spin(s)))
+            return false;
+        spin_pause();
+    }
+}
+
+/* False: we shall leave. */
+static bool serve_wait(struct serving *s, const struct request *r, uint64_t number)
+{
+    if (s->spin)
+        serve_spin(s, r, number);
+    while (!request_is_there(r, number) && !load_acquire(&s->lane->quit)) { /* lane_quit */
+        uint32_t bell = load_acquire(&s->lane->bell); /* pairs with lane_ring */
+        /* seq_cst, both: pairs with lane_ring */
+        store_seqcst(&s->own->asleep, 1);
+        if (load_seqcst(&r->tag) >> REQUEST_BITS != number && !load_seqcst(&s->lane->quit))
+            futex_wait_shared(&s->lane->bell, bell, CLOCK_NEVER);
+        store_relaxed(&s->own->asleep, 0); /* a wake too many is harmless */
+    }
+    if (!request_is_there(r, number))
+        return false;
+    int64_t now = clock_now();
+    s->spin = now - s->ended < SOON ? SOON : 0;
+    return true;
+}
+
+/* --- telling home -------------------------------------------------------------------- */
+
+static void serve_tell(struct serving *s, uint64_t number)
+{
+    /* seq_cst: pairs with help_sleep and keeper_sleep, which say that they wait and then look
+     * for answers, while ours was stored before this. */
+    uint32_t waits = load_seqcst(&s->head->waits);
+    if (waits == WAITS_NOBODY)
+        return;
+    int64_t now = clock_now();
+    const struct request *ahead = &s->lane->request[(number + LAZY_AHEAD) % RING];
+    if (request_is_there(ahead, number + LAZY_AHEAD) && now - s->told < LAZY_NS)
+        return;
+    s->told = now;
+    if (waits == WAITS_HELPER) {
+        add_release(&s->own->rung, 1); /* pairs with help_sleep's load */
+        futex_wake_shared(&s->own->rung);
+    } else {
+        uint64_t one = 1;
+        ssize_t done = write(s->bell, &one, sizeof one);
+        (void)done; /* full: it is rung */
+    }
+}
+
+/* --- serving --------------------------------------------------------------------------- */
+
+/* False: home has taken it back. */
+static bool serve_claim(const struct request *r, struct answer *a, uint64_t number)
+{
+    /* seq_cst, both: pairs with lane_revoke; see shared.h */
+    store_seqcst(&a->tag, number << ANSWER_BITS | ANSWER_CLAIMED);
+    bool ours = (load_seqcst(&r->tag) & REQUEST_REVOKED) == 0;
+    if (!ours)
+        store_release(&a->tag, number << ANSWER_BITS | ANSWER_SKIPPED); /* lane_collect */
+    return ours;
+}
+
+/* Has this worker done its share, or grown too large? */
+static bool serve_is_old(const struct serving *s)
+{
+    const struct head *h = s->head;
+    if (h->recycle && s->runs >= h->recycle)
+        return true;
+    if (!h->recycle_bytes || s->runs % 16)
+        return false;
+    return false;
+}
+
+static void serve_one(struct serving *s, uint64_t number)
+{
+    const struct request *r = &s->lane->request[number % RING];
+    struct answer *a = &s->own->answer[number % RING];
+    if (!serve_claim(r, a, number)) {
+        serve_tell(s, number);
+        return;
+    }
+    serve_run(s, number, r, a, s->own->side[number % RING]);
+    /* seq_cst: releases the answer, and see serve_tell */
+    store_seqcst(&a->tag, number << ANSWER_BITS | ANSWER_DONE);
+    s->runs++;
+    s->ended = clock_now();
+    serve_tell(s, number);
+}
+
+void serve(struct serving *s)
+{
+    uint64_t number = s->lane->first;
+    s->ended = clock_now();
+    s->spin = SOON;
+    store_seqcst(&s->own->up, 1); /* for home's count of the stillborn */
+    while (serve_wait(s, &s->lane->request[number % RING], number)) {
+        serve_one(s, number++);
+        if (unlikely(serve_is_old(s))) {
+            store_release(&s->own->retired, 1); /* pairs with lane_died */
+            return;
+        }
+    }
+}

@@ -1,0 +1,40 @@
+/* exec/processes/serve.h - a worker process, seen from inside. */
+#ifndef EXEC_PROCESSES_SERVE_H
+#define EXEC_PROCESSES_SERVE_H
+#include "core/scope.h"
+#include "exec/processes/extents.h"
+#include "exec/processes/shared.h"
+
+/* The one worker that this process is.  Holds: running is what `scope` was opened for, or
+ * NOTHING_RUNS. */
+struct serving {
+    struct head *head;
+    struct lane_shared *lane;
+    struct own *own;
+    unsigned index;
+    int bell;               /* eventfd of the keeper */
+    tutti_executor *inner;
+    struct extents outbox;
+    uint64_t runs;          /* so far */
+    int64_t told, ended;    /* when home was last woken; when the last run ended */
+    int64_t spin;           /* ns to look for the next request before sleeping */
+    struct latch latch;     /* guards running and scope, for the listener */
+    uint64_t running;
+    tutti_scope *scope;
+};
+#define NOTHING_RUNS UINT64_MAX
+
+extern struct serving serving;
+
+/* serve.c: take requests until told to leave. */
+void serve(struct serving *s);
+/* run.c: run one request to its end; the answer's fields but for the tag are set. */
+void serve_run(struct serving *s, uint64_t number, const struct request *r,
+               struct answer *a, unsigned char *side);
+/* crash.c: record what kills this process. */
+void crash_watch(struct serving *s);
+/* listen.c: hear of cancellations. */
+int listen_begin(struct serving *s);
+/* What a request that is about to run has been told before.  Under the latch. */
+bool listen_is_asked(const struct serving *s, uint64_t number);
+#endif

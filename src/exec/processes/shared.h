@@ -1,0 +1,171 @@
+/* exec/processes/shared.h - what lies in an arena: one memfd, mapped at the same address in
+ * the process that opened the executor (here: home) and in all its workers.
+ *
+ *     head | a lane for each worker | an own block for each worker |
+ *     read | write | an outbox for each worker
+ *
+ * Home may write everything.  A worker maps the file read-only, by a descriptor that cannot
+ * write, and over that, writable: its own block, its outbox, and `write`, which is for
+ * items shared with TUTTI_WRITE alone.  So requests and sealed items cannot be changed by
+ * a worker that has gone mad, and home reads each field of an own block once, checks it,
+ * and never takes an address from there.
+ *
+ * A request is numbered; request n lies in slot n % RING of its lane, the answer to it in
+ * the same slot of the own block.  The two tags are one state machine with one writer each:
+ *
+ *     request.tag   home     n READY, then perhaps n REVOKED
+ *     answer.tag    worker   n CLAIMED, n RUNNING, n DONE; or n CLAIMED, n SKIPPED
+ *
+ * The worker writes CLAIMED and then looks at the request's tag; home writes REVOKED and
+ * then looks at the answer's tag; both sequentially consistent, so at least one sees the
+ * other: either the worker skips it or home knows that it may have begun.  Only RUNNING
+ * is ambiguous when a worker dies: whatever is before it never ran.
+ * Tests: tests/processes_test.c, tests/processes_inside_test.c. */
+#ifndef EXEC_PROCESSES_SHARED_H
+#define EXEC_PROCESSES_SHARED_H
+#include "base/atomic.h"
+#include <stddef.h>
+#include <tutti.h>
+
+#define ARENA_MAGIC UINT64_C(0x31616e6572616974)
+enum {
+    RING = 256,           /* requests of one worker at once */
+    REQUEST_INLINE = 64,  /* bytes of input in the request itself */
+    ANSWER_INLINE = 64,
+    SIDE = 4096,          /* bytes beside each slot, both ways */
+    NAMES = 512,          /* different tasks of one executor */
+    NAME_SIZE = 96,
+    MODULES = 32,
+    MODULE_PATH = 256,
+    SEGMENTS = 16384,     /* tutti_share at once */
+    RELEASES = 256,       /* outbox blocks given back, not yet seen by the worker */
+    FRAMES = 32,          /* of a backtrace */
+    OBJECTS = 48          /* program and libraries of a worker, for its backtraces */
+};
+
+enum { REQUEST_READY = 1, REQUEST_REVOKED = 2, REQUEST_BITS = 2 };
+enum {
+    ANSWER_CLAIMED = 1,
+    ANSWER_RUNNING,
+    ANSWER_DONE,
+    ANSWER_SKIPPED,
+    ANSWER_BITS = 3
+};
+/* Where bytes are: in the slot, beside it, or at an offset into the arena. */
+enum { PLACE_INLINE = 0, PLACE_SIDE = 1 };
+
+struct request {
+    _Alignas(64) _Atomic uint64_t tag;
+    uint32_t name, runs;      /* index into names; how many runs lie side by side */
+    uint32_t stops;           /* 1: the first run that fails is the last */
+    uint64_t in, in_size;     /* place of the input; bytes of all runs */
+    int64_t deadline;
+    uint64_t index;           /* of the first run, for messages */
+    _Alignas(16) unsigned char inline_[REQUEST_INLINE];
+};
+
+/* The output of a single run is `size` bytes at `out`; that of several is
+ * runs * out_size bytes and then an int32_t code each. */
+struct answer {
+    _Alignas(64) _Atomic uint64_t tag;
+    _Atomic uint32_t done; /* runs that have ended */
+    int32_t code;
+    uint64_t out, size;
+    uint32_t words;        /* bytes of them at the end of the side room */
+    _Alignas(16) unsigned char inline_[ANSWER_INLINE];
+};
+
+/* Home's part of a worker's mail. */
+struct lane_shared {
+    _Atomic uint32_t bell;  /* futex: counts up when there is something for a sleeper */
+    _Atomic uint32_t quit;
+    _Alignas(64) _Atomic uint32_t ask; /* futex of the listener: counts cancellations */
+    _Atomic uint64_t ask_number;       /* which request; UINT64_MAX: none */
+    _Atomic uint32_t ask_signal;       /* 1: interrupt its system call, too */
+    _Atomic uint64_t released;         /* how many outbox blocks were given back */
+    uint64_t release[RELEASES];
+    uint64_t outbox;        /* offset of the worker's outbox */
+    uint64_t first;         /* the number its first request will have */
+    uint32_t generation;
+    struct request request[RING];
+    _Alignas(4096) unsigned char side[RING][SIDE];
+};
+
+/* A file mapped in a worker, so that home can name an address in it. */
+struct object {
+    uint64_t base, from, to;
+    char path[MODULE_PATH];
+};
+
+struct crash {
+    _Atomic uint32_t state; /* 0 none, 1 the signal, 2 and the frames */
+    int32_t signal, code;
+    uint64_t address, pc, sp, number;
+    uint32_t overflow, frames;
+    uint64_t frame[FRAMES];
+};
+
+/* The worker's own pages. */
+struct own {
+    _Alignas(64) _Atomic uint32_t asleep; /* 1: it waits for the bell */
+    _Alignas(64) _Atomic uint32_t rung;   /* futex of a helper at home: counts answers */
+    _Alignas(64) _Atomic uint32_t up;     /* it serves */
+    _Atomic uint32_t retired;             /* it leaves of its own will: recycled */
+    _Atomic uint64_t seen;                /* releases it has taken */
+    _Atomic uint32_t refused;             /* why it cannot serve: an errno */
+    char refused_why[120];
+    uint32_t objects;
+    struct crash crash;
+    struct object object[OBJECTS];
+    struct answer answer[RING];
+    _Alignas(4096) unsigned char side[RING][SIDE];
+};
+
+struct name {
+    uint32_t in_size, out_size, flags;
+    int32_t module; /* index into modules; -1: in the program */
+    char text[NAME_SIZE];
+};
+
+struct segment_shared {
+    _Atomic uint64_t id; /* 0: free */
+    uint64_t base, count; /* base: an offset */
+    uint32_t item, flags;
+    char maker[40];
+};
+
+/* Who must be woken when an answer is there. */
+enum { WAITS_NOBODY, WAITS_KEEPER, WAITS_HELPER };
+
+struct head {
+    uint64_t magic, nonce, base, total;
+    int32_t home;           /* process id */
+    uint32_t workers, cpus;
+    uint32_t slot;          /* which of this process's arenas */
+    uint64_t lanes, lane_size, owns, own_size;
+    uint64_t read, read_size, write, write_size, outs, out_size;
+    char inner[64];
+    uint32_t recycle;       /* runs until a worker makes way for a new one; 0: never */
+    uint64_t recycle_bytes; /* the same for its memory; 0: never */
+    uint64_t memory, file, cpu_seconds; /* rlimits; 0: none */
+    uint32_t sandbox;
+    _Alignas(64) _Atomic uint32_t waits;
+    _Alignas(64) _Atomic uint32_t names, modules;
+    struct name name[NAMES];
+    char module[MODULES][MODULE_PATH];
+    _Alignas(4096) struct segment_shared segment[SEGMENTS];
+};
+
+static inline struct lane_shared *head_lane(const struct head *h, unsigned i)
+{
+    return (struct lane_shared *)(uintptr_t)(h->base + h->lanes + i * h->lane_size);
+}
+static inline struct own *head_own(const struct head *h, unsigned i)
+{
+    return (struct own *)(uintptr_t)(h->base + h->owns + i * h->own_size);
+}
+static inline void *head_at(const struct head *h, uint64_t offset)
+{
+    return (void *)(uintptr_t)(h->base + offset);
+}
+#endif

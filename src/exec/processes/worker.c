@@ -1,0 +1,123 @@
+/* exec/processes/worker.c - `main` of a worker process: ties itself to home, maps the arena,
+ * gets ready, serves.  Tests: tests/processes_test.c, tests/processes_guard_test.c. */
+#include "core/local.h"
+#include "exec/processes/boot.h"
+#include "exec/processes/names.h"
+#include "exec/processes/serve.h"
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/prctl.h>
+#include <unistd.h>
+
+struct serving serving = { .running = NOTHING_RUNS };
+
+enum { WORKER_USELESS = 113 };
+
+/* When home ends, however it does, its end of the pipe closes and the kernel kills us.  (The
+ * signal that PR_SET_PDEATHSIG asks for comes already when the thread that started us ends.)
+ * False: it has ended before. */
+static bool tie_to_home(int inherited, pid_t home)
+{
+    char path[40];
+    /* Whom to kill is kept with the open file, which all workers have inherited: so each
+     * opens it once more for itself. */
+    snprintf(path, sizeof path, "/proc/self/fd/%d", inherited);
+    struct pollfd look = { .fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC) };
+    close(inherited);
+    return look.fd >= 0 && fcntl(look.fd, F_SETSIG, SIGKILL) == 0
+           && fcntl(look.fd, F_SETOWN, getpid()) == 0
+           && fcntl(look.fd, F_SETFL, O_RDONLY | O_NONBLOCK | O_ASYNC) == 0
+           && getppid() == home && poll(&look, 1, 0) == 0;
+}
+
+static void heard_nothing(int number)
+{
+    (void)number;
+}
+
+/* Ctrl-C reaches all processes of the terminal; home decides what becomes of us. */
+static void leave_signals_to_home(void)
+{
+    struct sigaction quiet = { .sa_handler = heard_nothing, .sa_flags = SA_RESTART };
+    sigemptyset(&quiet.sa_mask);
+    sigaction(SIGINT, &quiet, NULL);
+}
+
+/* Where our files are mapped, so that home can name an address after our end. */
+static void list_objects(struct own *own)
+{
+    char line[MODULE_PATH + 100];
+    unsigned long from, to, offset;
+    int at;
+    FILE *maps = fopen("/proc/self/maps", "re");
+    while (maps && own->objects < OBJECTS && fgets(line, sizeof line, maps)) {
+        line[strcspn(line, "\n")] = 0;
+        if (sscanf(line, "%lx-%lx %*s %lx %*s %*s %n", &from, &to, &offset, &at) != 3
+            || line[at] != '/' || strlen(line + at) >= MODULE_PATH)
+            continue;
+        struct object *last = own->objects ? &own->object[own->objects - 1] : NULL;
+        if (last && !strcmp(last->path, line + at)) {
+            last->to = to;
+            continue;
+        }
+        struct object *o = &own->object[own->objects++];
+        o->base = from - offset;
+        o->from = from;
+        o->to = to;
+        strcpy(o->path, line + at);
+    }
+    if (maps)
+        fclose(maps);
+}
+
+_Noreturn static void worker_give_up(const char *why)
+{
+    fprintf(stderr, "tutti: worker process: %s\n", why);
+    _exit(WORKER_USELESS);
+}
+
+static int worker_inner(struct serving *s)
+{
+    const char *url = *s->head->inner ? s->head->inner : "loop://";
+    return tutti_executor_open(&s->inner, url);
+}
+
+static void worker_begin(struct serving *s)
+{
+    const char *why;
+    s->index = boot.index;
+    s->bell = boot.bell;
+    s->head = arena_enter(boot.arena, boot.base, boot.index, &why);
+    if (!s->head)
+        worker_give_up(why);
+    s->lane = head_lane(s->head, s->index);
+    s->own = head_own(s->head, s->index);
+    close(boot.arena); /* what is mapped is all we can ever write */
+    if (!tie_to_home(boot.life, s->head->home))
+        _exit(0); /* nobody is left to tell */
+    prctl(PR_SET_NAME, "tutti-worker");
+    leave_signals_to_home();
+    names_load(s->head);
+    setvbuf(stdout, NULL, _IOLBF, 0); /* a crash takes along what is not written */
+    list_objects(s->own);
+    crash_watch(s);
+    if (extents_init(&s->outbox, head_at(s->head, s->lane->outbox), s->head->out_size,
+                     s->head->out_size / 4) < 0
+        || worker_inner(s) < 0 || listen_begin(s) < 0)
+        worker_give_up(*tutti_why() ? tutti_why() : "out of memory");
+}
+
+int worker_main(int argc, char **argv, char **env)
+{
+    (void)argc;
+    (void)argv;
+    (void)env;
+    struct serving *s = &serving;
+    worker_begin(s);
+    serve(s);
+    fflush(NULL);
+    _exit(0); /* the program's own exit handlers were made for its `main` */
+}

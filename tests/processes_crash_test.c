@@ -1,0 +1,300 @@
+/* tests/processes_crash_test.c - a task may die in any way: it fails alone, with the right
+ * cause, and all the others have their results. */
+#include "processes.h"
+#include <sys/mman.h>
+#include <tutti/patterns.h>
+
+enum way {
+    WELL,
+    SEGV,
+    ABORT,
+    KILL,
+    OVERFLOW,
+    EXIT,
+    QUIT_NOW,
+    FPE,
+    ILL,
+    BUS,
+    CPU_LIMIT,
+    WAYS
+};
+static const int signals[WAYS] = { 0, SIGSEGV, SIGABRT, SIGKILL, SIGSEGV, 0, 0, SIGFPE,
+                                   SIGILL, SIGBUS, SIGXCPU };
+static const char *const words[WAYS] = { "",        "SIGSEGV", "SIGABRT", "SIGKILL",
+                                         "SIGSEGV", "exit(3)", "exit(4)", "SIGFPE",
+                                         "SIGILL",  "SIGBUS",  "SIGXCPU" };
+
+static volatile int deep = 1, *volatile nowhere = (int *)8;
+
+__attribute__((noinline)) static int eat_stack(volatile char *above)
+{
+    volatile char mine[4096];
+    mine[0] = above ? above[0] : 1;
+    return deep ? eat_stack(mine) + mine[0] : 0;
+}
+
+static void burn_cpu_time(void)
+{
+    struct rlimit one = { 0, RLIM_INFINITY };
+    struct timespec spent;
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &spent);
+    one.rlim_cur = (rlim_t)spent.tv_sec + 1;
+    setrlimit(RLIMIT_CPU, &one);
+    for (;;)
+        ;
+}
+
+static void die(enum way how)
+{
+    switch (how) {
+    case SEGV: *nowhere = 1; break;
+    case ABORT: abort();
+    case KILL: raise(SIGKILL); break;
+    case OVERFLOW: eat_stack(NULL); break;
+    case EXIT: exit(3);
+    case QUIT_NOW: _exit(4);
+    case FPE: raise(SIGFPE); break;
+    case ILL: __builtin_trap();
+    case BUS: raise(SIGBUS); break;
+    case CPU_LIMIT: burn_cpu_time(); break;
+    default: break;
+    }
+}
+
+struct in {
+    int way, value;
+};
+TUTTI_TASK(doing, "crash.doing", struct in, int);
+static int doing(const struct in *in, int *out)
+{
+    die((enum way)in->way);
+    *out = in->value + 1;
+    return 0;
+}
+
+static tutti_executor *open_two(void)
+{
+    return processes_open_bounded("processes://2");
+}
+
+TEST(each_way_to_die_is_told_apart)
+{
+    tutti_executor *ex = open_two();
+    tutti_scope s;
+    tutti_scope_open(&s, ex, TUTTI_NEVER, TUTTI_KEEP_GOING);
+    for (int way = SEGV; way < WAYS; way++) {
+        struct in in = { way, 1 };
+        tutti_future f;
+        tutti_outcome o = { .size = sizeof o };
+        if (CHECK_TSAN && way == OVERFLOW)
+            continue; /* it ends the program in a way of its own */
+        CHECK_INT(doing_submit(&s, &in, &f), 0);
+        CHECK_INT(tutti_future_await(f, NULL), -TUTTI_ECRASH);
+        CHECK_INT(tutti_future_outcome(f, &o), 0);
+        if (way == ILL ? o.signal != SIGILL && o.signal != SIGTRAP
+                       : o.signal != signals[way])
+            check_fail(__FILE__, __LINE__, "way %d: signal %d: %s", way, o.signal, o.words);
+        CHECK_INT(o.end, TUTTI_CRASHED);
+        CHECK_STR(o.task, "crash.doing");
+        CHECK_INT(o.runs, 1);
+        CHECK_HAS(o.words, "crash.doing");
+        if (way != ILL)
+            CHECK_HAS(o.words, words[way]);
+        if (way == OVERFLOW)
+            CHECK_HAS(o.words, "stack");
+        in.way = WELL;
+        int out = 0;
+        CHECK_INT(doing_call(&s, &in, &out), 0);
+        CHECK_INT(out, 2);
+    }
+    CHECK_INT(tutti_scope_close(&s), 0);
+    CHECK_INT(tutti_executor_close(ex), 0);
+}
+
+/* Some of many die, each in its own way, among others that are queued behind them. */
+TEST(exactly_those_that_die_fail)
+{
+    enum { N = 2000 };
+    static tutti_future f[N];
+    static int way[N];
+    unsigned seed = check_seed();
+    tutti_executor *ex = open_two();
+    tutti_scope s;
+    tutti_scope_open(&s, ex, TUTTI_NEVER, TUTTI_KEEP_GOING);
+    for (int i = 0; i < N; i++) {
+        if (check_random(&seed) % 100 == 0)
+            way[i] = SEGV + (int)(check_random(&seed) % (BUS - SEGV));
+        if (CHECK_TSAN && way[i] == OVERFLOW)
+            way[i] = SEGV;
+        struct in in = { way[i], i };
+        CHECK_INT(doing_submit(&s, &in, &f[i]), 0);
+    }
+    for (int i = 0; i < N; i++) {
+        int out = 0, rc = doing_take(f[i], &out);
+        if (rc != (way[i] ? -TUTTI_ECRASH : 0))
+            check_fail(__FILE__, __LINE__, "task %d of way %d gave %d: %s", i, way[i], rc,
+                       tutti_why());
+        if (!way[i])
+            CHECK_INT(out, i + 1);
+    }
+    CHECK_INT(tutti_scope_close(&s), 0);
+    CHECK_INT(tutti_executor_close(ex), 0);
+}
+
+TEST(in_a_map_the_index_is_right_and_the_rest_of_the_chunk_runs)
+{
+    enum { N = 400 };
+    static struct in in[N];
+    static int out[N], codes[N];
+    tutti_executor *ex = open_two();
+    tutti_scope s;
+    for (int i = 0; i < N; i++)
+        in[i] = (struct in){ i % 97 == 50 ? SEGV + i / 97 % 3 : WELL, i };
+    tutti_scope_open(&s, ex, TUTTI_NEVER, 0);
+    int rc = tutti_map(&s, &doing_task, in, out, N, codes);
+    int dead = 0;
+    for (int i = 0; i < N; i++) {
+        dead += in[i].way != WELL;
+        CHECK_INT(codes[i], in[i].way ? -TUTTI_ECRASH : 0);
+        if (!in[i].way)
+            CHECK_INT(out[i], i + 1);
+    }
+    CHECK_INT(rc, dead);
+    CHECK_INT(tutti_scope_close(&s), 0);
+    CHECK_INT(tutti_executor_close(ex), 0);
+}
+
+TEST(a_crash_is_the_scopes_failure_when_nobody_waits)
+{
+    tutti_executor *ex = open_two();
+    tutti_scope s;
+    struct in in = { SEGV, 0 };
+    tutti_scope_open(&s, ex, TUTTI_NEVER, 0);
+    CHECK_INT(doing_submit(&s, &in, NULL), 0);
+    CHECK_INT(tutti_scope_close(&s), -TUTTI_ECRASH);
+    CHECK_HAS(tutti_why(), "crash.doing");
+    CHECK_HAS(tutti_why(), "SIGSEGV");
+    CHECK_INT(tutti_executor_close(ex), 0);
+}
+
+/* --- running again --------------------------------------------------------------- */
+
+/* Dies as often as *in has room for, counted where all workers see it. */
+TUTTI_TASK_FLAGS(stubborn, "crash.stubborn", tutti_ref, int, TUTTI_IDEMPOTENT);
+static int stubborn(const tutti_ref *in, int *out)
+{
+    atomic_int *left = tutti_ref_edit(in);
+    if (atomic_fetch_sub(left, 1) > 0)
+        raise(SIGKILL);
+    *out = 5;
+    return 0;
+}
+
+TEST(an_idempotent_task_runs_again_until_it_is_quarantined)
+{
+    tutti_executor *ex = open_two();
+    tutti_scope s;
+    tutti_ref ref;
+    int out = 0;
+    tutti_scope_open(&s, ex, TUTTI_NEVER, TUTTI_KEEP_GOING);
+    atomic_int *left = tutti_share(&s, 1, sizeof *left, TUTTI_WRITE, &ref);
+    atomic_store(left, 2);
+    CHECK_INT(stubborn_call(&s, &ref, &out), 0);
+    CHECK_INT(out, 5);
+    atomic_store(left, 100);
+    CHECK_INT(stubborn_call(&s, &ref, &out), -TUTTI_ECRASH);
+    CHECK_HAS(tutti_why(), "quarantined");
+    CHECK_INT(atomic_load(left), 97);
+    CHECK_INT(tutti_scope_close(&s), 0);
+    CHECK_INT(tutti_executor_close(ex), 0);
+}
+
+TUTTI_TASK_FLAGS(counted, "crash.counted", struct in, int, TUTTI_IDEMPOTENT);
+static int counted(const struct in *in, int *out)
+{
+    *out = in->value * 2;
+    return getpid() > 0 ? 0 : -EPROTO;
+}
+TUTTI_TASK(who, "crash.who", tutti_none, int);
+static int who(const tutti_none *in, int *out)
+{
+    (void)in;
+    *out = getpid();
+    return 0;
+}
+
+/* Kill workers from outside while tasks run: each has one result, the right one. */
+TEST(a_storm_of_kills_loses_nothing)
+{
+    enum { N = 20000, KILLS = 30 };
+    static tutti_future f[N];
+    tutti_executor *ex = open_two();
+    tutti_scope s;
+    tutti_none none = { 0 };
+    int pid;
+    tutti_scope_open(&s, ex, TUTTI_NEVER, TUTTI_KEEP_GOING);
+    for (int i = 0, kills = 0; i < N; i++) {
+        struct in in = { WELL, i };
+        CHECK_INT(counted_submit(&s, &in, &f[i]), 0);
+        if (i % (N / KILLS) == 0 && who_call(&s, &none, &pid) == 0 && kills++ < KILLS)
+            kill(pid, SIGKILL);
+    }
+    for (int i = 0; i < N; i++) {
+        int out = -1, rc = counted_take(f[i], &out);
+        if (rc)
+            check_fail(__FILE__, __LINE__, "task %d gave %d: %s", i, rc, tutti_why());
+        CHECK_INT(out, i * 2);
+    }
+    CHECK_INT(tutti_scope_close(&s), 0);
+    CHECK_INT(tutti_executor_close(ex), 0);
+}
+
+/* --- sealed items ------------------------------------------------------------------ */
+
+TUTTI_TASK(vandal, "crash.vandal", tutti_ref, tutti_none);
+static int vandal(const tutti_ref *in, tutti_none *out)
+{
+    char *at = (char *)(uintptr_t)tutti_ref_view(in);
+    (void)out;
+    at[in->count / 2] = 1;
+    return 0;
+}
+
+TEST(who_writes_to_sealed_items_fails_and_both_are_named)
+{
+    tutti_executor *ex = open_two();
+    tutti_scope s;
+    tutti_ref ref;
+    tutti_none none;
+    tutti_task_name_set("librarian");
+    tutti_scope_open(&s, ex, TUTTI_NEVER, TUTTI_KEEP_GOING);
+    char *at = tutti_share(&s, 100000, 1, TUTTI_READ, &ref);
+    CHECK_INT(vandal_call(&s, &ref, &none), -TUTTI_ECRASH);
+    CHECK_HAS(tutti_why(), "crash.vandal");
+    CHECK_HAS(tutti_why(), "librarian");
+    CHECK_INT(at[50000], 0);
+    CHECK_INT(tutti_scope_close(&s), 0);
+    CHECK_INT(tutti_executor_close(ex), 0);
+    tutti_task_name_set(NULL);
+}
+
+/* --- a worker for each ---------------------------------------------------------------- */
+
+TEST(recycled_workers_are_other_processes)
+{
+    enum { N = 12 };
+    tutti_executor *ex = processes_open_bounded("processes://1?recycle=1");
+    tutti_scope s;
+    tutti_none none = { 0 };
+    int pid[N];
+    tutti_scope_open(&s, ex, TUTTI_NEVER, 0);
+    for (int i = 0; i < N; i++) {
+        CHECK_INT(who_call(&s, &none, &pid[i]), 0);
+        for (int k = 0; k < i; k++)
+            CHECK(pid[k] != pid[i]);
+    }
+    CHECK_INT(tutti_scope_close(&s), 0);
+    CHECK_INT(tutti_executor_close(ex), 0);
+}
+
+TEST_MAIN
