@@ -8,7 +8,8 @@
 
 enum {
     HELP_SPIN = 100000, /* ns to look for an answer of workers that are awake */
-    HELP_LAZY = 2000000 /* ns to sleep at most while workers may be lazy in telling */
+    HELP_LAZY = 2000000, /* ns to sleep at most while workers may be lazy in telling */
+    HELP_TICK = 100000000 /* and ever: a worker gone mad may not tell at all */
 };
 
 /* --- spinning ------------------------------------------------------------------------ */
@@ -55,7 +56,7 @@ static bool help_sleep(struct procs *p, _Atomic uint32_t *word, uint32_t value, 
      * finds us waiting. */
     store_seqcst(&h->waits, WAITS_HELPER);
     unsigned got = procs_collect(p);
-    int64_t soon = lanes_deep(p) ? clock_now() + HELP_LAZY : CLOCK_NEVER;
+    int64_t soon = clock_now() + (lanes_deep(p) ? HELP_LAZY : HELP_TICK);
     latch_unlock(&p->latch);
     if (!got && load_acquire(word) == value) /* pairs with whoever ends the wait */
         futex_wait_any(f, n, soon < until ? soon : until);

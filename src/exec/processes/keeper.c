@@ -10,7 +10,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-enum { EVENTS = 32, LAZY_TICK = 2000000 };
+enum { EVENTS = 32, LAZY_TICK = 2000000, TICK = 100000000 }; /* as help.c */
 
 /* --- sleeping -------------------------------------------------------------------------- */
 
@@ -18,6 +18,8 @@ enum { EVENTS = 32, LAZY_TICK = 2000000 };
 static int64_t keeper_next(const struct procs *p)
 {
     int64_t next = p->timer;
+    if (!p->helped && p->outstanding && clock_now() + TICK < next)
+        next = clock_now() + TICK;
     for (unsigned i = 0; i < p->ex.workers; i++) {
         const struct lane *l = &p->lane[i];
         int64_t born = l->started + START_PATIENCE;
