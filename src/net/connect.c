@@ -79,7 +79,7 @@ static int connect_by_ring(struct context *c, struct poller *p, int fd, const vo
                               .addr = (uintptr_t)address, .off = size };
     int rc;
     do
-        rc = io_do(c, p, &want, "connection to be made");
+        rc = io_do(c, p, &want, "connection to be made", CLOCK_NEVER);
     while (rc == -EINTR);
     return rc;
 }
