@@ -6,16 +6,17 @@
 Writes BUILD/bench/results.jsonl, a line a measurement, and pictures of it beside.  Every
 round runs all systems once, in turn, so that what disturbs the machine disturbs all.
 Exit status: 0; 1 when one of tutti's own programs fails or a result is wrong; 2 when the
-call is.  A peer that is missing is named and no failure.  Tests: tests/bench_test.py."""
+call is; 128 and the signal's number when a signal ended it.  A peer that is missing is named and no failure.  Tests: tests/bench_test.py."""
 import argparse
 import json
 import os
+import signal
 import sys
 
 TREE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 sys.path.insert(0, os.path.join(TREE, 'bench'))
 sys.dont_write_bytecode = True
-from harness import picture, report, rounds, table  # noqa: E402
+from harness import machine, picture, report, rounds, table  # noqa: E402
 from harness.programs import Maker  # noqa: E402
 
 ROUNDS_LEAST, ROUNDS_MOST = 1, 99
@@ -72,7 +73,7 @@ def runs_of(bench, counts, maker):
             continue
         for n in command.workers or counts:
             words = tuple(a.format(workers=n) for a in command.args)
-            runs.append(rounds.Run(system, n, argv + words))
+            runs.append(rounds.Run(system, n, argv + words, command.says))
     return runs, missing
 
 
@@ -133,11 +134,29 @@ def main(argv, benches, programs):
     for line in too_few_cpus(cpus, unmeasured) + summary(all_measured):
         print(line)
     print(f'figures: {results}')
+    with open(os.path.join(os.path.dirname(results), 'machine.json'), 'w') as f:
+        json.dump(machine.describe(), f)
+        f.write('\n')
     for line in picture.draw(all_measured, os.path.dirname(results)):
         print(line)
     return 1 if any(table.OURS in m.failed for m in all_measured) else 0
 
 
+def cut(number, _):
+    """A signal ends the run as an exception, so that no program is left behind."""
+    sys.exit(128 + number)
+
+
+def run(argv, benches, programs):
+    signal.signal(signal.SIGTERM, cut)
+    signal.signal(signal.SIGINT, cut)
+    try:
+        return main(argv, benches, programs)
+    except OSError as e:
+        print(f'bench: {e.filename or "a file"}: {e.strerror}', file=sys.stderr)
+        return 1
+
+
 if __name__ == '__main__':
     from harness.benches import BENCHES, PROGRAMS
-    sys.exit(main(sys.argv[1:], BENCHES, PROGRAMS))
+    sys.exit(run(sys.argv[1:], BENCHES, PROGRAMS))

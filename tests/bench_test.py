@@ -8,20 +8,25 @@ and those peers that need no package.
 import io
 import json
 import os
+import signal
+import subprocess
 import sys
 import tempfile
+import textwrap
+import time
 from contextlib import redirect_stderr, redirect_stdout
 
 TREE, BUILD = os.path.abspath(sys.argv[1]), os.path.abspath(sys.argv[2])
 sys.path.insert(0, os.path.join(TREE, 'bench'))
 sys.dont_write_bytecode = True
+import readme  # noqa: E402
 import run  # noqa: E402
 from harness import benches, picture, report, rounds  # noqa: E402
 from harness.programs import Program  # noqa: E402
 from harness.table import (AtLeast, AtMost, Bench, Command, Over,  # noqa: E402
                            SpeedUp)
 
-PEERS = ('pthread', 'boost', 'async', 'uvloop', 'go', 'onetbb')
+PEERS = ('pthread', 'async', 'uvloop', 'go')  # C++ takes too long to compile here
 CASES = []
 
 
@@ -183,6 +188,61 @@ def a_failure_in_a_later_round_leaves_no_figure():
 
 
 @case
+def a_system_may_call_itself_otherwise():
+    other = Bench('b', 'ns', '', {'tutti': Command('p', says='tutti-2')})
+    got = Outcome([other], {'p': says(4, system='tutti-2')})
+    assert [line['system'] for line in got.lines] == ['tutti'], got.out
+
+
+@case
+def a_signal_ends_the_run_and_what_it_runs():
+    with tempfile.TemporaryDirectory() as folder:
+        pids = os.path.join(folder, 'pids')
+        os.mkfifo(pids)
+        program = textwrap.dedent(f"""
+            import sys
+            sys.path.insert(0, {os.path.join(TREE, "bench")!r})
+            sys.dont_write_bytecode = True
+            import run
+            from harness.programs import Program
+            from harness.table import Bench, Command
+            p = Program(('sh', '-c', 'sleep 60 & echo $! $$ >{pids}; sleep 60'))
+            sys.exit(run.run(['--build', {folder!r}],
+                             [Bench('b', 'ns', '', {{'tutti': Command('p')}})], {{'p': p}}))
+            """)
+        child = subprocess.Popen([sys.executable, '-c', program])
+        with open(pids) as f:
+            started = [int(pid) for pid in f.read().split()]
+        child.terminate()
+        assert child.wait() == 128 + signal.SIGTERM
+        for pid in started:  # the sleeper may be left to be reaped by init
+            for _ in range(1000):
+                if not alive(pid):
+                    break
+                time.sleep(0.01)
+            assert not alive(pid), started
+
+
+def alive(pid):
+    try:
+        with open(f'/proc/{pid}/stat') as f:
+            return f.read().rsplit(')', 1)[1].split()[0] != 'Z'
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+
+
+@case
+def a_folder_that_cannot_be_written_is_one_sentence():
+    with tempfile.NamedTemporaryFile() as f:
+        err = io.StringIO()
+        with redirect_stdout(io.StringIO()), redirect_stderr(err):
+            status = run.run(['--build', f.name, '--rounds', '1'], [bench(['tutti'])],
+                             {'tutti': says(1)})
+        assert status == 1 and err.getvalue().count('\n') == 1, err.getvalue()
+        assert f.name in err.getvalue()
+
+
+@case
 def results_must_be_equal():
     got = Outcome([bench(['tutti', 'one', 'two'])],
                   {'tutti': says(1, check='42'), 'one': says(1, check='41'),
@@ -239,6 +299,10 @@ def the_words_have_ratios_and_verdicts():
     assert 'goal  missed at most 3 ns, 1 worker: 4' in got.out
     assert 'goal  met    ahead of every peer: 2.5' in got.out
     assert '1 of 2 goals met' in got.out
+    many = bench(['tutti'], goals=(AtMost(3, workers=8), SpeedUp(2)))
+    got = Outcome([many], {'tutti': says(4)})
+    assert 'goal  not measured: at most 3 ns, 8 workers' in got.out, got.out
+    assert 'goal  not measured: at least 2 times one worker, 2 workers' in got.out
 
 
 @case
@@ -269,6 +333,50 @@ def a_figure_of_zero_and_one_system_can_be_drawn():
         assert os.path.getsize(os.path.join(folder, 'results.png')) > 5000
         assert picture.draw([rounds.Measured(b, [], {})], folder) == []
     return None
+
+
+def tree_with(readme, lines):
+    """A folder with that README and those figures in docs/, as readme.main wants it."""
+    folder = tempfile.TemporaryDirectory()
+    os.mkdir(os.path.join(folder.name, 'docs'))
+    with open(os.path.join(folder.name, 'README.md'), 'w') as f:
+        f.write(readme)
+    with open(os.path.join(folder.name, 'docs', 'bench.jsonl'), 'w') as f:
+        f.writelines(json.dumps(line) + '\n' for line in lines)
+    with open(os.path.join(folder.name, 'docs', 'bench.json'), 'w') as f:
+        json.dump({'cpu': 'Z80', 'cpus': 1, 'kernel': '1.0', 'versions': {'cc': '1'}}, f)
+    return folder
+
+
+@case
+def readme_gets_its_table_from_the_figures():
+    lines = [{'bench': 'fib', 'system': s, 'workers': n, 'unit': 'ns', 'median': v,
+              'min': v, 'max': v, 'rounds': 5}
+             for s, n, v in (('tutti', 1, 1.25), ('tutti', 2, 0.7), ('go', 1, 912.4),
+                             ('serial', 1, 1))]
+    with tree_with(f'a\n{readme.BEGIN}\nold\n{readme.END}\nb\n', lines) as tree:
+        path = os.path.join(tree, 'README.md')
+        assert readme.main(['--check'], tree) == 1
+        assert readme.main([], tree) == 0
+        assert readme.main(['--check'], tree) == 0
+        with open(path) as f:
+            text = f.read()
+        assert '| fib, ns | **1.25 / 0.7** | serial 1, go 912 |' in text, text
+        assert text.startswith(f'a\n{readme.BEGIN}\n|') and text.endswith('\nb\n')
+        assert 'old' not in text and 'Z80, 1 CPU, Linux 1.0; cc 1.' in text, text
+        with open(path, 'a') as f:
+            f.write(text.replace('1.25', '1.15'))
+    with tree_with('no marks', lines) as tree:
+        try:
+            readme.main([], tree)
+            raise AssertionError('it must leave')
+        except SystemExit as e:
+            assert 'README.md has no lines' in str(e)
+
+
+@case
+def the_table_in_readme_is_what_the_figures_say():
+    assert readme.main(['--check']) == 0, 'run bench/readme.py'
 
 
 @case
@@ -311,7 +419,7 @@ def our_programs_and_the_peers_at_hand_agree():
 
 @case
 def the_peers_of_the_core_run_where_they_are():
-    """Tiny; those whose packages are not here are left to `make bench`."""
+    """Tiny; the others are left to `make bench`."""
     skipped = set()
     env = dict(os.environ, BENCH_TINY='1')
     with tempfile.TemporaryDirectory() as folder:

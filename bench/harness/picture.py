@@ -14,7 +14,7 @@ DARK = {'paper': '#0f1318', 'ink': '#eceff2', 'soft': '#98a3ad', 'rule': '#2c343
 ROW, HEAD, WIDE, COLUMNS = 0.27, 0.92, 4.6, 3  # inches
 
 
-def draw(all_measured, folder, name='results'):
+def draw(all_measured, folder, name='results', kinds=('svg', 'png')):
     """Writes FOLDER/NAME.svg and .png; the lines to print about it."""
     shown = [m for m in all_measured if m.lines]
     if not shown:
@@ -28,26 +28,28 @@ def draw(all_measured, folder, name='results'):
     with matplotlib.rc_context({'font.family': 'DejaVu Sans', 'font.size': 8.5,
                                 'svg.fonttype': 'none', 'svg.hashsalt': 'tutti'}):
         figure = _page(pyplot, shown)
-        svg, png = (os.path.join(folder, name + tail) for tail in ('.svg', '.png'))
-        figure.savefig(svg, facecolor=LIGHT['paper'], metadata={'Date': None})
-        figure.savefig(png, facecolor=LIGHT['paper'], dpi=150)
+        paths = [os.path.join(folder, f'{name}.{kind}') for kind in kinds]
+        for path in paths:
+            more = {'metadata': {'Date': None}} if path.endswith('svg') else {'dpi': 150}
+            figure.savefig(path, facecolor=LIGHT['paper'], **more)
+            if path.endswith('svg'):
+                _both_ways(path)
         pyplot.close(figure)
-    with open(svg) as f:
-        text = f.read()
-    with open(svg, 'w') as f:
-        f.write(both_ways(text))
-    return [f'pictures: {svg} {png}']
+    return [f'pictures: {" ".join(paths)}']
 
 
-def both_ways(svg):
-    """The same picture with a dark twin of every colour for who reads on black."""
+def _both_ways(path):
+    """Give every colour in the file a dark twin, for who reads on black."""
+    with open(path) as f:
+        svg = f.read()
     rules = []
     for part, light in LIGHT.items():
         for kind in ('fill', 'stroke'):
             rules.append(f'[style*="{kind}: {light}"]{{{kind}:{DARK[part]}!important}}')
     style = ('<style>text{font-family:"DejaVu Sans",Verdana,sans-serif}'
              '@media(prefers-color-scheme:dark){' + ''.join(rules) + '}</style>')
-    return re.sub(r'(<svg\b[^>]*>)', lambda m: m.group(1) + style, svg, count=1)
+    with open(path, 'w') as f:
+        f.write(re.sub(r'(<svg\b[^>]*>)', lambda m: m.group(1) + style, svg, count=1))
 
 
 def _systems(measured):
@@ -68,9 +70,9 @@ def _page(pyplot, shown):
     wide = WIDE * len(columns)
     figure = pyplot.figure(figsize=(wide, high))
     title = 'tutti beside its peers'
-    figure.text(0.25 / wide, 1 - 0.30 / high, title, size=15, weight='bold',
+    figure.text(0.19 / wide, 1 - 0.30 / high, title, size=15, weight='bold',
                 color=LIGHT['ink'], va='center')
-    figure.text(0.25 / wide, 1 - 0.56 / high, _legend(shown), color=LIGHT['soft'],
+    figure.text(0.19 / wide, 1 - 0.56 / high, _legend(shown), color=LIGHT['soft'],
                 va='center')
     for c, column in enumerate(columns):
         top = high - 0.75
@@ -108,6 +110,7 @@ def _legend(shown):
 
 
 def _panel(axes, measured, systems):
+    from matplotlib.colors import to_rgba
     bench, values = measured.bench, measured.values()
     spans = {(line['system'], line['workers']): (line['min'], line['max'])
              for line in measured.lines}
@@ -128,11 +131,12 @@ def _panel(axes, measured, systems):
             at = y + (k - (len(own) - 1) / 2) * min(0.34, 0.8 / len(own))
             low, high = (max(x, floor) for x in spans[system, n])
             axes.plot([low, high], [at, at], color=color, lw=1, zorder=2)
-            full = counts.index(n) + 1 == len(counts)
-            axes.plot([max(values[system, n], floor)], [at], 'o', ms=5.2, mec=color, mew=1.2,
-                      mfc=color if full else LIGHT['band' if system == OURS else 'paper'],
-                      zorder=3)
-        text = '  '.join(number(values[system, n]) for n in own)
+            full = 1 if counts == [n] else counts.index(n) / (len(counts) - 1)
+            under = LIGHT['band' if system == OURS else 'paper']
+            for fill in (under, to_rgba(color, full)):
+                axes.plot([max(values[system, n], floor)], [at], 'o', ms=5.2, mec=color,
+                          mew=1.2, mfc=fill, zorder=3)
+        text = ' / '.join(number(values[system, n]) for n in own)
         axes.text(1.03, y, text, transform=axes.get_yaxis_transform(), va='center',
                   color=LIGHT['ours' if system == OURS else 'ink'],
                   weight='bold' if system == OURS else 'normal')

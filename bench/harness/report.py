@@ -49,12 +49,9 @@ def judge(measured):
     no verdict: (words, None, None)."""
     bench, values, verdicts = measured.bench, measured.values(), []
     for goal in bench.goals:
-        got = goal.judge(bench, values)
         where = f'{goal.workers} worker{"s" if goal.workers > 1 else ""}'
-        if got:
-            verdicts.append((f'{got[2]}, {where}', got[0], got[1]))
-        else:
-            verdicts.append((f'{goal}', None, None))
+        verdicts.append((f'{goal.words(bench)}, {where}',
+                         *(goal.judge(bench, values) or (None, None))))
     if bench.ahead:
         verdicts += _ahead(bench, values)
     return verdicts

@@ -15,6 +15,7 @@ class Run:
     system: str
     workers: int
     argv: tuple
+    says: str = None  # what it calls itself, if not so
 
 
 class Failed(Exception):
@@ -26,15 +27,24 @@ def _last_words(text):
     return lines[-1][:200] if lines else 'it said nothing'
 
 
+def let_through(held):
+    signal.pthread_sigmask(signal.SIG_SETMASK, held)
+
+
 def run_command(argv, timeout, env=None):
     """Its standard output; all that it started is gone afterwards."""
+    # A signal while it starts would leave it behind: nobody would know its number yet.
+    held = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
     try:
         child = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                                  stderr=subprocess.PIPE, text=True, errors='replace',
-                                 start_new_session=True, env=env)
+                                 start_new_session=True, env=env,
+                                 preexec_fn=lambda: let_through(held))
     except OSError as e:
+        let_through(held)
         raise Failed(f'{argv[0]}: {e.strerror}') from e
     try:
+        let_through(held)
         out, err = child.communicate(timeout=timeout)
     except subprocess.TimeoutExpired:
         raise Failed(f'did not end within {timeout:g} s') from None
@@ -93,7 +103,7 @@ def measure(bench, runs, rounds, progress, env=None):
                      f'{run.workers} worker{"s" if run.workers > 1 else ""}')
             try:
                 figure, got = read_line(run_command(run.argv, bench.timeout, env),
-                                        bench.name, run.system)
+                                        bench.name, run.says or run.system)
                 if got is not None and check is not None and got != check[0]:
                     raise Failed(f'its result is {got}, that of {check[1]} {check[0]}')
                 if got is not None and check is None:

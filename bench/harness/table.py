@@ -13,89 +13,97 @@ class Command:
     program: str
     args: tuple = ()
     workers: tuple = None   # None: as the bench says
+    says: str = None        # what it prints as "system", if not the name it has here
     baseline: bool = False  # a floor to compare with, not somebody to be ahead of
 
 
 @dataclass(frozen=True)
-class AtMost:
-    """Ours is at most `limit` times that of system `than`, or, without, at most `limit`."""
+class Goal:
+    """What a figure of ours is held against: see the four kinds below."""
     limit: float
     than: str = None
     workers: int = 1
     than_workers: int = None  # None: as many if there are, else one
 
     def judge(self, bench, values):
-        ours, base, words = _compared(self, bench, values)
-        return ours is not None and (ours / base, ours / base <= self.limit,
-                                     f'at most {words}')
-
-    def mark(self, bench, values):
-        """The figure that would just do; None when what it takes was not measured."""
-        base = _compared(self, bench, values)[1]
-        return base and base * self.limit
-
-
-@dataclass(frozen=True)
-class AtLeast:
-    """The same for what should be large: a rate, a share, a count."""
-    limit: float
-    than: str = None
-    workers: int = 1
-    than_workers: int = None
-
-    def judge(self, bench, values):
-        ours, base, words = _compared(self, bench, values)
-        return ours is not None and (ours / base, ours / base >= self.limit,
-                                     f'at least {words}')
-
-    def mark(self, bench, values):
-        base = _compared(self, bench, values)[1]
-        return base and base * self.limit
-
-
-@dataclass(frozen=True)
-class Over:
-    """Ours is at most `limit` above that of system `than`, in the bench's unit."""
-    limit: float
-    than: str
-    workers: int = 1
-
-    def judge(self, bench, values):
-        ours, base = values.get((OURS, self.workers)), values.get((self.than, 1))
+        """(figure, met), or None when what it takes was not measured."""
+        base, ours = self._base(values), values.get((OURS, self.workers))
         if ours is None or base is None:
             return None
-        return (ours - base, ours - base <= self.limit,
-                f'at most {self.limit:g} {bench.unit} over {self.than}')
+        figure = self._figure(bench, ours, base)
+        return figure, self._met(figure)
 
     def mark(self, bench, values):
-        base = values.get((self.than, 1))
+        """The figure that would just do, for the picture; None: there is no such."""
+        base = self._base(values)
+        return base and base * self.limit
+
+    def _base(self, values):
+        if self.than is None:
+            return 1
+        counts = [self.than_workers] if self.than_workers else [self.workers, 1]
+        return next((values[self.than, n] for n in counts
+                     if values.get((self.than, n))), None)
+
+    def _figure(self, bench, ours, base):
+        return ours / base
+
+    def _met(self, figure):
+        return figure <= self.limit
+
+    def _limit(self, bench):
+        return f'{self.limit:g}x {self.than}' if self.than else f'{self.limit:g} {bench.unit}'
+
+
+class AtMost(Goal):
+    """Ours is at most `limit` times that of system `than`, or, without, at most `limit`."""
+
+    def words(self, bench):
+        return f'at most {self._limit(bench)}'
+
+
+class AtLeast(Goal):
+    """The same for what should be large: a rate, a share, a count."""
+
+    def words(self, bench):
+        return f'at least {self._limit(bench)}'
+
+    def _met(self, figure):
+        return figure >= self.limit
+
+
+class Over(Goal):
+    """Ours is at most `limit` above that of system `than`, in the bench's unit."""
+
+    def words(self, bench):
+        return f'at most {self.limit:g} {bench.unit} over {self.than}'
+
+    def mark(self, bench, values):
+        base = self._base(values)
         return base and base + self.limit
 
+    def _figure(self, bench, ours, base):
+        return ours - base
 
-@dataclass(frozen=True)
-class SpeedUp:
-    """`workers` of ours are together at least `limit` times as fast as one."""
-    limit: float
-    workers: int = 2
 
-    def judge(self, bench, values):
-        one, many = values.get((OURS, 1)), values.get((OURS, self.workers))
-        if one is None or many is None:
-            return None
-        ratio = one / many if bench.less else many / one
-        return ratio, ratio >= self.limit, f'at least {self.limit:g}x one worker'
+class SpeedUp(Goal):
+    """`workers` of ours, 2 unless given, are together at least `limit` times as fast as
+    one."""
+
+    def __init__(self, limit, workers=2):
+        super().__init__(limit, OURS, workers, 1)
+
+    def words(self, bench):
+        return f'at least {self.limit:g} times one worker'
 
     def mark(self, bench, values):
         return None
 
+    def _figure(self, bench, ours, base):
+        return base / ours if bench.less else ours / base
 
-def _compared(goal, bench, values):
-    ours = values.get((OURS, goal.workers))
-    if goal.than is None:
-        return ours, 1, f'{goal.limit:g} {bench.unit}'
-    counts = [goal.than_workers] if goal.than_workers else [goal.workers, 1]
-    base = next((values[goal.than, n] for n in counts if (goal.than, n) in values), None)
-    return (ours if base else None), base, f'{goal.limit:g}x {goal.than}'
+    def _met(self, figure):
+        return figure >= self.limit
 
 
 @dataclass(frozen=True)

@@ -120,7 +120,7 @@ async def idle_cpu():
 async def blocking_p99():
     """A thousand tasks that wake each 20 ms beside one that blocks and one that computes:
     see ../blocking_bench.c."""
-    late, end, period = [], time.monotonic() + pick(3.5, 0.05), 0.02
+    late, end, period = [], time.monotonic() + pick(2.5, 0.05), 0.02
 
     async def until(t):
         await asyncio.sleep(max(0, t - time.monotonic()))

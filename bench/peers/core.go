@@ -180,7 +180,7 @@ func idleCPU() (float64, string) {
 func blockingP99() (float64, string) {
 	const period = 20 * time.Millisecond
 	n := pick(1000, 10)
-	end := time.Now().Add(time.Duration(pick(3500, 50)) * time.Millisecond)
+	end := time.Now().Add(time.Duration(pick(2500, 50)) * time.Millisecond)
 	lates := make([][]float64, n)
 	var wg sync.WaitGroup
 	wg.Add(n + 2)

@@ -282,7 +282,7 @@ static double blocking_round(void)
     int n = peer_pick(THREADS, 10);
     late = calloc(LATES, sizeof *late);
     peer_need(late != NULL, "no memory");
-    until = peer_now() + peer_pick(3500, 30) * 1e6;
+    until = peer_now() + peer_pick(2500, 30) * 1e6;
     for (int i = 0; i < n; i++)
         t[i] = start(periodic, (void *)(intptr_t)i);
     t[n] = start(blocks, NULL);
