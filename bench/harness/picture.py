@@ -136,7 +136,8 @@ def _panel(axes, measured, systems):
             for fill in (under, to_rgba(color, full)):
                 axes.plot([max(values[system, n], floor)], [at], 'o', ms=5.2, mec=color,
                           mew=1.2, mfc=fill, zorder=3)
-        text = ' / '.join(number(values[system, n]) for n in own)
+        words = [number(values[system, n]) for n in own]
+        text = ' / '.join(words) if len(words) < 4 else f'{words[0]} ... {words[-1]}'
         axes.text(1.03, y, text, transform=axes.get_yaxis_transform(), va='center',
                   color=LIGHT['ours' if system == OURS else 'ink'],
                   weight='bold' if system == OURS else 'normal')
