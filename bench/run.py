@@ -6,7 +6,8 @@
 Writes BUILD/bench/results.jsonl, a line a measurement, and pictures of it beside.  Every
 round runs all systems once, in turn, so that what disturbs the machine disturbs all.
 Exit status: 0; 1 when one of tutti's own programs fails or a result is wrong; 2 when the
-call is; 128 and the signal's number when a signal ended it.  A peer that is missing is named and no failure.  Tests: tests/bench_test.py."""
+call is; 128 and the signal's number when a signal ended it.  A peer that is missing is
+named and no failure.  Tests: tests/bench_test.py."""
 import argparse
 import json
 import os
