@@ -151,7 +151,7 @@ struct strategy {
 };
 
 struct options {
-    bool explore, json, accesses, gdb, fork, sc, orders;
+    bool explore, text, json, accesses, gdb, fork, sc, orders;
     uint64_t schedules, seed, steps;
     double seconds;
     int strategy, status;

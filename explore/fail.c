@@ -44,8 +44,8 @@ static void fail_list(enum failure kind, const void *pc, const char *format, va_
     vsnprintf(r->words, sizeof r->words, format, list);
     r->steps = ex.steps;
     bool by_itself = kind == FAIL_ASSERT || kind == FAIL_ABORT || kind == FAIL_CRASH;
-    if (pc)
-        fail_place(ex.me->id, by_itself ? OP_NONE : ex.me->op, pc);
+    if (pc || ex.me->state == THREAD_BLOCKED)
+        fail_place(ex.me->id, by_itself ? OP_NONE : ex.me->op, pc ? pc : ex.me->pc);
     places_of_others();
     ex.over = true;
     thread_leave();

@@ -14,6 +14,7 @@
  *   gdb=1           with replay: raise SIGTRAP just before the end of the shrunk schedule
  *   orders=1        list the memory orders met in the report on report-fd
  *   weaken=PC+..:O  make the orders at these addresses weaker: orders.c
+ *   text=0          the report is not printed on standard error (with report-fd)
  *   json=1          progress as JSON objects
  *   progress-fd=N   a line of progress now and then on this descriptor
  *   report-fd=N     the report as one JSON object on this descriptor
@@ -109,6 +110,7 @@ static void word(char *name)
     else if (!strcmp(name, "steps")) options.steps = number(name, value);
     else if (!strcmp(name, "status")) options.status = (int)number(name, value);
     else if (!strcmp(name, "accesses")) options.accesses = number(name, value);
+    else if (!strcmp(name, "text")) options.text = number(name, value);
     else if (!strcmp(name, "json")) options.json = number(name, value);
     else if (!strcmp(name, "fork")) options.fork = number(name, value);
     else if (!strcmp(name, "gdb")) options.gdb = number(name, value);
@@ -133,7 +135,7 @@ static void word(char *name)
 void options_read(void)
 {
     const char *text = getenv("TUTTI_EXPLORE");
-    options = (struct options){ .schedules = 10000, .seed = 1, .steps = 100000,
+    options = (struct options){ .text = true, .schedules = 10000, .seed = 1, .steps = 100000,
                                 .strategy = -1, .progress_fd = -1, .report_fd = -1 };
     if (!text)
         return;

@@ -258,11 +258,12 @@ void report_failure(const struct result *result, size_t recorded, size_t shrunk,
     if (sure)
         gather_lines(&r);
     gather_sites(&r);
-    print_report(&r);
+    if (options.text)
+        print_report(&r);
     report_json(&r);
 }
 
-void report_good(void)
+static void print_good(void)
 {
     double s = shared->seconds;
     if (options.replay)
@@ -273,5 +274,11 @@ void report_good(void)
                 (unsigned long long)shared->behaviours, s,
                 s > 0 ? (double)shared->schedules / s : 0);
     print_gaps();
+}
+
+void report_good(void)
+{
+    if (options.text)
+        print_good();
     report_json(NULL);
 }
