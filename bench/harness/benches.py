@@ -6,8 +6,8 @@ with; libgomp and oneTBB where they have something of the kind; Go in everything
 can do; asyncio and uvloop in what an event loop does; pthreads and Boost.Context in what
 a program would otherwise write upon them."""
 from harness import servers
-from harness.programs import compiled, debian, interpreted, target
-from harness.table import SCALE, AtMost, Bench, Command, Over, SpeedUp
+from harness.programs import compiled, debian, interpreted, script, target
+from harness.table import SCALE, AtLeast, AtMost, Bench, Command, Over, SpeedUp
 
 # Aligned, so that the figure of a loop of three instructions does not hang on the code
 # that happens to stand before it.
@@ -20,6 +20,7 @@ PROGRAMS = {
     'inside_bench': target('inside_bench'),
     'parked_bench': target('parked_bench'),
     'hook_bench': target('hook_bench'),
+    'explore': script('explore_bench.py', 'cli/tutti', 'explore/libtutti-explore.so'),
     'serial': compiled('serial', ('cc', *FAST), ('peers/serial.c', *FORK), 'gcc'),
     'gomp': compiled('gomp', ('cc', *FAST, '-fopenmp'), ('peers/gomp.c', *FORK), 'gcc'),
     'onetbb': compiled('onetbb', ('cc', *FAST), ('peers/onetbb.cpp', *FORK),
@@ -71,6 +72,8 @@ def hooked(name, library):
                  {'tutti': Command('hook_bench', ours),
                   'pthreads': Command('hook_bench', ('-s', 'pthreads') + ours)},
                  goals=(AtMost(0.65),), ahead=False, group='io')
+def explore(what):
+    return {'tutti': Command('explore', (what,))}
 
 
 FORK_GOALS = (SpeedUp(1.85),)
@@ -113,6 +116,12 @@ BENCHES = [
     hooked('hook-curl', 'libcurl'),
     hooked('hook-https', 'libcurl, over HTTPS with the certificate verified'),
     hooked('hook-hiredis', 'hiredis'),
+    Bench('explore-rate', '/s', 'schedules of the deque cell, searched',
+          explore('rate'), goals=(AtLeast(200_000),), less=False),
+    Bench('explore-found', '%', 'of the seeded bugs, within 10,000 schedules each',
+          explore('found'), goals=(AtLeast(100 * 58 / 60),), less=False, timeout=600),
+    Bench('explore-false', 'alarms', 'in a million schedules of programs without a bug',
+          explore('false'), goals=(AtMost(0),), timeout=600),
 ]
 
 PROGRAMS.update(servers.SERVERS)

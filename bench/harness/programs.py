@@ -32,6 +32,12 @@ def compiled(name, how, sources, package, libraries=()):
                    tuple('bench/' + s for s in sources), package)
 
 
+def script(source, *targets):
+    """One of tutti's own in Python, which gets the build folder and needs those targets."""
+    return Program((debian('python3'), '{tree}/bench/' + source, '{build}'),
+                   ('ninja', '-C', '{build}') + targets)
+
+
 def interpreted(source, package, probe=None):
     """A peer in Debian's Python, with the module `probe`."""
     python = debian('python3')
