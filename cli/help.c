@@ -9,6 +9,8 @@ static const char general[] =
     "\n"
     "  tour     run the example programs on every executor and compare\n"
     "  run      run a program with its default executor chosen\n"
+    "  cc       compile a program so that it can be explored\n"
+    "  explore  run a program under thousands of schedules, until one fails\n"
     "  help     print the help of a command\n"
     "  version  print the version\n"
     "\n"
@@ -16,7 +18,8 @@ static const char general[] =
     "      --version  print the version\n"
     "\n"
     "Exit codes: 0 fine; 1 an answer differed, a program failed, or output could not\n"
-    "be written; 2 wrong usage; 126, 127 as env(1): the program of `tutti run` cannot\n"
+    "be written, a failure was found; 2 wrong usage; 126, 127 as env(1): the program "
+    "of `tutti run` cannot\n"
     "be executed, is not found; 128 + n ended by signal n (130: Ctrl-C).\n"
     "Colour: --color=auto|always|never; NO_COLOR in the environment means never.\n";
 
@@ -76,6 +79,65 @@ static const char run[] =
     "Exit code: that of PROGRAM; 2 when URL is wrong, 126 when PROGRAM cannot be\n"
     "executed, 127 when it is not found.\n";
 
+static const char cc[] =
+    "Usage: tutti cc [OPTION...] FILE...\n"
+    "Compile and link C as $CC (default cc) does, such that `tutti explore` can run "
+    "the\n"
+    "program: with -fsanitize=thread, -g and -O1 when compiling, with "
+    "libtutti-explore\n"
+    "in place of the sanitizer's library when linking.  All options are the "
+    "compiler's;\n"
+    "compiling with -c and linking later works too.\n"
+    "\n"
+    "  tutti cc -o bank bank.c\n"
+    "  CC=clang tutti cc -O2 -c ring.c && CC=clang tutti cc -o ring ring.o -lm\n"
+    "\n"
+    "      --help  print this\n"
+    "\n"
+    "Other build systems: compile with -fsanitize=thread -g, and link without it but\n"
+    "with the libraries that pkg-config names for tutti-explore.\n"
+    "\n"
+    "Exit code: that of the compiler; 126, 127 when it cannot be executed, is not\n"
+    "found; 2 when the command line does not go.\n";
+
+static const char explore[] =
+    "Usage: tutti explore [OPTION...] PROGRAM [ARG...] [-- ARG...]\n"
+    "Run PROGRAM, which `tutti cc` has built, under one schedule after the other: who\n"
+    "runs when, which of the values that C11 allows a load gets, whose timer comes\n"
+    "early.  Stop at the first that fails, and print the shortest interleaving that\n"
+    "still does.\n"
+    "\n"
+    "      --schedules N    at most N schedules (default 10000, or as many as\n"
+    "                       --seconds has room for)\n"
+    "      --seconds S      at most S seconds\n"
+    "      --seed K         the first schedule's seed (default 1)\n"
+    "      --strategy NAME  random, sticky, pct, focus or round; default: in turn\n"
+    "      --accesses       let threads take turns at plain accesses too, not only at\n"
+    "                       locks, atomics and other calls\n"
+    "      --model sc       loads are never stale, as if all were sequentially "
+    "consistent\n"
+    "      --steps N        more steps than this are a livelock (default 100000)\n"
+    "      --status N       the exit status of a program that ended well (default 0)\n"
+    "      --fork           a process for each schedule, for programs whose state "
+    "cannot\n"
+    "                       be put back otherwise; slower\n"
+    "      --replay SEED    run the schedule of a failure again\n"
+    "      --gdb            ... in gdb, stopped before the end\n"
+    "      --json           print the report as one JSON document\n"
+    "      --color[=WHEN]   auto (default), always or never\n"
+    "      --help           print this\n"
+    "\n"
+    "Options stand before or behind PROGRAM; behind -- all words are its own.  It "
+    "runs\n"
+    "many times over: a test of some milliseconds serves best.\n"
+    "\n"
+    "Finds data races, deadlocks, lost wake-ups, livelocks, failed assertions, "
+    "crashes,\n"
+    "use of freed memory and of dead stacks, misused locks, and locks held at the "
+    "end.\n"
+    "\n"
+    "Exit code: 0 no schedule failed, 1 one did, 2 it could not be explored.\n";
+
 static const char help[] = "Usage: tutti help [COMMAND]\n"
                            "Print the help of COMMAND, or of tutti.\n";
 static const char version[] = "Usage: tutti version\n"
@@ -85,8 +147,8 @@ bool help_print(const char *command)
 {
     static const struct {
         const char *name, *text;
-    } pages[] = { { "tour", tour }, { "run", run }, { "help", help },
-                  { "version", version } };
+    } pages[] = { { "tour", tour },       { "run", run },   { "cc", cc },
+                  { "explore", explore }, { "help", help }, { "version", version } };
     if (!command) {
         fputs(general, stdout);
         return true;
@@ -107,7 +169,9 @@ int help_command(int argc, char **argv)
     if (word && !strcmp(word, "--help"))
         word = "help";
     if (!help_print(word))
-        return usage_error(NULL, "no help for '%s'; there are tour, run, help, version",
+        return usage_error(NULL,
+                           "no help for '%s'; there are tour, run, cc, explore, "
+                           "help, version",
                            word);
     return output_finish(EXIT_FINE);
 }

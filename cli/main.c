@@ -1,6 +1,6 @@
 /* main.c - the command `tutti`: finds the subcommand and hands over to it.  What each
  * prints as help is in help.c.  Tests: tests/cli_test.sh. */
-#include "options.h"
+#include "explore.h"
 #include <stdio.h>
 #include <string.h>
 #include <tutti.h>
@@ -22,10 +22,9 @@ static const struct {
     const char *name;
     int (*run)(int argc, char **argv);
 } commands[] = {
-    { "tour", tour_command },
-    { "run", run_command },
-    { "help", help_command },
-    { "version", version_command },
+    { "tour", tour_command }, { "run", run_command },
+    { "cc", cc_command },     { "explore", explore_command },
+    { "help", help_command }, { "version", version_command },
 };
 
 int main(int argc, char **argv)
@@ -42,6 +41,8 @@ int main(int argc, char **argv)
             return commands[i].run(argc - 1, argv + 1);
     if (word[0] == '-')
         return usage_error(NULL, "unknown option '%s'", word);
-    return usage_error(NULL, "unknown command '%s'; there are tour, run, help, version",
+    return usage_error(NULL,
+                       "unknown command '%s'; there are tour, run, cc, explore, help, "
+                       "version",
                        word);
 }

@@ -35,6 +35,8 @@ export TSAN_OPTIONS=second_deadlock_stack=1:atexit_sleep_ms=10:allocator_may_ret
 # A case may take this many seconds, and a program four times what it may elsewhere: the
 # sanitizers and the emulator slow some cases down tenfold.
 export CHECK_TIMEOUT=${CHECK_TIMEOUT:-240}
+# Tests that do only a part of what they can do all of it here.
+export TUTTI_TEST_ALL=1
 export MESON_TESTTHREADS=${J:-$(nproc)}
 
 # Thread sanitizers of these years do not know how to live with much randomness in the

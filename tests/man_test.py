@@ -123,7 +123,7 @@ def check_command(tutti):
         page = file.read()
     with open(completer, encoding='utf-8') as file:
         completion = file.read()
-    for command in ('tour', 'run'):
+    for command in ('tour', 'run', 'cc', 'explore'):
         options = options_of(output_of(tutti, command, '--help'))
         missing = unknown(options, page, completion)
         case(options and not missing,

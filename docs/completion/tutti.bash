@@ -37,17 +37,43 @@ _tutti_run()
     mapfile -t COMPREPLY < <(compgen -W "$words" -- "$word")
 }
 
+_tutti_explore()
+{
+    local word=$1 before=$2 i options
+    options='--schedules --seconds --seed --strategy --accesses --model --steps --status
+        --fork --replay --gdb --json --color --help'
+    for ((i = 2; i < COMP_CWORD; i++)); do
+        if [ "${COMP_WORDS[i]}" = -- ]; then
+            compopt -o default
+            return
+        fi
+    done
+    case $before in
+    --strategy)
+        mapfile -t COMPREPLY < <(compgen -W 'random sticky pct focus round' -- "$word")
+        ;;
+    --model) mapfile -t COMPREPLY < <(compgen -W 'sc c11' -- "$word") ;;
+    --schedules | --steps | --status | --seconds | --seed | --replay) ;;
+    *)
+        mapfile -t COMPREPLY < <(compgen -W "$options" -- "$word")
+        compopt -o default
+        ;;
+    esac
+}
+
 _tutti()
 {
     local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD - 1]}
     if [ "$COMP_CWORD" = 1 ]; then
-        mapfile -t COMPREPLY < <(compgen -W 'tour run help version' -- "$word")
+        mapfile -t COMPREPLY < <(compgen -W 'tour run cc explore help version' -- "$word")
         return
     fi
     case ${COMP_WORDS[1]} in
     tour) _tutti_tour "$word" "$before" "${COMP_WORDS[0]}" ;;
     run) _tutti_run "$word" ;;
-    help) mapfile -t COMPREPLY < <(compgen -W 'tour run help version' -- "$word") ;;
+    cc) compopt -o default ;;
+    explore) _tutti_explore "$word" "$before" ;;
+    help) mapfile -t COMPREPLY < <(compgen -W 'tour run cc explore help version' -- "$word") ;;
     esac
 }
 complete -F _tutti tutti
