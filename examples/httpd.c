@@ -38,7 +38,7 @@ enum { TARGET_MOST = 2048, HEADERS_MOST = 16 << 10 };
 
 /* One connection. */
 struct client {
-    tutti_stream stream;
+    tutti_stream *stream;
     http_parser parser;
     char target[TARGET_MOST];
     size_t target_size, request_size;
@@ -65,7 +65,7 @@ static const char *reason(int status)
 static int answer_error(struct client *c, int status)
 {
     const char *words = reason(status);
-    return tutti_stream_print(&c->stream,
+    return tutti_stream_print(c->stream,
                               "HTTP/1.1 %d %s\r\nContent-Type: text/plain\r\n"
                               "Content-Length: %zu\r\n%s%s\r\n%s\n",
                               status, words, strlen(words) + 1,
@@ -76,15 +76,15 @@ static int answer_error(struct client *c, int status)
 static int answer_page(struct client *c, const struct page *p)
 {
     int head_only = c->parser.method == HTTP_HEAD;
-    int rc = tutti_stream_write(&c->stream, p->head, p->head_size);
+    int rc = tutti_stream_write(c->stream, p->head, p->head_size);
     rc = rc < 0 ? rc
-         : c->last ? tutti_stream_write(&c->stream, "Connection: close\r\n\r\n", 21)
-                   : tutti_stream_write(&c->stream, "\r\n", 2);
+         : c->last ? tutti_stream_write(c->stream, "Connection: close\r\n\r\n", 21)
+                   : tutti_stream_write(c->stream, "\r\n", 2);
     if (rc < 0 || head_only)
         return rc;
     if (p->body)
-        return tutti_stream_write(&c->stream, p->body, p->size);
-    int64_t sent = tutti_stream_sendfile(&c->stream, p->fd, 0, p->size);
+        return tutti_stream_write(c->stream, p->body, p->size);
+    int64_t sent = tutti_stream_sendfile(c->stream, p->fd, 0, p->size);
     return sent < 0 ? (int)sent : (size_t)sent < p->size ? -EPIPE : 0;
 }
 
@@ -155,17 +155,16 @@ static int wait_for_bytes(struct client *c, tutti_time *began, tutti_bytes *b)
     if (!c->request_size)
         *began = now;
     tutti_time limit = c->request_size ? *began + REQUEST_TIME : now + IDLE_TIME;
-    tutti_stream_deadline(&c->stream, limit);
-    return tutti_stream_some(&c->stream, b);
+    tutti_stream_deadline(c->stream, limit);
+    return tutti_stream_some(c->stream, b);
 }
 
-static int serve(int fd)
+int httpd_talk(tutti_stream *stream)
 {
-    struct client c = { .code = 0 };
+    struct client c = { .stream = stream };
     tutti_time began = 0;
     tutti_bytes b;
     int rc;
-    tutti_stream_open(&c.stream, fd);
     http_parser_init(&c.parser, HTTP_REQUEST);
     c.parser.data = &c;
     while ((rc = wait_for_bytes(&c, &began, &b)) > 0)
@@ -176,8 +175,15 @@ static int serve(int fd)
         answer_error(&c, 408);
     }
     if (c.last && c.code >= 0)
-        tutti_stream_finish(&c.stream);
-    return tutti_stream_close(&c.stream);
+        tutti_stream_finish(c.stream);
+    return rc < 0 ? rc : c.code;
+}
+
+static int serve(int fd)
+{
+    TUTTI_STREAM(stream, fd);
+    int rc = httpd_talk(&stream);
+    return rc < 0 ? rc : tutti_stream_close(&stream);
 }
 
 /* --- the server ------------------------------------------------------------------ */

@@ -6,14 +6,22 @@ cd "$(dirname "$0")/.."
 seconds=${1:-60}
 mkdir -p build-fuzz
 status=0
+library=()
+for file in src/{base,core,io,sched,sync,net,exec}/*.c; do
+    [ "$file" = src/io/ring_none.c ] || library+=("$file")
+done
 for source in tests/fuzz/*_fuzz.c; do
     name=$(basename "$source" _fuzz.c)
+    more=()
+    if [ "$name" = http ]; then
+        more=(-Dmain=httpd_main -DEXAMPLES_DATA='""' examples/httpd.c
+              examples/common/{site,example,png}.c -lhttp_parser -lpng)
+    fi
     echo "fuzzing $name for $seconds s"
     clang-14 -g -O1 -std=gnu11 -D_GNU_SOURCE -fsanitize=fuzzer,address,undefined \
         -fno-sanitize-recover=undefined -Iinclude -Isrc -o "build-fuzz/$name" \
-        "$source" src/base/*.c src/fiber/{fiber,guard,overflow,pool,told}.c \
-        "src/fiber/fiber_$(uname -m).S" \
-        src/core/*.c src/io/*.c src/sched/*.c src/sync/*.c src/exec/*.c -lpthread
+        "$source" src/fiber/{fiber,guard,overflow,pool,told}.c \
+        "src/fiber/fiber_$(uname -m).S" "${library[@]}" "${more[@]}" -luring -lpthread
     mkdir -p "build-fuzz/$name.new"
     "build-fuzz/$name" -max_total_time="$seconds" -timeout=5 -verbosity=1 \
         -artifact_prefix="build-fuzz/$name-" "build-fuzz/$name.new" \

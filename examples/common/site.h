@@ -4,6 +4,7 @@
 #define EXAMPLES_SITE_H
 #include <stddef.h>
 #include <stdint.h>
+#include <tutti/stream.h>
 
 /* A file as it is sent.  Holds: body is size bytes, or NULL and fd is open. */
 struct page {
@@ -24,4 +25,8 @@ void site_close(void);
 /* The page for a request's target, to be given back; NULL and *status.  May park. */
 struct page *site_find(const char *target, size_t n, int *status);
 void site_release(struct page *p); /* NULL is fine */
+
+/* One connection of httpd, until its end: examples/httpd.c.  A negative code if the stream
+ * failed. */
+int httpd_talk(tutti_stream *stream);
 #endif
