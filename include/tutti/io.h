@@ -84,6 +84,70 @@ TUTTI_API int tutti_serve(tutti_scope *s, int listener, int (*serve)(int fd));
 TUTTI_API int tutti_address_local(int fd, char *text, size_t n);
 TUTTI_API int tutti_address_peer(int fd, char *text, size_t n);
 
+/* ---- datagrams ------------------------------------------------------------ */
+
+typedef struct tutti_address {
+    uint64_t _[18];
+} tutti_address; /* copy it at will */
+
+/* What an address stands for, up to most of them, families in turn: how many; -EINVAL, -ENOENT
+ * as tutti_dial.  [any] [wait] */
+TUTTI_API int tutti_resolve(const char *address, tutti_address *out, size_t most);
+/* In the words of "sockets", with numbers; cut at n - 1 bytes.  0; -EINVAL for one that was
+ * never filled.  [any] */
+TUTTI_API int tutti_address_text(const tutti_address *a, char *text, size_t n);
+/* A socket for datagrams at "udp:host:port"; "udp::0" is any port of this machine.  A
+ * descriptor, or as tutti_listen.  [any] [wait] */
+TUTTI_API int tutti_udp_open(const char *address);
+/* Send n bytes as one datagram: 0 or -errno (-EMSGSIZE: too long for one).  [any] [wait] */
+TUTTI_API int tutti_udp_send(int fd, const void *data, size_t n, const tutti_address *to);
+/* The next datagram, up to n bytes of it into buf: its whole length, so more than n says that
+ * the rest is lost.  from may be NULL.  -errno.  [any] [wait] */
+TUTTI_API int tutti_udp_receive(int fd, void *buf, size_t n, tutti_address *from);
+
+/* ---- signals -------------------------------------------------------------- */
+
+/* A channel of int in *s that gets the number of each of these n signals when it comes, until
+ * *s closes; arrivals that nobody has received yet count once.  As tutti_event_on_signal for
+ * each, and one thread.  0; on error *out is NULL: -EINVAL, -EBUSY, -ENOMEM, -EAGAIN.
+ * [any] */
+TUTTI_API int tutti_signals(tutti_chan **out, tutti_scope *s, const int *signums, size_t n);
+
+/* ---- processes ------------------------------------------------------------ */
+
+enum { /* which of its descriptors are pipes to us; the others are shared */
+    TUTTI_PIPE_IN = 1,
+    TUTTI_PIPE_OUT = 2,
+    TUTTI_PIPE_ERR = 4,
+    TUTTI_ERR_TO_OUT = 8 /* its errors go where its output goes */
+};
+typedef struct tutti_process {
+    int in, out, err; /* our ends, -1: none; in: to write.  You may close one with
+                         tutti_close and put -1 in its place */
+    int pid;
+    uint64_t _[4];
+} tutti_process;
+typedef struct tutti_process_end { /* set size before the call */
+    size_t size;
+    int status;             /* exit status, or 128 + signal                     */
+    int signal;             /* 0: it ended by itself                            */
+    int64_t user, system;   /* ns of CPU time, with those it has waited for     */
+    int64_t memory;         /* bytes, the most that were resident               */
+} tutti_process_end;
+
+/* Run argv[0], found by $PATH, in a process group of its own.  0; -ENOENT and others of
+ * posix_spawn(3); -EINVAL.  [any] */
+TUTTI_API int tutti_process_open(tutti_process *p, char *const argv[], unsigned flags);
+/* Wait for its end: 0 and *end (may be NULL).  Cut off, or at the deadline, it and all that it
+ * has started are killed: the cut's code, and *end is filled.  -EINVAL if it is not open.
+ * [any] [wait] */
+TUTTI_API int tutti_process_wait(tutti_process *p, tutti_process_end *end);
+/* Send it and its group a signal.  0 or -errno; -ESRCH after its end.  [any] */
+TUTTI_API int tutti_process_signal(tutti_process *p, int signum);
+/* Close its pipes; one that still runs is killed, with all that it has started (but for what
+ * has left the tree by ending its parent).  Never cut off.  [any] [wait] */
+TUTTI_API void tutti_process_close(tutti_process *p);
+
 #ifdef __cplusplus
 }
 #endif

@@ -167,11 +167,24 @@ static int tell_unix(const struct address *a, char *text, size_t n)
     return 0;
 }
 
+int address_tell(const struct address *a, bool datagrams, char *text, size_t n)
+{
+    char host[ADDRESS_HOST], port[ADDRESS_PORT];
+    if (a->at.any.sa_family == AF_UNIX)
+        return tell_unix(a, text, n);
+    if (getnameinfo(&a->at.any, a->size, host, sizeof host, port, sizeof port,
+                    NI_NUMERICHOST | NI_NUMERICSERV))
+        return net_failed("an address", -EAFNOSUPPORT);
+    bool brackets = a->at.any.sa_family == AF_INET6;
+    snprintf(text, n, "%s:%s%s%s:%s", datagrams ? "udp" : "tcp", brackets ? "[" : "", host,
+             brackets ? "]" : "", port);
+    return 0;
+}
+
 static int tell(int fd, int (*which)(int, struct sockaddr *, socklen_t *), char *text,
                 size_t n)
 {
     struct address a = { .size = sizeof a.at };
-    char host[ADDRESS_HOST], port[ADDRESS_PORT];
     int kind = 0, kept = errno;
     socklen_t size = sizeof kind;
     if (!text || !n)
@@ -181,17 +194,8 @@ static int tell(int fd, int (*which)(int, struct sockaddr *, socklen_t *), char 
                      || getsockopt(fd, SOL_SOCKET, SO_TYPE, &kind, &size) < 0
                  ? -errno : 0;
     errno = kept;
-    if (rc < 0)
-        return net_failed("the address of a descriptor", rc);
-    if (a.at.any.sa_family == AF_UNIX)
-        return tell_unix(&a, text, n);
-    if (getnameinfo(&a.at.any, a.size, host, sizeof host, port, sizeof port,
-                    NI_NUMERICHOST | NI_NUMERICSERV))
-        return net_failed("the address of a descriptor", -EAFNOSUPPORT);
-    bool brackets = a.at.any.sa_family == AF_INET6;
-    snprintf(text, n, "%s:%s%s%s:%s", kind == SOCK_DGRAM ? "udp" : "tcp",
-             brackets ? "[" : "", host, brackets ? "]" : "", port);
-    return 0;
+    return rc < 0 ? net_failed("the address of a descriptor", rc)
+                  : address_tell(&a, kind == SOCK_DGRAM, text, n);
 }
 
 int tutti_address_local(int fd, char *text, size_t n)

@@ -29,4 +29,6 @@ int address_parse(struct address_text *t, const char *text);
 /* What it stands for, those of both families in turn: how many, up to ADDRESS_MOST; or an
  * error with words.  passive: to listen at.  Parks for the name service. */
 int address_resolve(const struct address_text *t, bool passive, struct address *out);
+/* The text that stands for it, with numbers; cut at n - 1 bytes.  0 or an error. */
+int address_tell(const struct address *a, bool datagrams, char *text, size_t n);
 #endif

@@ -44,10 +44,12 @@ void stream_in_end(struct stream_in *in)
 /* What was shown is used up. */
 static void use_up(struct stream_in *in)
 {
+    if (!in->block)
+        return;
     in->data += in->shown;
     in->have -= in->shown;
     in->shown = 0;
-    if (in->have == 0 && in->block)
+    if (in->have == 0)
         block_back(in);
 }
 
@@ -174,8 +176,10 @@ static int receive_above(struct stream *s)
 {
     struct stream_in *in = &s->in;
     int rc = make_room(in);
+    if (rc < 0)
+        return rc;
     char *at = in->data + in->have;
-    return rc < 0 ? rc : s->ops->read(s->ctx, at, (size_t)(in->block + in->room - at));
+    return s->ops->read(s->ctx, at, (size_t)(in->block + in->room - at));
 }
 
 /* At least one byte more than there is: 1; 0 at the end; negative. */
@@ -265,7 +269,7 @@ int tutti_stream_exactly(tutti_stream *t, size_t n, tutti_bytes *b)
 /* The place behind the first delimiter, 0: none; *from: what needs not be searched again. */
 static size_t behind(const struct stream_in *in, tutti_bytes delimiter, size_t *from)
 {
-    if (in->have < delimiter.size)
+    if (in->have < delimiter.size || in->have <= *from)
         return 0;
     const char *at = memmem(in->data + *from, in->have - *from, delimiter.data,
                             delimiter.size);

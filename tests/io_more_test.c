@@ -1,0 +1,176 @@
+/* Datagrams, signals through a channel, and other processes: on every backend and from plain
+ * threads. */
+#include "io.h"
+#include <poll.h>
+#include <sys/socket.h>
+#include <tutti/stream.h>
+#include <tutti/sync.h>
+
+/* --- datagrams -------------------------------------------------------------------- */
+
+static int answer_one(void *fd)
+{
+    tutti_address from;
+    char buf[100];
+    int n = tutti_udp_receive((int)(intptr_t)fd, buf, sizeof buf, &from);
+    return n < 0 ? n : tutti_udp_send((int)(intptr_t)fd, buf, (size_t)n, &from);
+}
+
+ON_IO(datagrams_go_there_and_back)
+{
+    char text[100], buf[4] = "";
+    tutti_address at, from;
+    int a = tutti_udp_open("udp:127.0.0.1:0"), b = tutti_udp_open("udp:127.0.0.1:0");
+    CHECK(a >= 0 && b >= 0);
+    CHECK_INT(tutti_address_local(a, text, sizeof text), 0);
+    CHECK(!strncmp(text, "udp:127.0.0.1:", 14));
+    CHECK_INT(tutti_resolve(text, &at, 1), 1);
+    CHECK_INT(tutti_address_text(&at, text, sizeof text), 0);
+    tutti_scope answering;
+    tutti_scope_open(&answering, tutti_scope_executor(s), TUTTI_NEVER, 0);
+    CHECK_INT(tutti_go(&answering, answer_one, (void *)(intptr_t)a), 0);
+    CHECK_INT(tutti_udp_send(b, "hello", 5, &at), 0);
+    CHECK_INT(tutti_udp_receive(b, buf, sizeof buf, &from), 5); /* one byte is lost */
+    CHECK(!memcmp(buf, "hell", 4));
+    CHECK_INT(tutti_scope_close(&answering), 0);
+    char peer[100];
+    CHECK_INT(tutti_address_text(&from, peer, sizeof peer), 0);
+    CHECK_STR(peer, text);
+    TUTTI_SCOPE(hurry, NULL, tutti_after(2 * TUTTI_MS), 0);
+    CHECK_INT(tutti_udp_receive(b, buf, sizeof buf, NULL), -ETIMEDOUT);
+    tutti_scope_cancel(&hurry);
+    tutti_scope_close(&hurry);
+    CHECK_INT(tutti_close(a), 0);
+    CHECK_INT(tutti_close(b), 0);
+    CHECK_INT(tutti_udp_open("tcp:127.0.0.1:0"), -EINVAL);
+    tutti_address none = { { 0 } };
+    CHECK_INT(tutti_address_text(&none, text, sizeof text), -EINVAL);
+    CHECK_INT(tutti_resolve("udp:127.0.0.1:9", &at, 0), 0);
+}
+
+/* --- signals ------------------------------------------------------------------------ */
+
+ON_IO(signals_come_through_a_channel)
+{
+    static const int which[] = { SIGUSR1, SIGUSR2 };
+    tutti_chan *ch;
+    tutti_scope listening;
+    int got = 0, bad = 0;
+    for (int turn = 0; turn < 2; turn++) {
+        tutti_scope_open(&listening, tutti_scope_executor(s), TUTTI_NEVER, 0);
+        CHECK_INT(tutti_signals(&ch, &listening, which, 2), 0);
+        for (int i = 0; i < 10; i++) {
+            CHECK_INT(kill(getpid(), which[i % 2]), 0);
+            CHECK_INT(tutti_chan_recv(ch, &got), 1);
+            CHECK_INT(got, which[i % 2]);
+        }
+        for (int i = 0; i < 100; i++)
+            kill(getpid(), SIGUSR1); /* as many as there is room for */
+        CHECK_INT(tutti_chan_recv(ch, &got), 1);
+        tutti_scope_cancel(&listening);
+        tutti_scope_close(&listening);
+    }
+    tutti_scope_open(&listening, tutti_scope_executor(s), TUTTI_NEVER, TUTTI_KEEP_GOING);
+    CHECK_INT(tutti_signals(&ch, &listening, &bad, 1), -EINVAL);
+    CHECK_INT(tutti_signals(&ch, &listening, which, 0), -EINVAL);
+    CHECK(ch == NULL);
+    tutti_scope_close(&listening);
+}
+
+/* --- processes ------------------------------------------------------------------------ */
+
+static void shell(char **argv, const char *text)
+{
+    argv[0] = (char *)(uintptr_t) "sh";
+    argv[1] = (char *)(uintptr_t) "-c";
+    argv[2] = (char *)(uintptr_t)text;
+    argv[3] = NULL;
+}
+
+ON_IO(a_process_is_talked_to_and_waited_for)
+{
+    char *argv[4];
+    tutti_process p;
+    tutti_process_end end = { .size = sizeof end };
+    tutti_bytes b;
+    (void)s;
+    shell(argv, "read x; echo got $x; echo oops >&2; exit 7");
+    CHECK_INT(tutti_process_open(&p, argv, TUTTI_PIPE_IN | TUTTI_PIPE_OUT | TUTTI_PIPE_ERR), 0);
+    CHECK_INT(tutti_write_all(p.in, "this\n", 5), 0);
+    TUTTI_STREAM(out, p.out);
+    TUTTI_STREAM(err, p.err);
+    p.out = p.err = -1;
+    CHECK_INT(tutti_stream_line(&out, &b), 1);
+    CHECK(b.size == 8 && !memcmp(b.data, "got this", 8));
+    CHECK_INT(tutti_stream_line(&err, &b), 1);
+    CHECK(b.size == 4 && !memcmp(b.data, "oops", 4));
+    CHECK_INT(tutti_stream_line(&out, &b), 0);
+    CHECK_INT(tutti_process_wait(&p, &end), 0);
+    CHECK_INT(end.status, 7);
+    CHECK_INT(end.signal, 0);
+    CHECK(end.memory > 100000 && end.user + end.system > 0);
+    CHECK_INT(tutti_process_wait(&p, &end), -EINVAL);
+    CHECK_INT(tutti_process_signal(&p, SIGTERM), -ESRCH);
+    tutti_process_close(&p);
+    tutti_process_close(&p);
+    argv[0] = (char *)(uintptr_t) "/no/such/program";
+    CHECK_INT(tutti_process_open(&p, argv, TUTTI_PIPE_IN), -ENOENT);
+    CHECK_HAS(tutti_why(), "/no/such/program");
+}
+
+ON_IO(a_signal_ends_a_process)
+{
+    char *argv[4];
+    tutti_process p;
+    tutti_process_end end = { .size = sizeof end };
+    (void)s;
+    shell(argv, "exec sleep 100");
+    CHECK_INT(tutti_process_open(&p, argv, 0), 0);
+    CHECK_INT(tutti_process_signal(&p, SIGTERM), 0);
+    CHECK_INT(tutti_process_wait(&p, &end), 0);
+    CHECK_INT(end.signal, SIGTERM);
+    CHECK_INT(end.status, 128 + SIGTERM);
+    tutti_process_close(&p);
+}
+
+/* It starts others, one of them in a session of its own; all are gone after the deadline. */
+ON_IO(the_deadline_kills_all_that_a_process_has_started)
+{
+    char *argv[4];
+    tutti_process p;
+    tutti_process_end end = { .size = sizeof end };
+    tutti_bytes b;
+    int pids[3] = { 0 };
+    (void)s;
+    shell(argv, "sleep 100 & echo $!; setsid sleep 100 & echo $!; "
+                "sh -c 'sleep 100 & echo $!; wait' & wait");
+    CHECK_INT(tutti_process_open(&p, argv, TUTTI_PIPE_OUT), 0);
+    TUTTI_STREAM(out, p.out);
+    p.out = -1;
+    for (int i = 0; i < 3; i++) {
+        CHECK_INT(tutti_stream_line(&out, &b), 1);
+        pids[i] = atoi(b.data);
+    }
+    tutti_scope hurry;
+    tutti_scope_open(&hurry, NULL, tutti_after(TUTTI_MS), 0);
+    CHECK_INT(tutti_process_wait(&p, &end), -ETIMEDOUT);
+    tutti_scope_cancel(&hurry);
+    tutti_scope_close(&hurry);
+    CHECK_INT(end.signal, SIGKILL);
+    CHECK_INT(tutti_stream_some(&out, &b), 0); /* nobody holds the pipe any more */
+    for (int i = 0; i < 3; i++)
+        CHECK(pids[i] > 1);
+    tutti_process_close(&p);
+}
+
+ON_IO(closing_kills_what_still_runs)
+{
+    char *argv[4];
+    tutti_process p;
+    (void)s;
+    shell(argv, "sleep 100 & wait");
+    CHECK_INT(tutti_process_open(&p, argv, TUTTI_PIPE_OUT | TUTTI_ERR_TO_OUT), 0);
+    tutti_process_close(&p);
+}
+
+TEST_MAIN
