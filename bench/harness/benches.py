@@ -8,6 +8,9 @@ a program would otherwise write upon them."""
 from harness import servers
 from harness.programs import compiled, debian, interpreted, script, target
 from harness.table import SCALE, AtLeast, AtMost, Bench, Command, Over, SpeedUp
+from harness import processes
+from harness.programs import compiled, debian, interpreted, target
+from harness.table import SCALE, AtMost, Bench, Command, Over, SpeedUp
 
 # Aligned, so that the figure of a loop of three instructions does not hang on the code
 # that happens to stand before it.
@@ -126,3 +129,5 @@ BENCHES = [
 
 PROGRAMS.update(servers.SERVERS)
 BENCHES += servers.BENCHES
+PROGRAMS.update(processes.PROGRAMS)
+BENCHES += processes.BENCHES

@@ -1,0 +1,275 @@
+/* proc_bench.c - what worker processes cost: a round trip, a start, bytes, a death.
+ *
+ *     proc_bench [-w WORKERS] [-r ROUNDS] [NAME...]      without names: all
+ *
+ * proc-parked-floor is two processes that wake each other by eventfd, a thousand times a
+ * second: what the kernel takes for two wakes, beside proc-parked. */
+#include "measure.h"
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+static int tiny; /* BENCH_TINY: everything as small as a test wants it */
+static tutti_executor *ex;
+
+static size_t pick(size_t usual, size_t small)
+{
+    return tiny ? small : usual;
+}
+
+TUTTI_TASK(nothing, "bench.nothing", int, int);
+static int nothing(const int *in, int *out)
+{
+    *out = *in;
+    return 0;
+}
+TUTTI_TASK(busy, "bench.busy", int64_t, int);
+static int busy(const int64_t *in, int *out)
+{
+    tutti_time end = tutti_now() + *in;
+    while (tutti_now() < end)
+        ;
+    *out = 1;
+    return 0;
+}
+TUTTI_TASK_BYTES(echo, "bench.echo");
+static int echo(tutti_bytes in, tutti_out *out)
+{
+    return tutti_put(out, in.data, in.size);
+}
+TUTTI_TASK(look, "bench.look", tutti_ref, char);
+static int look(const tutti_ref *in, char *out)
+{
+    const char *at = tutti_ref_view(in);
+    *out = at ? at[in->count - 1] : 1;
+    return at ? 0 : -EFAULT;
+}
+TUTTI_TASK(die, "bench.die", tutti_none, tutti_time);
+static int die(const tutti_none *in, tutti_time *out)
+{
+    (void)in;
+    (void)out;
+    return raise(SIGKILL);
+}
+
+static int open_workers(unsigned n)
+{
+    char url[40];
+    snprintf(url, sizeof url, "processes://%u", n);
+    int rc = tutti_executor_open(&ex, url);
+    int i = 0, out;
+    for (unsigned k = 0; rc == 0 && k < 50 * n; k++) { /* all are there, and awake */
+        tutti_scope s;
+        tutti_scope_open(&s, ex, TUTTI_NEVER, 0);
+        nothing_call(&s, &i, &out);
+        rc = tutti_scope_close(&s);
+    }
+    return rc;
+}
+
+static int by_size(const void *a, const void *b)
+{
+    int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
+    return (x > y) - (x < y);
+}
+
+static double median(int64_t *took, size_t n)
+{
+    qsort(took, n, sizeof *took, by_size);
+    return (double)took[n / 2];
+}
+
+/* The median of n calls, `pause` ns apart, on one worker. */
+static double calls(size_t n, tutti_time pause)
+{
+    static int64_t took[20000];
+    tutti_scope s;
+    int rc = open_workers(1), out;
+    if (rc < 0)
+        return rc;
+    tutti_scope_open(&s, ex, TUTTI_NEVER, 0);
+    for (size_t i = 0; i < n && rc == 0; i++) {
+        struct timespec nap = { 0, pause };
+        if (pause)
+            nanosleep(&nap, NULL);
+        tutti_time began = tutti_now();
+        int in = (int)i;
+        rc = nothing_call(&s, &in, &out);
+        took[i] = tutti_now() - began;
+    }
+    tutti_scope_close(&s);
+    tutti_executor_close(ex);
+    return rc < 0 ? rc : median(took, n);
+}
+
+static double roundtrip(void)
+{
+    return calls(pick(20000, 20), 0);
+}
+
+static double parked(void)
+{
+    return calls(pick(300, 3), TUTTI_MS);
+}
+
+static double parked_floor(void)
+{
+    static int64_t took[300];
+    int there = eventfd(0, 0), back = eventfd(0, 0);
+    size_t n = pick(300, 3);
+    uint64_t one = 1, got;
+    pid_t pid = fork();
+    if (pid == 0) {
+        for (size_t i = 0; i < n; i++)
+            if (read(there, &got, 8) != 8 || write(back, &one, 8) != 8)
+                _exit(1);
+        _exit(0);
+    }
+    int good = 1;
+    for (size_t i = 0; i < n; i++) {
+        struct timespec nap = { 0, TUTTI_MS };
+        nanosleep(&nap, NULL);
+        tutti_time began = tutti_now();
+        good &= write(there, &one, 8) == 8 && read(back, &got, 8) == 8;
+        took[i] = tutti_now() - began;
+    }
+    waitpid(pid, NULL, 0);
+    close(there);
+    close(back);
+    return good ? median(took, n) : -EIO;
+}
+
+/* n starts of which each is a request, and the close that waits for all. */
+static double many(size_t n, int64_t each)
+{
+    tutti_scope s;
+    int rc = open_workers(2);
+    if (rc < 0)
+        return rc;
+    tutti_time began = tutti_now();
+    tutti_scope_open(&s, ex, TUTTI_NEVER, 0);
+    for (size_t i = 0; i < n && rc == 0; i++) {
+        int in = (int)i;
+        rc = each ? busy_submit(&s, &each, NULL) : nothing_submit(&s, &in, NULL);
+    }
+    rc = tutti_scope_close(&s);
+    double took = bench_ns(began, (double)n);
+    tutti_executor_close(ex);
+    return rc < 0 ? rc : took;
+}
+
+static double tasks(void)
+{
+    return many(pick(500000, 100), 0);
+}
+
+static double shared_cpus(void)
+{
+    return many(pick(20000, 10), 20000);
+}
+
+/* 100 MB there and back, warm: ns for a byte of in plus out. */
+static double bulk(void)
+{
+    size_t size = pick(100 << 20, 100000);
+    char *in = malloc(size);
+    int rc = open_workers(1);
+    double took = -ENOMEM;
+    if (rc < 0 || !in)
+        return rc;
+    memset(in, 1, size);
+    for (int i = 0; i < 4 && rc >= 0; i++) { /* the last is warm */
+        tutti_scope s;
+        tutti_future f;
+        tutti_bytes out;
+        tutti_scope_open(&s, ex, TUTTI_NEVER, 0);
+        tutti_time began = tutti_now();
+        tutti_submit(&s, &echo_task, (tutti_bytes){ in, size }, &f);
+        rc = tutti_future_await(f, &out);
+        took = bench_ns(began, 2.0 * (double)size);
+        rc = rc < 0 ? rc : out.size == size ? 0 : -EIO;
+        tutti_scope_close(&s);
+    }
+    tutti_executor_close(ex);
+    free(in);
+    return rc < 0 ? rc : took;
+}
+
+/* A ref to 1 GiB to four workers, each of which looks at its end. */
+static double pass(void)
+{
+    tutti_scope s;
+    tutti_ref ref;
+    int rc = open_workers(4);
+    if (rc < 0)
+        return rc;
+    tutti_scope_open(&s, ex, TUTTI_NEVER, 0);
+    char *at = tutti_share(&s, pick(1 << 30, 4096), 1, TUTTI_READ, &ref);
+    if (at)
+        at[ref.count - 1] = 7;
+    tutti_time began = tutti_now();
+    tutti_future f[4];
+    for (int i = 0; i < 4; i++)
+        look_submit(&s, &ref, &f[i]);
+    for (int i = 0; i < 4; i++)
+        tutti_future_await(f[i], NULL);
+    double took = bench_ns(began, 1);
+    rc = tutti_scope_close(&s);
+    tutti_executor_close(ex);
+    return rc < 0 ? rc : took;
+}
+
+static double start(void)
+{
+    tutti_scope s;
+    tutti_time began = tutti_now();
+    int rc = tutti_executor_open(&ex, "processes://2"), in = 1, out;
+    if (rc < 0)
+        return rc;
+    tutti_scope_open(&s, ex, TUTTI_NEVER, 0);
+    rc = nothing_call(&s, &in, &out);
+    double took = bench_ns(began, 1);
+    tutti_scope_close(&s);
+    tutti_executor_close(ex);
+    return rc < 0 ? rc : took;
+}
+
+/* From the start of a task that kills its worker to its failure: the median. */
+static double deaths(void)
+{
+    static int64_t took[200];
+    size_t n = pick(100, 2);
+    tutti_scope s;
+    tutti_none none = { 0 };
+    tutti_time out;
+    int rc = open_workers(2);
+    if (rc < 0)
+        return rc;
+    tutti_scope_open(&s, ex, TUTTI_NEVER, TUTTI_KEEP_GOING);
+    for (size_t i = 0; i < n; i++) {
+        tutti_time began = tutti_now();
+        if (die_call(&s, &none, &out) != -TUTTI_ECRASH)
+            rc = -EIO;
+        took[i] = tutti_now() - began;
+    }
+    tutti_scope_close(&s);
+    tutti_executor_close(ex);
+    return rc < 0 ? rc : median(took, n);
+}
+
+int main(int argc, char **argv)
+{
+    static const struct bench benches[] = {
+        { "proc-roundtrip", roundtrip, 1 }, { "proc-parked", parked, 1 },
+        { "proc-parked-floor", parked_floor, 1 }, { "proc-tasks", tasks, 2 },
+        { "proc-share", shared_cpus, 2 }, { "proc-bulk", bulk, 1 },
+        { "proc-pass", pass, 4 }, { "proc-start", start, 2 }, { "proc-kill", deaths, 2 }
+    };
+    tiny = getenv("BENCH_TINY") != NULL;
+    return bench_main(argc, argv, benches, sizeof benches / sizeof *benches);
+}
