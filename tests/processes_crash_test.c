@@ -297,4 +297,32 @@ TEST(recycled_workers_are_other_processes)
     CHECK_INT(tutti_executor_close(ex), 0);
 }
 
+/* Keeps what it was given; says who has kept it. */
+TUTTI_TASK(hoard, "crash.hoard", int, int);
+static int hoard(const int *megabytes, int *out)
+{
+    size_t n = (size_t)*megabytes << 20;
+    char *kept = malloc(n);
+    if (kept)
+        memset(kept, 1, n);
+    *out = getpid() + (kept && kept[n - 1] == 0);
+    return 0;
+}
+
+TEST(a_worker_that_has_grown_makes_way)
+{
+    tutti_executor *ex = processes_open_bounded("processes://1?recycle-memory=200m");
+    tutti_scope s;
+    int some = 10, much = 300, pid[4];
+    tutti_scope_open(&s, ex, TUTTI_NEVER, 0);
+    CHECK_INT(hoard_call(&s, &some, &pid[0]), 0);
+    CHECK_INT(hoard_call(&s, &some, &pid[1]), 0);
+    CHECK(CHECK_TSAN || pid[0] == pid[1]); /* whose own memory is more than that */
+    CHECK_INT(hoard_call(&s, &much, &pid[2]), 0);
+    CHECK_INT(hoard_call(&s, &some, &pid[3]), 0);
+    CHECK(pid[2] != pid[3]);
+    CHECK_INT(tutti_scope_close(&s), 0);
+    CHECK_INT(tutti_executor_close(ex), 0);
+}
+
 TEST_MAIN
