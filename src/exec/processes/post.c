@@ -7,7 +7,7 @@
 #include "exec/processes/names.h"
 #include "exec/processes/procs.h"
 
-enum { BLOCK = 64, JOB_BYTES = 256 << 10 };
+enum { BLOCK = 64, JOB_BYTES = 256 << 10, FULL_STEP = 16 };
 
 /* --- jobs and the queue ------------------------------------------------------------ */
 
@@ -308,5 +308,9 @@ int procs_submit(struct procs *p, struct task *t, bool at_home)
     p->started++;
     if (p->queue)
         queue_feed(p);
+    /* All lanes are full: who starts more makes room itself, rather than pile up what the
+     * keeper, on another CPU than there is, would have to send. */
+    if (p->queue && p->started % FULL_STEP == 0)
+        procs_collect(p);
     return 0;
 }
