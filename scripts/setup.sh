@@ -21,6 +21,7 @@ pkg-config      command -v pkg-config
 libpng-dev      pkg-config --exists libpng
 libjansson-dev  pkg-config --exists jansson
 liburing-dev    pkg-config --exists liburing
+libssl-dev      pkg-config --exists openssl
 libhttp-parser-dev  test -e /usr/include/http_parser.h
 g++             command -v g++
 END

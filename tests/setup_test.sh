@@ -76,7 +76,7 @@ exits()
     run "$@"
     [ $? = "$want" ]
 }
-wanted='meson ninja-build pkg-config libpng-dev libjansson-dev liburing-dev g++'
+wanted='meson ninja-build pkg-config libpng-dev libjansson-dev liburing-dev libssl-dev g++'
 
 machine 0
 check "root on a bare machine: it installs" exits 0 build

@@ -49,6 +49,9 @@ typedef struct tutti_stream_ops {
 TUTTI_API void tutti_stream_open_over(tutti_stream *s, const tutti_stream_ops *ops,
                                       void *ctx);
 
+/* The ctx of a stream that was opened over that; NULL: it is over something else.  [any] */
+TUTTI_API void *tutti_stream_over(const tutti_stream *s, const tutti_stream_ops *ops);
+
 /* ---- reading -------------------------------------------------------------- */
 
 /* A view (*b) is valid until the next reading call on the stream, which takes it for used up:

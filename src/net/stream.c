@@ -54,6 +54,12 @@ int tutti_stream_fd(const tutti_stream *t)
     return t && s->state == STREAM_OPEN ? s->fd : -1;
 }
 
+void *tutti_stream_over(const tutti_stream *t, const tutti_stream_ops *ops)
+{
+    const struct stream *s = (const void *)t;
+    return t && s->state == STREAM_OPEN && s->ops == ops && ops ? s->ctx : NULL;
+}
+
 int tutti_stream_finish(tutti_stream *t)
 {
     struct stream *s = stream_check(t, __func__);
