@@ -28,7 +28,8 @@
  * Where      Tasks run on the scope's executor.  Closures run in the process
  *            that opened it, so a program keeps its meaning when the string
  *            changes; only tasks go further away.
- * Threads    A task that has not started may start on any worker.  Once started
+ * Threads    A task that has not started may start on any worker, also on a spare one
+ *            while others are stuck (see spares below).  Once started
  *            it stays on that worker's thread until it ends, so errno,
  *            thread-locals, pthread_self() and locks of other libraries mean in
  *            a task what they mean in a thread.  But between two [wait] calls of
@@ -130,6 +131,10 @@ typedef struct tutti_executor tutti_executor;
  *                      io_uring each; io=uring-defer, the same with its completions
  *                      left to the thread that opened it.  Default: an io_uring
  *                      where the kernel grants one, else epoll
+ *   spares=n           spare workers at most, 0 to 1024: threads that are started when
+ *                      a worker is stuck in a call or a long computation, go on
+ *                      with what waits meanwhile, and rest when it is back.
+ *                      Default 64; 0 for threads://1, whose tasks take turns
  *   lock=interpreter   threads share one lock, handed over every 5 ms and
  *                      released while they wait: what CPython's GIL does to a
  *                      program.  Uses SIGURG
@@ -187,7 +192,13 @@ typedef struct tutti_scope {
 
 enum {                    /* flags of a scope */
     TUTTI_KEEP_GOING = 1, /* a failure does not cancel the others             */
-    TUTTI_SHIELD = 2      /* not cut off from outside; needs a deadline       */
+    TUTTI_SHIELD = 2,     /* not cut off from outside; needs a deadline       */
+    TUTTI_ALONE = 8,      /* its tasks may block or compute for long: each begins
+                             on a spare worker of its own where there are spares
+                             and delays nobody beside it.  Of a task too      */
+    TUTTI_LOW = 16        /* its tasks, and what they start, are of the low class:
+                             they run when nothing else can, but for one turn of a
+                             worker in 32, so that they do run.  Of a task too */
 };
 
 /* Open *s.  ex NULL: the executor of the caller's current scope, in a task the one it
@@ -275,6 +286,7 @@ enum {                    /* flags of a task: promises of yours */
     TUTTI_IDEMPOTENT = 1, /* may run twice: re-run after a crash or a loss      */
     TUTTI_BLOCKS = 4      /* blocks its thread: run it on the rescue threads, where
                              tutti_check() knows nothing of the scope           */
+    /* TUTTI_ALONE = 8, TUTTI_LOW = 16: as flags of a scope, see there          */
 };
 
 /* Say why: returns code; the words go with the failure to whoever awaits it or

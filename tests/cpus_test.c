@@ -1,5 +1,8 @@
 /* How many CPUs this process may use: base/cpus, over made-up trees of files. */
 #include "base/cpus.h"
+#include <pthread.h>
+#include <stdatomic.h>
+#include <tutti.h>
 #include "base/memory.h"
 #include "check.h"
 #include <ftw.h>
@@ -220,6 +223,76 @@ TEST(granted_is_within_the_affinity)
     CPU_SET(cpu, &set);
     if (!sched_setaffinity(0, sizeof set, &set))
         CHECK_INT(cpus_granted(), 1);
+}
+
+/* --- while it runs ---------------------------------------------------------------- */
+
+static atomic_int stop;
+
+static int yields(void *arg)
+{
+    (void)arg;
+    while (!atomic_load(&stop))
+        tutti_yield();
+    return 0;
+}
+
+static int where(void *arg)
+{
+    *(pthread_t *)arg = pthread_self();
+    for (int i = 0; i < 5; i++)
+        tutti_yield();
+    return 0;
+}
+
+/* On how many threads do new tasks begin? */
+static int spread(tutti_executor *ex)
+{
+    pthread_t at[40];
+    tutti_scope s;
+    int threads = 0;
+    tutti_scope_open(&s, ex, TUTTI_NEVER, 0);
+    for (int i = 0; i < 40; i++)
+        CHECK_INT(tutti_go(&s, where, &at[i]), 0);
+    CHECK_INT(tutti_scope_close(&s), 0);
+    for (int i = 0; i < 40; i++) {
+        int seen = 0;
+        for (int k = 0; k < i; k++)
+            seen |= pthread_equal(at[i], at[k]);
+        threads += !seen;
+    }
+    return threads;
+}
+
+/* Half a CPU, then all that there are: the pool shrinks to one worker and grows back. */
+TEST(a_pool_without_a_number_follows_its_quota)
+{
+    tutti_executor *ex;
+    tutti_scope s;
+    tree_begin("0::/app/leaf\n", V2_MOUNT);
+    put("sys/fs/cgroup/app/cpu.max", "max 100000\n");
+    atomic_store(&cpus_root, root);
+    unsigned all = cpus_granted();
+    if (all < 2)
+        check_skip("it needs two CPUs");
+    CHECK_INT(tutti_executor_open(&ex, "threads://"), 0);
+    CHECK_INT(tutti_executor_workers(ex), all);
+    tutti_scope_open(&s, ex, TUTTI_NEVER, 0);
+    for (int i = 0; i < 2; i++)
+        CHECK_INT(tutti_go(&s, yields, NULL), 0);
+    put("sys/fs/cgroup/app/cpu.max", "50000 100000\n"); /* not the leaf's, its parent's */
+    while (tutti_executor_workers(ex) != 1)
+        usleep(1000);
+    while (spread(ex) != 1)
+        continue;
+    put("sys/fs/cgroup/app/cpu.max", "max 100000\n");
+    while (tutti_executor_workers(ex) != all)
+        usleep(1000);
+    while (spread(ex) < 2)
+        continue;
+    atomic_store(&stop, 1);
+    CHECK_INT(tutti_scope_close(&s), 0);
+    CHECK_INT(tutti_executor_close(ex), 0);
 }
 
 TEST_MAIN

@@ -602,4 +602,43 @@ ON_URLS(mistakes_are_named)
     dies_of(scope_closed_between, url, "closed a scope before it joined");
 }
 
+/* --- one that computes and does not fork any more ----------------------------------------- */
+
+static atomic_int others_ran;
+
+static int hog_child(tutti_at at, int n);
+TUTTI_FORK_1(int, hog_child, int);
+static int hog_child(tutti_at at, int n)
+{
+    (void)at;
+    atomic_fetch_add(&others_ran, 1);
+    return n;
+}
+
+static int hog(void *arg)
+{
+    tutti_at at = tutti_fork_here();
+    int sum = 0;
+    for (int i = 1; i <= 300; i++) /* more than a segment has room for */
+        hog_child_fork(&at, i);
+    while (atomic_load(&others_ran) < 298)
+        tutti_now(); /* lets a sanitizer's signals in */
+    for (int i = 0; i < 300; i++)
+        sum += hog_child_join(&at);
+    CHECK_INT(sum, 300 * 301 / 2);
+    (void)arg;
+    return 0;
+}
+
+/* All but the two youngest are run by others while it computes; nothing but a signal could have
+ * made them public. */
+TEST(what_a_hog_has_forked_is_run_by_others)
+{
+    for (int i = 0; i < 3; i++) {
+        others_ran = 0;
+        CHECK_INT(tutti_run("threads://2", hog, NULL), 0);
+        CHECK_INT(others_ran, 300);
+    }
+}
+
 TEST_MAIN

@@ -129,6 +129,41 @@ ON_URLS(a_parked_task_is_woken_from_anywhere)
     CHECK_INT(tutti_executor_close(ex), 0);
 }
 
+/* A burst that its own worker is through with before a sleeper could come wakes nobody, once
+ * that has been seen; and one that takes long still gets help, as the cases above show. */
+static int nothing_much(void *arg)
+{
+    return arg != NULL;
+}
+
+static int short_bursts(void *arg)
+{
+    for (int i = 0; i < 4000; i++) {
+        TUTTI_SCOPE(s, NULL, TUTTI_NEVER, 0);
+        for (int k = 0; k < 4; k++)
+            CHECK_INT(tutti_go(&s, nothing_much, NULL), 0);
+        CHECK_INT(tutti_scope_close(&s), 0);
+        if (i % 4 == 0)
+            tutti_sleep_until(tutti_after(50000)); /* the others fall asleep */
+    }
+    tutti_executor_stats n = { .size = sizeof n };
+    CHECK_INT(tutti_executor_stat(arg, &n), 0);
+    CHECK(n.wakes < 2000);
+    return 0;
+}
+
+TEST(short_bursts_wake_nobody)
+{
+    if (UNDER_TSAN || UNDER_ASAN)
+        check_skip("a burst is not short under a sanitizer");
+    tutti_executor *ex = urls_open("threads://2");
+    tutti_scope s;
+    tutti_scope_open(&s, ex, TUTTI_NEVER, 0);
+    CHECK_INT(tutti_go(&s, short_bursts, ex), 0);
+    CHECK_INT(tutti_scope_close(&s), 0);
+    CHECK_INT(tutti_executor_close(ex), 0);
+}
+
 /* --- idle ----------------------------------------------------------------- */
 
 static double cpu_seconds(void)

@@ -19,6 +19,7 @@ struct runnable {
     struct runnable *next;
     bool is_task; /* a struct task begins with it; else it is context.run */
     bool is_bound; /* a task of a loop: its stacks are not its worker's pool's */
+    bool is_low; /* of the low class: see TUTTI_LOW */
 };
 
 /* What carries a context: a plain thread (core/thread.c) or a worker (sched/). */

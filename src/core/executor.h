@@ -11,6 +11,8 @@ struct context;
 struct executor_ops {
     /* Queue t; a worker will call task_run with it, once.  Cannot fail.  Any thread. */
     void (*start)(struct tutti_executor *ex, struct task *t);
+    /* The same for one with TUTTI_ALONE or TUTTI_LOW.  NULL: as any other. */
+    void (*start_other)(struct tutti_executor *ex, struct task *t, unsigned flags);
     /* Is c carried by this executor (so that closing it would wait for itself)? */
     bool (*carries)(const struct tutti_executor *ex, const struct context *c);
     /* A scope on it is over: let those that fork calls look.  Any thread; signal handlers. */
@@ -44,7 +46,7 @@ struct tutti_executor {
     const struct executor_ops *ops;
     char *url;
     struct fiber_pool *stacks; /* what its tasks run on */
-    unsigned workers;
+    _Atomic unsigned workers; /* that begin tasks; follows what is granted */
     uint32_t epoch; /* fork_epoch when opened */
     _Atomic int64_t scopes;
     struct latch latch;       /* guards closer */

@@ -132,6 +132,8 @@ void tutti_scope_open(tutti_scope *public, tutti_executor *ex, tutti_time deadli
             misuse("tutti_scope_open in %s: the scope is open already", task_name(c));
     assert(scope_is_new(s, c));
     ex = scope_choose_executor(c, ex, &rc);
+    if (c->run.is_low)
+        flags |= TUTTI_LOW;
     scope_init(s, c, rc < 0 ? NULL : ex, deadline, flags);
     ex = s->ex;
     if (ex && !ex->ops->carries(ex, c))
@@ -139,7 +141,7 @@ void tutti_scope_open(tutti_scope *public, tutti_executor *ex, tutti_time deadli
     c->scope = s;
     c->clear_at = 0;
     c->enlisted = NULL;
-    if (rc == 0 && flags & ~(unsigned)(TUTTI_KEEP_GOING | TUTTI_SHIELD))
+    if (rc == 0 && flags & ~(unsigned)(TUTTI_KEEP_GOING | TUTTI_SHIELD | TUTTI_ALONE | TUTTI_LOW))
         rc = why_set(-EINVAL, "tutti_scope_open: unknown flags %#x", flags);
     if (rc == 0 && flags & TUTTI_SHIELD && deadline == TUTTI_NEVER)
         rc = why_set(-EINVAL, "tutti_scope_open: a shield needs a deadline");

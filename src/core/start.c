@@ -48,7 +48,12 @@ static inline void start_now(struct scope *s, struct task *t, int place)
     t->index = scope_start(s, place);
     if (t->record)
         t->record->index = t->index;
-    s->ex->ops->start(s->ex, t);
+    unsigned flags = (s->flags | (t->type ? t->type->flags : 0)) & (TUTTI_ALONE | TUTTI_LOW);
+    t->run.is_low = flags & TUTTI_LOW;
+    if (unlikely(flags && s->ex->ops->start_other))
+        s->ex->ops->start_other(s->ex, t, flags);
+    else
+        s->ex->ops->start(s->ex, t);
 }
 
 /* What start_check looks at is as it nearly always is. */
@@ -57,6 +62,7 @@ static inline bool start_may(const struct scope *s)
     int64_t deadline;
     /* relaxed: as in scope_wait_limit */
     return likely(scope_is_open(s)) && !scope_lost(s) && scope_clear(s, &deadline)
+           && likely(!(s->flags & (TUTTI_ALONE | TUTTI_LOW)))
            && likely(!(load_relaxed(&s->remote) & SCOPE_WATCHED));
 }
 

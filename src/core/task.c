@@ -260,6 +260,7 @@ void task_end(struct task *t, tutti_end end, int code, int signal, char *words)
 static inline void context_begin(struct context *c, struct task *t)
 {
     c->task = t;
+    c->run.is_low = t->run.is_low;
     c->home = c->scope = t->scope;
     c->clear_at = 0;
     c->enlisted = NULL;

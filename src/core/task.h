@@ -43,6 +43,7 @@ static inline void task_init(struct task *t, struct scope *s)
 {
     t->run.is_task = true;
     t->run.is_bound = false;
+    t->run.is_low = false;
     t->scope = s;
     t->record = NULL;
     t->fn = NULL;

@@ -38,22 +38,24 @@ static struct entry *entry_shared(const struct url *u)
 {
     for (struct entry *e = open_entries; e; e = e->next)
         if (e->shared && e->url.stack == u->stack && e->url.lock == u->lock
-            && e->url.io == u->io)
+            && e->url.io == u->io && e->url.spares == u->spares)
             return e;
     return NULL;
 }
 
 /* --- opening ---------------------------------------------------------------- */
 
-static struct tutti_executor *executor_make(struct url *u, int *rc)
+static struct tutti_executor *executor_make(struct url *u, bool follows, int *rc)
 {
     struct tutti_executor *ex =
         u->scheme == URL_LOOP        ? loop_open(u->stack, (enum io_kind)u->io, rc)
         : u->scheme == URL_PROCESSES ? processes_open(u, rc)
-                                     : threads_open(u->workers, u->stack, u->lock,
-                                                    (enum io_kind)u->io, rc);
+                                     : threads_open(u->workers, u->spares, u->stack,
+                                                    u->lock, (enum io_kind)u->io, rc);
     if (!ex)
         return NULL;
+    if (follows)
+        threads_follow(ex);
     ex->epoch = load_relaxed(&fork_epoch); /* changes in a lone thread only */
     ex->url = url_print(u);
     if (!ex->url) {
@@ -79,7 +81,7 @@ static struct entry *entry_open(struct url *u, int *rc)
     e = memory_zalloc(sizeof *e);
     *rc = e ? 0 : why_set(-ENOMEM, "out of memory");
     if (e)
-        e->ex = executor_make(u, rc);
+        e->ex = executor_make(u, shared, rc);
     if (*rc) {
         memory_free(e);
         return NULL;
@@ -245,7 +247,7 @@ const char *tutti_executor_url(const tutti_executor *ex)
 
 unsigned tutti_executor_workers(const tutti_executor *ex)
 {
-    return ex ? ex->workers : 0;
+    return ex ? load_relaxed(&ex->workers) : 0; /* a figure */
 }
 
 int tutti_executor_stat(const tutti_executor *ex, tutti_executor_stats *out)

@@ -3,6 +3,7 @@
 #include "base/memory.h"
 #include "core/context.h"
 #include "io/poll.h"
+#include <limits.h>
 #include <stdarg.h>
 #include <stdio.h>
 
@@ -72,6 +73,16 @@ static int parse_workers(struct url *u, struct word w, const char *text)
     if (u->scheme == URL_LOOP && n != 1)
         return why_set(-EINVAL, "\"%.60s\": a loop has one worker, not %lu", text, n);
     u->workers = (unsigned)n;
+    return 0;
+}
+
+static int parse_spares(struct url *u, struct word w, const char *text)
+{
+    unsigned long n;
+    if (!word_number(w, URL_SPARES_MOST, &n))
+        return why_set(-EINVAL, "\"%.60s\": \"%.*s\" is no number of spares; give 0 to %d",
+                       text, word_shown(w), w.at, URL_SPARES_MOST);
+    u->spares = (unsigned)n;
     return 0;
 }
 
@@ -184,6 +195,8 @@ static int parse_option(struct url *u, struct word option, const char *text)
         return parse_stack(u, value, text);
     if (word_is(name, "io"))
         return parse_io(u, value, text);
+    if (word_is(name, "spares") && (u->scheme == URL_THREADS || u->scheme == URL_AUTO))
+        return parse_spares(u, value, text);
     if (u->scheme == URL_PROCESSES) {
         int rc = parse_processes(u, name, value, text);
         if (rc)
@@ -202,12 +215,13 @@ static int parse_option(struct url *u, struct word option, const char *text)
                    : u->scheme == URL_PROCESSES ? "there are workers, stack, io, inner, arena, "
                                                   "recycle, recycle-memory, grace-ms, "
                                                   "quarantine and output"
-                                                : "there are workers, stack, io and lock");
+                                                : "there are workers, stack, io, lock "
+                                                   "and spares");
 }
 
 int url_parse(struct url *u, const char *text)
 {
-    *u = (struct url){ .stack = URL_STACK, .grace = URL_GRACE,
+    *u = (struct url){ .stack = URL_STACK, .spares = UINT_MAX, .grace = URL_GRACE,
                        .quarantine = URL_QUARANTINE };
     if (!text)
         return why_set(-EINVAL, "the executor's URL is NULL; give one such as threads://");
@@ -230,6 +244,10 @@ int url_parse(struct url *u, const char *text)
             return rc;
         at += size;
     }
+    if (u->spares == UINT_MAX)
+        u->spares = url_spares(u);
+    else if (u->lock && u->spares)
+        return why_set(-EINVAL, "\"%.60s\": there are no spares under a lock", text);
     return 0;
 }
 
@@ -285,6 +303,8 @@ char *url_print(const struct url *u)
         show(&s, "%u", u->workers);
     if (u->stack != URL_STACK)
         show_option(&s, "stack", u->stack >> 10, "k");
+    if (u->scheme == URL_THREADS && u->spares != url_spares(u))
+        show_option(&s, "spares", u->spares, "");
     if (u->io != IO_ANY) {
         show(&s, "%cio=%s", s.mark, io_names[u->io]);
         s.mark = '&';

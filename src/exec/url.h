@@ -11,6 +11,7 @@ enum url_output { URL_LINES, URL_TAGGED, URL_INHERIT };
 struct url {
     enum url_scheme scheme;
     unsigned workers; /* 0: not given */
+    unsigned spares;  /* spare workers at most; filled in when not given */
     size_t stack;
     bool lock;        /* lock=interpreter */
     int io;           /* enum io_kind of io/poll.h */
@@ -23,12 +24,19 @@ struct url {
     enum url_output output;
 };
 
-enum { URL_STACK = 256 << 10, URL_WORKERS_MOST = 1024, URL_PROCESSES_MOST = 256 };
+enum { URL_STACK = 256 << 10, URL_WORKERS_MOST = 1024, URL_PROCESSES_MOST = 256,
+       URL_SPARES = 64, URL_SPARES_MOST = 1024 };
 #define URL_GRACE UINT64_C(1000000000)
 enum { URL_QUARANTINE = 3 };
 
 /* 0, or -EINVAL, -ENOTSUP, and the caller's tutti_why names the word that is wrong. */
 int url_parse(struct url *u, const char *text);
+/* What it has if not told: none beside one worker that was asked for, whose tasks take
+ * turns. */
+static inline unsigned url_spares(const struct url *u)
+{
+    return u->scheme != URL_THREADS || u->lock || u->workers == 1 ? 0 : URL_SPARES;
+}
 /* The URL that u stands for, in full; to be freed with memory_free; NULL: no memory. */
 char *url_print(const struct url *u);
 #endif

@@ -65,6 +65,35 @@ static void strand_serve(struct strand *first, struct worker *w)
     pool_notify(w->pool);
 }
 
+/* --- a signal ---------------------------------------------------------------------- */
+
+static inline void strand_hold(struct strand *first, bool at_it)
+{
+    fence_signal(); /* what is done between is not seen by strand_interrupt */
+    first->at_it = at_it;
+    fence_signal();
+}
+
+/* The inline parts of fork and join may be interrupted anywhere.  A join loads `split`,
+ * compares, and clears `run` of the youngest, so that one is left alone; the next join loads
+ * `split` again.  A fork fills the slot before it sets `run`, and it is the youngest then.
+ * The compiler may put the next join's load in front of the clearing store, so that a slot
+ * which is joined already looks like the youngest: hence the two youngest stay. */
+bool strand_interrupt(struct worker *w)
+{
+    struct context *c = context_current;
+    struct strand *first = c ? context_strand(c) : NULL;
+    if (!first || load_relaxed(&w->running) != first->top) /* this thread's */
+        return true; /* it does not fork, or is about to leave or go on */
+    if (first->at_it)
+        return false;
+    bool shared = c->task && c->worker && !worker_bound(c); /* as strand_shared */
+    uint32_t n = shared ? strand_private_count(first) : 0;
+    if (n > 2)
+        strand_publish(first, n - 2);
+    return true;
+}
+
 /* --- dropping ---------------------------------------------------------------------- */
 
 /* There is no memory for a call: it is dropped, and counted, so that its join finds it. */
@@ -89,8 +118,8 @@ static tutti_at strand_lose(struct strand *first, tutti_slot *end)
 static inline bool strand_skips(struct strand *first, uint32_t i)
 {
     struct worker *w = first->context->worker;
-    /* hints, as where they are acted on */
-    if (!first->skip || i >= STRAND_END || load_relaxed(&w->inbox)
+    /* no worker: after fork(); the others are hints, as where they are acted on */
+    if (!first->skip || !w || i >= STRAND_END || load_relaxed(&w->inbox)
         || load_relaxed(&w->looks) != first->looks)
         return false;
     if (load_relaxed(&w->pool->searching) && !(first->held && i == first->top->pub + 1))
@@ -99,7 +128,7 @@ static inline bool strand_skips(struct strand *first, uint32_t i)
     return true;
 }
 
-tutti_at tutti_fork_slow(tutti_at at)
+static tutti_at fork_slow(tutti_at at)
 {
     struct strand *s = strand_of(at - 1), *first = s->first;
     struct context *c = first->context;
@@ -119,6 +148,15 @@ tutti_at tutti_fork_slow(tutti_at at)
         worker_give_way(c);
     fence_light(); /* pairs with fence_heavy in worker_sleep: it asks after it has said so */
     strand_serve(first, w);
+    return at;
+}
+
+tutti_at tutti_fork_slow(tutti_at at)
+{
+    struct strand *first = strand_of(at - 1)->first;
+    strand_hold(first, true);
+    at = fork_slow(at);
+    strand_hold(first, false);
     return at;
 }
 
@@ -153,7 +191,7 @@ static int call_drop(tutti_slot *slot)
     return 0;
 }
 
-int tutti_join_slow(tutti_at *at)
+static int join_slow(tutti_at *at)
 {
     struct strand *s = strand_of(*at), *first = s->first;
     if (unlikely(first->lost && *at == strand_slot(s, STRAND_END - 1))) {
@@ -179,6 +217,15 @@ int tutti_join_slow(tutti_at *at)
         return 0;
     first->why = -TUTTI_ELOST;
     return call_drop(*at);
+}
+
+int tutti_join_slow(tutti_at *at)
+{
+    struct strand *first = strand_of(*at)->first;
+    strand_hold(first, true);
+    int mine = join_slow(at);
+    strand_hold(first, false);
+    return mine;
 }
 
 void tutti_join_wrong(tutti_at at, const char *name)

@@ -3,9 +3,9 @@
 #include "base/clock.h"
 #include "base/memory.h"
 #include "core/thread.h"
+#include "sched/urgent.h"
 #include <errno.h>
 #include <sched.h>
-#include <signal.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -22,9 +22,6 @@ struct gil {
 
 static _Thread_local struct gil *gil_mine; /* held by this thread, or handed over in the
                                               handler and about to be held again */
-static struct latch handler_latch; /* guards the two below */
-static unsigned handler_users;
-static struct sigaction handler_before;
 
 static uint32_t thread_id(void)
 {
@@ -60,7 +57,7 @@ static void gil_let_go(struct gil *g)
 static void gil_ask(struct gil *g, uint32_t holder)
 {
     store_relaxed(&g->drop, holder); /* the signal carries it */
-    syscall(SYS_tgkill, getpid(), holder, SIGURG);
+    urgent_send((int)holder);
 }
 
 static void gil_take(struct gil *g)
@@ -82,9 +79,8 @@ static void gil_take(struct gil *g)
 
 /* SIGURG: the thread that holds the lock was asked to hand it over.  Its computation stays
  * where it is until the lock comes back. */
-static void gil_on_signal(int signum, siginfo_t *info, void *context)
+bool gil_urgent(void)
 {
-    int kept = errno;
     struct gil *g = gil_mine;
     if (g && load_relaxed(&g->holder) == thread_id() /* our own store */
         && load_relaxed(&g->drop) == thread_id()) {  /* carried by the signal */
@@ -93,13 +89,8 @@ static void gil_on_signal(int signum, siginfo_t *info, void *context)
         while (load_seqcst(&g->waiters) && load_seqcst(&g->holder) == 0)
             sched_yield();
         gil_take(g);
-    } else if (!g && handler_before.sa_flags & SA_SIGINFO && handler_before.sa_sigaction) {
-        handler_before.sa_sigaction(signum, info, context);
-    } else if (!g && handler_before.sa_handler != SIG_DFL
-               && handler_before.sa_handler != SIG_IGN) {
-        handler_before.sa_handler(signum);
     }
-    errno = kept;
+    return g != NULL;
 }
 
 void gil_acquire(struct gil *g)
@@ -124,7 +115,6 @@ uint64_t gil_handed(const struct gil *g)
 
 static void gil_after_fork(void)
 {
-    handler_latch = (struct latch){ 0 };
     gil_mine = NULL; /* a thread of the parent's pool that forked goes on without its lock */
 }
 
@@ -138,23 +128,12 @@ struct gil *gil_open(void)
     struct gil *g = memory_aligned(64, sizeof *g);
     if (!g)
         return NULL;
-    latch_lock(&handler_latch);
-    if (handler_users++ == 0) {
-        /* Beside the task's stack: the registers alone may take 11 KiB of its 16. */
-        struct sigaction act = { .sa_sigaction = gil_on_signal,
-                                 .sa_flags = SA_SIGINFO | SA_RESTART | SA_ONSTACK };
-        sigfillset(&act.sa_mask);
-        sigaction(SIGURG, &act, &handler_before);
-    }
-    latch_unlock(&handler_latch);
+    urgent_enter();
     return g;
 }
 
 void gil_close(struct gil *g)
 {
-    latch_lock(&handler_latch);
-    if (--handler_users == 0)
-        sigaction(SIGURG, &handler_before, NULL);
-    latch_unlock(&handler_latch);
+    urgent_leave();
     memory_free(g);
 }

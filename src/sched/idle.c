@@ -7,6 +7,9 @@
  * Tests: tests/pool_test.c. */
 #include "base/fence.h"
 #include "sched/gil.h"
+#include "sched/monitor.h"
+#include "sched/offer.h"
+#include "sched/spare.h"
 #include "sched/strand.h"
 #include <assert.h>
 
@@ -25,11 +28,11 @@ static uint32_t worker_random(struct worker *w)
 static struct runnable *worker_steal(struct worker *w)
 {
     struct pool *p = w->pool;
-    uint32_t start = worker_random(w);
+    uint32_t start = worker_random(w), seats = pool_seats(p);
     struct task *t = pool_injected(p);
-    for (unsigned i = 0; i < p->count && !t; i++) {
-        struct worker *victim = p->worker[(start + i) % p->count];
-        if (victim == w || deque_seems_empty(&victim->deque))
+    for (uint32_t i = 0; i < seats && !t; i++) {
+        struct worker *victim = pool_worker(p, (start + i) % seats);
+        if (!victim || victim == w || deque_seems_empty(&victim->deque))
             continue;
         t = deque_steal(&victim->deque, &w->deque);
         if (t)
@@ -38,9 +41,9 @@ static struct runnable *worker_steal(struct worker *w)
     if (t)
         return &t->run;
     struct runnable *r = NULL;
-    for (unsigned i = 0; i < p->count && !r; i++) {
-        struct worker *victim = p->worker[(start + i) % p->count];
-        if (victim == w)
+    for (uint32_t i = 0; i < seats && !r; i++) {
+        struct worker *victim = pool_worker(p, (start + i) % seats);
+        if (!victim || victim == w)
             continue;
         r = strand_steal(w, victim);
         if (!r)
@@ -51,9 +54,11 @@ static struct runnable *worker_steal(struct worker *w)
 
 static bool calls_open(const struct pool *p)
 {
-    for (unsigned i = 0; i < p->count; i++)
-        if (load_relaxed(&p->worker[i]->open_count)) /* hints */
+    for (uint32_t i = 0; i < pool_seats(p); i++) {
+        const struct worker *v = pool_worker(p, i);
+        if (v && load_relaxed(&v->open_count)) /* hints */
             return true;
+    }
     return false;
 }
 
@@ -61,7 +66,7 @@ static bool search_begin(struct pool *p)
 {
     uint32_t none = 0;
     /* seq_cst: with pool_notify's look at it; see search_end */
-    return p->count > 1 && load_relaxed(&p->searching) == 0
+    return pool_seats(p) > 1 && load_relaxed(&p->searching) == 0
            && cas_seqcst(&p->searching, &none, 1);
 }
 
@@ -112,15 +117,20 @@ static bool asleep_leave(struct worker *w)
 }
 
 /* Is there anything to stay awake for?  After the announcement. */
-static bool anything_to_do(struct worker *w)
+static bool anything_to_do(struct worker *w, bool takes)
 {
     struct pool *p = w->pool;
     if (load_seqcst(&w->inbox) || load_seqcst(&w->quit)) /* pairs with inbox_push */
         return true;
-    if (load_relaxed(&p->injections)) /* the fence before orders it, here and below */
+    if (load_seqcst(&w->takes) != takes) /* pairs with worker_set_takes */
         return true;
-    for (unsigned i = 0; i < p->count; i++) {
-        struct worker *v = p->worker[i];
+    if (!takes)
+        return load_seqcst(&w->gift) != NULL; /* pairs with spare_start */
+    /* the fence before orders it, here and below */
+    if (load_relaxed(&p->injections) || load_relaxed(&p->lows))
+        return true;
+    for (uint32_t i = 0; i < pool_seats(p); i++) {
+        struct worker *v = pool_worker(p, i);
         if (v && (!deque_seems_empty(&v->deque) || load_relaxed(&v->open_count)))
             return true;
         if (v && v != w)
@@ -142,16 +152,21 @@ static void worker_doze(struct worker *w, int64_t until)
 static bool worker_sleep(struct worker *w, bool searching)
 {
     bool polls = w->poller && poller_busy(w->poller);
+    bool takes = load_relaxed(&w->takes); /* anything_to_do looks again */
     store_seqcst(&w->sleeping, polls ? ASLEEP_POLLER : ASLEEP_FUTEX); /* see inbox_push */
-    assert(!list_linked(&w->asleep_link) && w->pool->count > w->index);
-    asleep_enter(w);
-    if (searching)
+    assert(!list_linked(&w->asleep_link) && w->pool->room > w->index);
+    if (takes)
+        asleep_enter(w);
+    if (searching) {
         store_seqcst(&w->pool->searching, 0);
-    if (w->pool->count > 1)
+        if (!takes)
+            pool_notify(w->pool); /* we do not look; whoever relied on us gets another */
+    }
+    if (w->pool->room > 1)
         fence_heavy(); /* pairs with fence_light in pool_notify */
     else
         fence_seqcst(); /* pairs with fence_seqcst there: one worker, few wakes */
-    if (!anything_to_do(w)) {
+    if (!anything_to_do(w, takes)) {
         int64_t until = wheel_next(&w->wheel);
         stat_add(&w->stats.sleeps);
         if (polls)
@@ -160,7 +175,8 @@ static bool worker_sleep(struct worker *w, bool searching)
             worker_doze(w, until);
     }
     store_relaxed(&w->sleeping, AWAKE); /* a wake too many is harmless */
-    bool token = asleep_leave(w);
+    monitor_heed();
+    bool token = takes && asleep_leave(w);
     worker_fire(w);
     return token;
 }
@@ -175,11 +191,20 @@ struct runnable *worker_idle(struct worker *w)
     while (!r) {
         if (w->poller && poller_busy(w->poller))
             poller_run(w->poller, 0);
-        bool searching = token || search_begin(p);
+        bool takes = load_relaxed(&w->takes); /* see anything_to_do */
+        bool searching = token || (takes && search_begin(p));
+        if (searching)
+            r = search(w);
+        if (token)
+            offer_answer(p, r || load_relaxed(&w->inbox)); /* a hint */
         token = false;
-        if (searching && (r = search(w)))
+        if (r)
             break; /* search has ended itself */
         r = worker_take(w);
+        if (!r)
+            r = worker_take_low(w);
+        if (!r && unlikely(!takes))
+            r = spare_next(w);
         if (r && searching)
             store_seqcst(&p->searching, 0);
         if (r && searching)

@@ -3,8 +3,11 @@
 #include "sched/pool.h"
 #include "base/fence.h"
 #include "base/memory.h"
+#include "sched/culprit.h"
 #include "sched/gil.h"
-#include "sched/worker.h"
+#include "sched/monitor.h"
+#include "sched/offer.h"
+#include "sched/spare.h"
 #include <pthread.h>
 #include <signal.h>
 
@@ -16,16 +19,24 @@ static const char *fiber_task_name(const struct fiber *f)
     return task_name((const struct context *)(const void *)f);
 }
 
-int pool_init(struct pool *p, unsigned count, size_t stack)
+int pool_init(struct pool *p, unsigned count, unsigned spares, size_t stack)
 {
     memset(p, 0, sizeof *p);
     fiber_overflow_watch(fiber_task_name);
     p->count = count;
+    p->room = count + spares;
+    p->want = count;
+    store_relaxed(&p->seats, count); /* nobody else has it yet */
     p->injected_end = &p->injected;
     list_init(&p->asleep);
-    p->worker = memory_zalloc(count * sizeof(struct worker *));
+    fifo_init(&p->low);
+    list_init(&p->parked);
+    for (int kind = 0; kind < ALONE_KINDS; kind++)
+        fifo_init(&p->alone[kind].queue);
+    p->worker = memory_zalloc(p->room * sizeof *p->worker);
+    p->seat = spares ? spares_alloc(spares) : NULL;
     p->stacks = fiber_pool_open(stack, sizeof(struct context), fiber_main_task);
-    if (p->worker && p->stacks)
+    if (p->worker && p->stacks && (p->seat || !spares))
         return 0;
     pool_fini(p);
     return why_set(-ENOMEM, "out of memory");
@@ -35,6 +46,7 @@ void pool_fini(struct pool *p)
 {
     fiber_pool_close(p->stacks);
     memory_free(p->worker);
+    memory_free(p->seat);
 }
 
 void pool_inject(struct pool *p, struct task *first, struct task *last, uint32_t count)
@@ -64,7 +76,39 @@ struct task *pool_injected(struct pool *p)
     return (struct task *)(void *)r;
 }
 
-static __attribute__((noinline)) void pool_notify_slow(struct pool *p)
+void pool_inject_low(struct pool *p, struct task *t)
+{
+    latch_lock(&p->latch);
+    fifo_push(&p->low, &t->run);
+    add_relaxed(&p->lows, 1); /* as injections */
+    latch_unlock(&p->latch);
+}
+
+struct task *pool_injected_low(struct pool *p)
+{
+    if (!load_relaxed(&p->lows)) /* as injections */
+        return NULL;
+    latch_lock(&p->latch);
+    struct runnable *r = fifo_pop(&p->low);
+    if (r)
+        sub_relaxed(&p->lows, 1);
+    latch_unlock(&p->latch);
+    return (struct task *)(void *)r;
+}
+
+bool pool_has_tasks(const struct pool *p)
+{
+    if (load_relaxed(&p->injections)) /* hints, all */
+        return true;
+    for (uint32_t i = 0; i < pool_seats(p); i++) {
+        const struct worker *w = pool_worker(p, i);
+        if (w && (!deque_seems_empty(&w->deque) || load_relaxed(&w->open_count)))
+            return true;
+    }
+    return false;
+}
+
+__attribute__((noinline)) void pool_notify_slow(struct pool *p)
 {
     uint32_t none = 0;
     if (cas_seqcst(&p->searching, &none, 1)) /* at most one searches */
@@ -128,7 +172,7 @@ static struct threads *threads_of(const struct tutti_executor *ex)
 static __attribute__((noinline)) void threads_start_slow(struct pool *p, struct worker *w,
                                                          struct task *t)
 {
-    if (w && w->pool == p) {
+    if (w && w->pool == p && load_relaxed(&w->takes)) { /* else it would stay there */
         while (!deque_push(&w->deque, t)) {
             struct task *last;
             uint32_t count;
@@ -142,14 +186,39 @@ static __attribute__((noinline)) void threads_start_slow(struct pool *p, struct 
     pool_notify(p);
 }
 
+/* One of which something is to be expected begins alone.  False: nothing, or it cannot. */
+static __attribute__((noinline)) bool threads_start_expected(struct pool *p, struct task *t)
+{
+    int kind = p->room > p->count ? culprit_kind(t) : -1;
+    return kind >= 0 && spare_start(p, t, kind);
+}
+
 static void threads_start(struct tutti_executor *ex, struct task *t)
 {
     struct pool *p = &threads_of(ex)->pool;
     struct worker *w = worker_current;
-    if (unlikely(!w || w->pool != p || !deque_push(&w->deque, t)))
+    /* relaxed, both: told a moment late, one begins as it did before */
+    if (unlikely(load_relaxed(&culprit_any)) && threads_start_expected(p, t))
+        return;
+    if (unlikely(!w || w->pool != p || !load_relaxed(&w->takes) || !deque_push(&w->deque, t)))
         threads_start_slow(p, w, t);
     else if (!pool_alone(p)) /* else who would hear of it is starting it */
+        offer(w);
+}
+
+static void threads_start_other(struct tutti_executor *ex, struct task *t, unsigned flags)
+{
+    struct pool *p = &threads_of(ex)->pool;
+    if (flags & TUTTI_ALONE && spare_start(p, t, ALONE_BLOCKS))
+        return;
+    if (load_relaxed(&culprit_any) && threads_start_expected(p, t)) /* as in threads_start */
+        return;
+    if (flags & TUTTI_LOW) {
+        pool_inject_low(p, t);
         pool_notify(p);
+    } else {
+        threads_start(ex, t);
+    }
 }
 
 static bool threads_carries(const struct tutti_executor *ex, const struct context *c)
@@ -160,10 +229,11 @@ static bool threads_carries(const struct tutti_executor *ex, const struct contex
 
 static void pool_stat(const struct pool *p, tutti_executor_stats *out)
 {
-    for (unsigned i = 0; i < p->count; i++) {
-        const struct worker_stats *s = p->worker[i] ? &p->worker[i]->stats : NULL;
-        if (!s)
+    for (uint32_t i = 0; i < pool_seats(p); i++) {
+        const struct worker *w = pool_worker(p, i);
+        if (!w)
             continue;
+        const struct worker_stats *s = &w->stats;
         out->started += load_relaxed(&s->started); /* counters; a moment old */
         out->switches += load_relaxed(&s->switches);
         out->parked += load_relaxed(&s->parked);
@@ -184,10 +254,10 @@ static void *thread_main(void *arg)
 {
     struct start *start = arg;
     struct threads *t = start->threads;
-    struct worker *w = worker_attach(&t->pool, start->index);
+    struct worker *w = worker_attach(&t->pool, start->index, true);
     memory_free(start);
     if (w)
-        t->pool.worker[w->index] = w;
+        store_release(&t->pool.worker[w->index], w); /* `ready` and `go` order it as well */
     else
         store_relaxed(&t->failed, true); /* `ready` orders it */
     add_release(&t->ready, 1); /* pairs with threads_wait_ready; t stays until we end */
@@ -201,25 +271,27 @@ static void *thread_main(void *arg)
         worker_detach(w);
         return NULL;
     }
-    if (t->pool.gil)
-        gil_acquire(t->pool.gil);
-    struct context *root = w->root;
-    uint64_t ticket = wait_prepare(root, "the end of its executor", t);
-    root->carrier->park(root, ticket, CLOCK_NEVER); /* until quit */
-    wait_abandon(root, ticket);
-    if (t->pool.gil)
-        gil_release(t->pool.gil);
+    worker_work(w);
     worker_detach(w);
     return NULL;
 }
 
-static int thread_spawn(struct threads *t, unsigned index)
+void worker_work(struct worker *w)
 {
-    struct start *start = memory_alloc(sizeof *start);
+    struct gil *gil = w->pool->gil;
+    if (gil)
+        gil_acquire(gil);
+    struct context *root = w->root;
+    uint64_t ticket = wait_prepare(root, "the end of its executor", w->pool);
+    root->carrier->park(root, ticket, CLOCK_NEVER); /* until quit */
+    wait_abandon(root, ticket);
+    if (gil)
+        gil_release(gil);
+}
+
+int worker_thread(pthread_t *thread, void *(*main)(void *), void *arg)
+{
     sigset_t all, kept;
-    if (!start)
-        return -ENOMEM;
-    *start = (struct start){ t, index };
     sigfillset(&all); /* the program's signals go to the program's threads */
     sigdelset(&all, SIGURG);
     sigdelset(&all, SIGSEGV);
@@ -228,12 +300,21 @@ static int thread_spawn(struct threads *t, unsigned index)
     sigdelset(&all, SIGILL);
     sigdelset(&all, SIGPROF);
     pthread_sigmask(SIG_SETMASK, &all, &kept);
-    int rc = fault_now() ? EAGAIN
-                         : pthread_create(&t->thread[index], NULL, thread_main, start);
+    int rc = fault_now() ? EAGAIN : pthread_create(thread, NULL, main, arg);
     pthread_sigmask(SIG_SETMASK, &kept, NULL);
+    return rc ? -EAGAIN : 0;
+}
+
+static int thread_spawn(struct threads *t, unsigned index)
+{
+    struct start *start = memory_alloc(sizeof *start);
+    if (!start)
+        return -ENOMEM;
+    *start = (struct start){ t, index };
+    int rc = worker_thread(&t->thread[index], thread_main, start);
     if (rc)
         memory_free(start);
-    return rc ? -EAGAIN : 0;
+    return rc;
 }
 
 static void threads_let_go(struct threads *t, uint32_t where)
@@ -246,9 +327,11 @@ static void threads_join(struct threads *t)
 {
     for (unsigned i = 0; i < t->started; i++)
         pthread_join(t->thread[i], NULL);
-    for (unsigned i = 0; i < t->started; i++)
-        if (t->pool.worker[i])
-            worker_free(t->pool.worker[i]);
+    for (uint32_t i = 0; i < pool_seats(&t->pool); i++) {
+        struct worker *w = pool_worker(&t->pool, i);
+        if (w)
+            worker_free(w);
+    }
 }
 
 static void threads_free(struct threads *t)
@@ -262,12 +345,10 @@ static void threads_free(struct threads *t)
 static void threads_close(struct tutti_executor *ex)
 {
     struct threads *t = threads_of(ex);
-    for (unsigned i = 0; i < t->started; i++) {
-        /* seq_cst: pairs with worker_sleep, which sets `sleeping` and then looks at quit, while
-         * worker_rouse looks at `sleeping` after this. */
-        store_seqcst(&t->pool.worker[i]->quit, true);
-        worker_rouse(t->pool.worker[i]);
-    }
+    monitor_leave(&t->pool); /* nobody begins or ends spares from here on */
+    for (unsigned i = 0; i < t->started; i++)
+        worker_quit(pool_worker(&t->pool, i));
+    spares_end(&t->pool);
     threads_join(t);
     threads_free(t);
 }
@@ -275,10 +356,11 @@ static void threads_close(struct tutti_executor *ex)
 static void threads_look(struct tutti_executor *ex)
 {
     struct pool *p = &threads_of(ex)->pool;
-    workers_look(p->worker, p->count);
+    workers_look(p->worker, pool_seats(p));
 }
 
 static const struct executor_ops threads_ops = { .start = threads_start,
+                                                 .start_other = threads_start_other,
                                                  .carries = threads_carries,
                                                  .look = threads_look,
                                                  .stat = threads_stat,
@@ -313,13 +395,13 @@ static int threads_begin(struct threads *t, bool lock)
     return rc;
 }
 
-struct tutti_executor *threads_open(unsigned workers, size_t stack, bool lock,
-                                    enum io_kind io, int *rc)
+struct tutti_executor *threads_open(unsigned workers, unsigned spares, size_t stack,
+                                    bool lock, enum io_kind io, int *rc)
 {
     struct threads *t = memory_aligned(64, sizeof *t);
     *rc = t ? 0 : why_set(-ENOMEM, "out of memory");
     if (t)
-        *rc = pool_init(&t->pool, workers, stack);
+        *rc = pool_init(&t->pool, workers, lock ? 0 : spares, stack);
     if (*rc) {
         memory_free(t);
         return NULL;
@@ -334,7 +416,14 @@ struct tutti_executor *threads_open(unsigned workers, size_t stack, bool lock,
         memory_free(t);
         return NULL;
     }
+    if (!lock)
+        monitor_enter(&t->pool);
     return &t->ex;
+}
+
+void threads_follow(struct tutti_executor *ex)
+{
+    monitor_follow(&threads_of(ex)->pool, &ex->workers);
 }
 
 void threads_set_doze(struct tutti_executor *ex, pool_doze *doze, void *ctx)
@@ -350,7 +439,7 @@ void threads_set_doze(struct tutti_executor *ex, pool_doze *doze, void *ctx)
  * loops of one thread share its worker and take turns. */
 struct loop {
     struct tutti_executor ex; /* first */
-    struct worker *worker;
+    _Atomic(struct worker *) worker; /* changes before others learn of it */
 };
 
 static struct loop *loop_of(const struct tutti_executor *ex)
@@ -358,10 +447,15 @@ static struct loop *loop_of(const struct tutti_executor *ex)
     return (struct loop *)(uintptr_t)ex;
 }
 
+static struct worker *loop_worker(const struct tutti_executor *ex)
+{
+    return load_relaxed(&loop_of(ex)->worker); /* who has ex has learnt of it */
+}
+
 static void loop_start(struct tutti_executor *ex, struct task *t)
 {
     t->run.is_bound = true;
-    worker_push(loop_of(ex)->worker, &t->run);
+    worker_push(loop_worker(ex), &t->run);
 }
 
 static bool loop_carries(const struct tutti_executor *ex, const struct context *c)
@@ -371,15 +465,14 @@ static bool loop_carries(const struct tutti_executor *ex, const struct context *
 
 static void loop_stat(const struct tutti_executor *ex, tutti_executor_stats *out)
 {
-    const struct loop *l = loop_of(ex);
-    struct worker *w = l->worker;
-    struct pool one = { .count = 1, .worker = &w, .stacks = l->ex.stacks };
+    struct loop *l = loop_of(ex);
+    struct pool one = { .seats = 1, .worker = &l->worker, .stacks = l->ex.stacks };
     pool_stat(&one, out);
 }
 
 static int loop_may_close(const struct tutti_executor *ex)
 {
-    if (worker_current != loop_of(ex)->worker)
+    if (worker_current != loop_worker(ex))
         return why_set(-EPERM, "%s: only the thread that opened a loop may close it",
                        ex->url);
     return 0;
@@ -388,10 +481,11 @@ static int loop_may_close(const struct tutti_executor *ex)
 static void loop_close(struct tutti_executor *ex)
 {
     struct loop *l = loop_of(ex);
-    struct worker *w = l->worker;
+    struct worker *w = loop_worker(ex);
     worker_await_nudgers(w);
     if (--w->users == 0) {
         struct pool *p = w->pool;
+        monitor_leave(p);
         worker_detach(w);
         worker_free(w);
         pool_fini(p);
@@ -416,8 +510,9 @@ static const struct executor_ops loop_ops = { .start = loop_start,
 static int loop_attach(struct loop *l, size_t stack, enum io_kind io)
 {
     struct pool *p = memory_zalloc(sizeof *p);
-    int rc = p ? pool_init(p, 1, stack) : why_set(-ENOMEM, "out of memory");
-    if (rc == 0 && !(p->worker[0] = worker_attach(p, 0))) {
+    int rc = p ? pool_init(p, 1, 0, stack) : why_set(-ENOMEM, "out of memory");
+    struct worker *w = rc ? NULL : worker_attach(p, 0, true);
+    if (rc == 0 && !w) {
         pool_fini(p);
         rc = why_set(-ENOMEM, "out of memory");
     }
@@ -426,7 +521,10 @@ static int loop_attach(struct loop *l, size_t stack, enum io_kind io)
         return rc;
     }
     p->io = io;
-    l->worker = p->worker[0];
+    store_relaxed(&p->worker[0], w); /* others learn of the loop after this */
+    store_relaxed(&l->worker, w);
+    p->loop = true;
+    monitor_enter(p);
     return 0;
 }
 
@@ -439,7 +537,7 @@ static int loop_join(struct loop *l, struct worker *w, enum io_kind io)
                            "descriptors, and one was opened with another io=");
         w->pool->io = io;
     }
-    l->worker = w;
+    store_relaxed(&l->worker, w); /* as in loop_attach */
     w->users++;
     return 0;
 }

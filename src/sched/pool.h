@@ -5,10 +5,13 @@
 #include "io/poll.h"
 #include <stddef.h>
 
-/* threads://workers, tasks on stacks of that size, under one lock if asked.  NULL and *rc
- * (-ENOMEM, -EAGAIN, a loop also -EBUSY: see loop_join), with words. */
-struct tutti_executor *threads_open(unsigned workers, size_t stack, bool lock,
-                                    enum io_kind io, int *rc);
+/* threads://workers, at most so many spare workers (none under a lock), tasks on stacks of
+ * that size, under one lock if asked.  NULL and *rc (-ENOMEM, -EAGAIN, a loop also -EBUSY:
+ * see loop_join), with words. */
+struct tutti_executor *threads_open(unsigned workers, unsigned spares, size_t stack,
+                                    bool lock, enum io_kind io, int *rc);
+/* From now on ex, just opened, has as many workers as CPUs are granted. */
+void threads_follow(struct tutti_executor *ex);
 /* What a worker without work does in place of sleeping until *word differs from value or
  * `until` comes.  False: nothing, it shall sleep; true: look for work, then come again. */
 typedef bool pool_doze(void *ctx, _Atomic uint32_t *word, uint32_t value, int64_t until);

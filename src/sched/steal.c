@@ -4,7 +4,7 @@
 
 int pool_hungry(const struct pool *p)
 {
-    if (p->count < 2)
+    if (pool_seats(p) < 2)
         return 0;
     if (load_relaxed(&p->searching)) /* hints, both: see strand_enter, worker_sleep */
         return 2;

@@ -140,7 +140,7 @@ struct strand *strand_begin(struct context *c)
     struct strand *s = c->stacks ? fiber_room(c->stacks, &c->fiber) : strand_of_thread();
     if (!s)
         return NULL;
-    s->dropping = s->published = false;
+    s->dropping = s->published = s->at_it = false;
     s->top = s;
     s->context = c;
     s->lost = 0;

@@ -43,6 +43,7 @@ struct strand {
     /* --- of the first segment only --- */
     bool published;          /* any segment was since the task began */
     bool dropping;           /* all joins look: the scope is over, or `lost` */
+    bool at_it;              /* the owner is at it: a signal leaves it alone */
     int why;                 /* what tutti_fork_check gives */
     struct strand *top;
     struct context *context;
@@ -117,6 +118,10 @@ uint32_t strand_publish(struct strand *first, uint32_t most);
 /* c, which has a strand, lets others run, before it looks for them: its private calls are
  * there for its worker.  And it goes on. */
 void strand_leave(struct context *c);
+/* In a signal handler of w's thread: make the private calls of what runs there public, all
+ * but the two youngest, which joins that were interrupted may just be taking.  False: not
+ * now. */
+bool strand_interrupt(struct worker *w);
 void strand_resume(struct context *c);
 /* Make the calls of all that are switched out on w public.  True: there were some. */
 bool stash_share(struct worker *w);

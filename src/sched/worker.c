@@ -3,12 +3,20 @@
 #include "sched/worker.h"
 #include "base/fence.h"
 #include "base/memory.h"
+#include "base/race.h"
+#include "sched/monitor.h"
+#include "sched/offer.h"
+#include "sched/spare.h"
 #include "sched/strand.h"
+#include "sched/urgent.h"
 #include <assert.h>
 #include <sched.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 #include <stdlib.h>
 
 enum {
+    LOW_EVERY = 32,  /* so often the low class goes first; a multiple of FAIR_EVERY */
     FAIR_EVERY = 16, /* so often tasks not begun go before contexts that are ready */
     TIME_EVERY = 4,  /* so often the clock is read for armed timers: it costs 20 ns */
     POLL_EVERY = 64, /* so often descriptors are looked at though there is work */
@@ -37,23 +45,33 @@ static void nudge_counted(struct worker *w)
     sub_release(&w->nudgers, 1); /* pairs with worker_await_nudgers: s was used before */
 }
 
-void workers_look(struct worker **w, unsigned count)
+/* Count up `looks` where something forks; is there such? */
+static bool worker_look(struct worker *w)
+{
+    if (!w || !load_seqcst(&w->forks)) /* pairs with strand_begin, which looks after it */
+        return false;
+    add_seqcst(&w->looks, 1);
+    return true;
+}
+
+void workers_look(_Atomic(struct worker *) *w, unsigned count)
 {
     bool any = false;
+    /* acquire, here and below: pairs with spare_main: the worker is made.  One that is not
+     * there yet has not begun what is over. */
     for (unsigned i = 0; i < count; i++)
-        if (load_seqcst(&w[i]->forks)) { /* pairs with strand_begin, which looks after it */
-            add_seqcst(&w[i]->looks, 1);
-            any = true;
-        }
+        any |= worker_look(load_acquire(&w[i]));
     if (likely(!any))
         return;
     fence_heavy(); /* pairs with fence_light in strand_enter: either `looks` has moved
                       there, or `running` is seen here */
-    for (unsigned i = 0; i < count; i++)
-        if (load_relaxed(&w[i]->running)) {
-            add_seqcst(&w[i]->nudgers, 1);
-            nudge_counted(w[i]);
+    for (unsigned i = 0; i < count; i++) {
+        struct worker *v = load_acquire(&w[i]);
+        if (v && load_relaxed(&v->running)) {
+            add_seqcst(&v->nudgers, 1);
+            nudge_counted(v);
         }
+    }
 }
 
 void worker_await_nudgers(struct worker *w)
@@ -80,6 +98,20 @@ static void inbox_push(struct worker *w, struct runnable *r)
     worker_rouse(w);
 }
 
+bool worker_urgent(void)
+{
+    struct worker *w = worker_current;
+    uint32_t asked = SHARE_ASKED;
+    /* relaxed: the monitor asks and looks again; what is published has its own order */
+    if (!w || !cas_relaxed(&w->share, &asked, SHARE_LATER))
+        return false;
+    race_own(); /* what the code that is stopped here could read and write */
+    if (strand_interrupt(w))
+        store_relaxed(&w->share, SHARE_DONE); /* as above */
+    race_disown();
+    return true;
+}
+
 void worker_rouse(struct worker *w)
 {
     if (load_seqcst(&w->sleeping) == AWAKE) /* see inbox_push */
@@ -95,7 +127,7 @@ void worker_rouse(struct worker *w)
 
 static void queue_push(struct worker *w, struct runnable *r)
 {
-    fifo_push(r->is_task ? &w->bound : &w->ready, r);
+    fifo_push(unlikely(r->is_low) ? &w->low : r->is_task ? &w->bound : &w->ready, r);
 }
 
 void worker_push(struct worker *w, struct runnable *r)
@@ -145,7 +177,7 @@ void worker_fire(struct worker *w)
                 wait_wake(p->c, WAIT_TIME);
         }
     }
-    if (w->poller && poller_busy(w->poller) && w->tick % POLL_EVERY == 0)
+    if (w->poller && poller_busy(w->poller) && load_relaxed(&w->tick) % POLL_EVERY == 0)
         poller_run(w->poller, 0);
 }
 
@@ -159,6 +191,13 @@ static struct runnable *worker_take_call(struct worker *w)
     return strand_steal(w, w);
 }
 
+/* One from outside, where such may begin. */
+static struct task *worker_injected(struct worker *w)
+{
+    /* relaxed: told a moment late it takes one too many */
+    return likely(load_relaxed(&w->takes)) ? pool_injected(w->pool) : NULL;
+}
+
 /* A task to begin: one of a loop, one started here, one from outside. */
 static struct runnable *worker_take_task(struct worker *w)
 {
@@ -166,9 +205,20 @@ static struct runnable *worker_take_task(struct worker *w)
     if (r)
         return r;
     struct task *t = deque_pop(&w->deque);
+    if (unlikely(w->offered))
+        offer_turn(w);
     if (!t)
-        t = pool_injected(w->pool);
+        t = worker_injected(w);
     return t ? &t->run : worker_take_call(w);
+}
+
+struct runnable *worker_take_low(struct worker *w)
+{
+    struct runnable *r = fifo_pop(&w->low);
+    if (r || !load_relaxed(&w->takes)) /* as in worker_injected */
+        return r;
+    struct task *t = pool_injected_low(w->pool);
+    return t ? &t->run : NULL;
 }
 
 /* What was begun goes on before anything new begins: it may be about to cancel the rest, and
@@ -176,10 +226,17 @@ static struct runnable *worker_take_task(struct worker *w)
  * who yield to each other keep nobody from beginning. */
 static __attribute__((noinline)) struct runnable *worker_take_fair(struct worker *w)
 {
-    bool seldom = w->tick % (FAIR_EVERY * 4) == 0;
+    bool seldom = load_relaxed(&w->tick) % (FAIR_EVERY * 4) == 0; /* ours */
+    if (unlikely(!load_relaxed(&w->takes))) /* a hint */
+        spare_turn(w);
     if (seldom && w->closers.count)
         closers_settle(&w->closers, false);
-    struct task *t = seldom ? pool_injected(w->pool) : NULL;
+    if (load_relaxed(&w->tick) % LOW_EVERY == 0) { /* ours */
+        struct runnable *low = worker_take_low(w);
+        if (low)
+            return low;
+    }
+    struct task *t = seldom ? worker_injected(w) : NULL;
     struct runnable *r = t ? &t->run : seldom ? worker_take_call(w) : NULL;
     return r ? r : worker_take_task(w);
 }
@@ -187,19 +244,21 @@ static __attribute__((noinline)) struct runnable *worker_take_fair(struct worker
 /* What is not to be looked at each time.  NULL: nothing that must go first. */
 static struct runnable *worker_attend(struct worker *w)
 {
+    uint32_t tick = load_relaxed(&w->tick); /* ours */
     worker_drain(w);
-    if (w->tick % TIME_EVERY == 0)
+    if (tick % TIME_EVERY == 0)
         worker_fire(w);
-    return w->tick % FAIR_EVERY == 0 ? worker_take_fair(w) : NULL;
+    return tick % FAIR_EVERY == 0 ? worker_take_fair(w) : NULL;
 }
 
 /* A new turn: is there more to look at than what is ready? */
 static inline bool worker_turn(struct worker *w)
 {
-    w->tick++;
+    uint32_t tick = load_relaxed(&w->tick) + 1; /* ours; the monitor only compares */
+    store_relaxed(&w->tick, tick);
     /* relaxed: a hint, as in worker_drain */
-    return unlikely(load_relaxed(&w->inbox) || w->tick % FAIR_EVERY == 0
-                    || (w->wheel.count && w->tick % TIME_EVERY == 0));
+    return unlikely(load_relaxed(&w->inbox) || tick % FAIR_EVERY == 0
+                    || (w->wheel.count && tick % TIME_EVERY == 0));
 }
 
 struct runnable *worker_take(struct worker *w)
@@ -213,15 +272,20 @@ struct runnable *worker_take(struct worker *w)
         closers_settle(&w->closers, true);
         r = fifo_pop(&w->ready);
     }
+    /* relaxed: a hint.  What others have that goes first, worker_idle will find. */
+    if (!r && (w->low.head || load_relaxed(&w->pool->lows)) && !pool_has_tasks(w->pool))
+        r = worker_take_low(w);
     return r;
 }
 
 /* Does anybody fork?  Then there is something to steal rather than to wait for. */
 static bool pool_forks(const struct pool *p)
 {
-    for (unsigned i = 0; i < p->count; i++)
-        if (load_relaxed(&p->worker[i]->asked)) /* a hint */
+    for (uint32_t i = 0; i < pool_seats(p); i++) {
+        const struct worker *w = pool_worker(p, i);
+        if (w && load_relaxed(&w->asked)) /* a hint */
             return true;
+    }
     return false;
 }
 
@@ -365,10 +429,12 @@ static inline __attribute__((always_inline)) void worker_leave(struct worker *w,
 {
     struct context *next;
     stat_add(&w->stats.parked);
+    if (unlikely(!c->stacks)) /* the root: from outside back to work */
+        monitor_heed();
     if (unlikely(c->strand != NULL))
         strand_leave(c);
     if (worker_turn(w) || !w->ready.head) {
-        w->tick--; /* it counts again */
+        store_relaxed(&w->tick, load_relaxed(&w->tick) - 1); /* it counts again */
         next = worker_next(w);
     } else {
         next = context_of(fifo_pop(&w->ready));
@@ -403,10 +469,14 @@ static void worker_park(struct context *c, uint64_t ticket, int64_t until)
 static __attribute__((noinline)) struct context *worker_yield_next(struct worker *w,
                                                                    struct context *c)
 {
-    fifo_push(&w->ready, &c->run);
+    queue_push(w, &c->run);
     struct runnable *r = worker_attend(w);
     if (!r)
         r = fifo_pop(&w->ready);
+    if (!r)
+        r = worker_take(w);
+    if (!r)
+        r = worker_take_low(w); /* c is there, at least */
     if (!r->is_task)
         return context_of(r);
     struct context *next = context_for(w, (struct task *)(void *)r);
@@ -419,7 +489,7 @@ static void worker_yield(struct context *c)
     struct context *next;
     if (unlikely(c->strand != NULL))
         strand_leave(c);
-    if (worker_turn(w)) {
+    if (worker_turn(w) || unlikely(c->run.is_low)) {
         next = worker_yield_next(w, c);
     } else if (w->ready.head) {
         next = context_of(fifo_pop(&w->ready));
@@ -458,10 +528,12 @@ closed_call static void fiber_turn(struct context *c)
     struct context *next = NULL;
     bool of_pool = c->stacks == w->pool->stacks;
     do {
+        store_relaxed(&w->live, load_relaxed(&w->live) + 1); /* one writer; a hint to others */
         if (unlikely(c->call != NULL))
             strand_call(c);
         else
             task_run(c, c->task);
+        store_relaxed(&w->live, load_relaxed(&w->live) - 1); /* as above */
         if (unlikely(c->strand != NULL))
             strand_end(c);
         if (unlikely(c->locks)) { /* it stays their holder, and does nothing else */
@@ -551,11 +623,11 @@ static struct worker *worker_alloc(void)
     return w ? w : memory_aligned(64, sizeof *w);
 }
 
-struct worker *worker_attach(struct pool *p, unsigned index)
+struct worker *worker_attach(struct pool *p, unsigned index, bool takes)
 {
-    struct worker *w = worker_alloc();
+    struct worker *had = pool_worker(p, index), *w = had ? had : worker_alloc();
     if (!w || fiber_thread_begin() < 0) {
-        if (w)
+        if (w && !had)
             worker_free(w);
         return NULL;
     }
@@ -564,8 +636,11 @@ struct worker *worker_attach(struct pool *p, unsigned index)
     w->root = root;
     fifo_init(&w->ready);
     fifo_init(&w->bound);
+    fifo_init(&w->low);
+    w->offered = 0;
     w->spare = NULL;
-    w->spares = w->tick = w->lingered = 0;
+    w->spares = w->lingered = 0;
+    store_relaxed(&w->live, 0); /* this and `tick` are ours to write */
     w->polls = false;
     w->leaving = NULL;
     list_init(&w->closers.list);
@@ -580,8 +655,19 @@ struct worker *worker_attach(struct pool *p, unsigned index)
     w->users = 1;
     w->seed = index * 2654435761u + 1;
     wheel_init(&w->wheel, clock_now());
-    memset(&w->stats, 0, sizeof w->stats);
+    if (!had)
+        memset(&w->stats, 0, sizeof w->stats);
     store_relaxed(&w->quit, false); /* the thread that sets it learns of w after this */
+    store_relaxed(&w->takes, takes); /* as `quit` */
+    w->tid = (int)syscall(SYS_gettid);
+    pthread_getcpuclockid(pthread_self(), &w->cpu_clock);
+    w->current = &context_current;
+    memset(&w->watch, 0, sizeof w->watch);
+    w->parked_link.next = NULL; /* it may have rested when its pool was closed */
+    store_relaxed(&w->gift, NULL); /* nobody gives before it rests */
+    store_relaxed(&w->alone, 0);   /* as above */
+    w->alone_key = NULL;
+    store_relaxed(&w->share, SHARE_NONE); /* as above */
     worker_current = w;
     fiber_adopt(&root->fiber);
     root->carrier = &worker_carrier;
@@ -606,6 +692,22 @@ void worker_detach(struct worker *w)
     fiber_adopt_end(&root->fiber);
     fiber_thread_end();
     worker_current = NULL;
+}
+
+void worker_quit(struct worker *w)
+{
+    if (!w)
+        return;
+    /* seq_cst: pairs with worker_sleep, which sets `sleeping` and then looks at quit, while
+     * worker_rouse looks at `sleeping` after this. */
+    store_seqcst(&w->quit, true);
+    worker_rouse(w);
+}
+
+void worker_set_takes(struct worker *w, bool takes)
+{
+    store_seqcst(&w->takes, takes); /* as in worker_quit */
+    worker_rouse(w);
 }
 
 void worker_free(struct worker *w)

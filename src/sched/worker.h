@@ -20,6 +20,7 @@
 #include "sched/deque.h"
 #include "sched/fifo.h"
 #include "sched/pool.h"
+#include <pthread.h>
 
 struct gil;
 struct strand;
@@ -30,27 +31,72 @@ struct worker_stats {
     _Atomic uint64_t started, switches, parked, stolen, sleeps, wakes;
 };
 
+struct seat;
+
+/* Tasks that begin on a spare of their own, by what they are expected to do there. */
+enum { ALONE_BLOCKS, ALONE_COMPUTES, ALONE_KINDS };
+/* Holds: queued == length of queue; at most count and `more` of its pool compute at once,
+ * unless one that had waited goes on. */
+struct alone {
+    struct fifo queue;
+    unsigned queued, running;
+};
+
 /* Workers that share tasks.  A loop is a pool of one, whose thread is the opener's.
- * Holds: worker[0..count) are set while it is open; sleepers == length of asleep;
+ * Holds: count <= seats <= room; worker[0..count) are set while it is open, those from
+ * there on to seats are spares, or NULL while one begins; sleepers == length of asleep;
  * searching <= 1. */
 struct pool {
-    unsigned count;
-    struct worker **worker;
+    unsigned count;         /* workers it was opened with */
+    unsigned room;          /* places in worker[]: also for spares */
+    _Atomic uint32_t seats; /* places that were ever used; only the monitor adds one */
+    _Atomic(struct worker *) *worker;
     struct fiber_pool *stacks;
     struct gil *gil; /* NULL: none */
     enum io_kind io; /* how its workers wait for descriptors */
+    bool loop;       /* its thread is the program's: outside tasks it does what it likes */
     pool_doze *_Atomic doze; /* NULL: none */
     void *doze_ctx;          /* set before it */
     /* --- tasks from outside, and those that found a worker's deque full --- */
-    struct latch latch; /* guards injected and asleep */
+    struct latch latch; /* guards injected, low and asleep */
     struct runnable *injected, **injected_end;
     _Atomic uint32_t injections; /* how many are in it */
+    struct fifo low;             /* tasks of the low class, whoever started them */
+    _Atomic uint32_t lows;       /* how many are in it */
     /* --- sleeping --- */
     struct list asleep; /* workers, the last to fall asleep first */
     _Atomic uint32_t sleepers;
     _Atomic uint32_t searching; /* 1: a worker looks for tasks to steal, or was woken to */
+    _Atomic uint32_t useless;   /* wakes in a row of one that found nothing; see offer.h */
+    /* --- watching: monitor.c --- */
+    struct list watched;     /* in the monitor's, under its latch */
+    bool is_watched;         /* set before tasks are started on it; stays */
+    unsigned want;           /* workers that shall take tasks; the monitor's */
+    _Atomic unsigned *follows; /* has as many as CPUs are granted, and says so there; NULL:
+                                as it was opened.  Under the monitor's latch */
+    /* --- spares: spare.c --- */
+    struct seat *seat;       /* room - count of them; NULL: none */
+    struct list parked;      /* spares with nothing to do; under latch */
+    struct alone alone[ALONE_KINDS]; /* under latch */
+    unsigned begun;          /* spares with a thread; under latch */
+    unsigned more;           /* may compute alone beside the usual; under latch */
+    int64_t held_since;      /* the monitor's: one to compute alone is held back; 0: none */
 };
 
+/* What the monitor knows of a worker; it alone touches it. */
+enum { MOVES, RESTS, BLOCKED, BUSY }; /* verdicts */
+struct watch {
+    uint32_t tick;    /* as last seen */
+    uint32_t stale;   /* looks since it moved */
+    int verdict;
+    int64_t since;    /* when it was last known to move */
+    int64_t at, cpu, delay; /* where the window began that is measured; delay < 0: unknown */
+    int64_t cpu_first, ran; /* its CPU time when it was found stale; used since */
+    bool named;       /* who runs there was looked at since */
+    int entry;        /* as which culprit; negative: as none that is kept */
+};
+
+enum { SHARE_NONE, SHARE_ASKED, SHARE_LATER, SHARE_DONE };
 enum { AWAKE, ASLEEP_FUTEX, ASLEEP_POLLER };
 enum { WORKER_SPARES = 64 };
 
@@ -62,6 +108,7 @@ struct worker {
     struct context *root;    /* the thread's own stack */
     struct fifo ready;       /* contexts to go on with */
     struct fifo bound;       /* tasks of loops: they may begin on this worker only */
+    struct fifo low;         /* of the low class: what would be in one of these two */
     struct fiber *spare;     /* ended fibers, last in first out */
     unsigned spares;
     struct list stash;       /* strands of contexts switched out, with private calls */
@@ -69,11 +116,15 @@ struct worker {
                                 may run them */
     struct closers closers;  /* scopes that contexts of this worker close */
     struct context *leaving; /* ended, of another pool: given back after the switch */
-    unsigned tick;
+    _Atomic uint32_t tick;   /* turns; the monitor sees by it that the worker moves */
+    _Atomic uint32_t live;   /* tasks begun here that have not ended; read by the monitor */
     unsigned lingered;       /* how often in a row it did so for nothing: worker_linger */
     unsigned index;          /* in the pool */
     unsigned users;          /* executors that use it, and its pool */
     uint32_t seed;
+    int64_t offered;         /* since when tasks are visible for which nobody was woken; 0:
+                                there are none.  See offer.h */
+    uint32_t offers;         /* starts and turns since */
     struct wheel wheel;
     struct poller *poller;   /* of pollers; NULL: nothing on it has waited for any yet */
     struct poller *pollers[IO_KINDS]; /* made when first needed, kept as w is */
@@ -83,6 +134,8 @@ struct worker {
     _Alignas(64) _Atomic(struct runnable *) inbox;
     _Atomic uint32_t sleeping; /* AWAKE or how it sleeps; the futex it sleeps on */
     _Atomic bool quit;
+    _Atomic uint32_t share; /* SHARE_*: its private calls are wanted */
+    _Atomic bool takes; /* begins tasks of its pool; the monitor alone changes it */
     bool token;                /* woken to search; under pool->latch */
     struct list asleep_link;   /* under pool->latch */
     _Atomic(struct strand *) asked;   /* whose calls its pool may ask for; NULL: none */
@@ -94,14 +147,36 @@ struct worker {
     struct latch open_latch;   /* guards open, and what is listed of the strands in it */
     struct list open;          /* strands with public calls, the first to be listed first */
     struct worker_stats stats;
+    /* --- for the monitor --- */
+    int tid;                   /* the kernel's, of its thread */
+    clockid_t cpu_clock;       /* its thread's */
+    struct context **current;  /* its thread's context_current */
+    struct watch watch;
+    /* --- of spares --- */
+    struct list parked_link;   /* under pool->latch */
+    int64_t parked_at;         /* under pool->latch */
+    _Atomic(struct task *) gift; /* one to begin alone; set when it is taken from parked */
+    const void *alone_key;     /* its own: what it runs alone, and since when */
+    int64_t alone_since;
+    _Atomic uint32_t alone;    /* 1 + kind of the task it runs alone; 0: none.  Changed under
+                                  pool->latch */
     struct deque deque;
 };
 
 extern _Thread_local struct worker *worker_current;
 extern const struct carrier worker_carrier;
 
-/* A worker for the calling thread, whose context becomes its root.  NULL: no memory. */
-struct worker *worker_attach(struct pool *p, unsigned index);
+/* A worker for the calling thread, whose context becomes its root; the one that was in that
+ * place before, if there was one.  takes: it begins tasks of its pool.  NULL: no memory. */
+struct worker *worker_attach(struct pool *p, unsigned index, bool takes);
+/* Run what is to run on w, on its own thread, until it is told to quit. */
+void worker_work(struct worker *w);
+/* Tell it to, once it has nothing to do.  NULL is fine. */
+void worker_quit(struct worker *w);
+/* May it begin tasks of its pool from now on?  By the monitor. */
+void worker_set_takes(struct worker *w, bool takes);
+/* A thread for a worker, with the signals blocked that are the program's.  0 or -EAGAIN. */
+int worker_thread(pthread_t *thread, void *(*main)(void *), void *arg);
 /* The thread stops being one; its stacks go back.  Its fellows may still look at w. */
 void worker_detach(struct worker *w);
 /* Back to those that can be reused, when none of its pool runs any more: a fellow that
@@ -112,6 +187,8 @@ void worker_push(struct worker *w, struct runnable *r);
 void worker_rouse(struct worker *w);
 /* What to run next, without waiting; NULL: nothing. */
 struct runnable *worker_take(struct worker *w);
+/* Something of the low class; NULL: nothing. */
+struct runnable *worker_take_low(struct worker *w);
 /* The same, waiting for it: sched/idle.c.  The root, once the worker is to quit. */
 struct runnable *worker_idle(struct worker *w);
 /* A fiber to run something on w; NULL: no stack.  Back, unused. */
@@ -126,27 +203,44 @@ static inline bool worker_bound(const struct context *c)
 void worker_give_way(struct context *c);
 /* A scope is over: ask what runs on these and forks to look.  The caller keeps their
  * executor open. */
-void workers_look(struct worker **w, unsigned count);
+void workers_look(_Atomic(struct worker *) *w, unsigned count);
 /* Wait until no waker looks at what runs here: before stacks are unmapped. */
 void worker_await_nudgers(struct worker *w);
 /* Fire timers and descriptors that are due. */
 void worker_fire(struct worker *w);
 void fiber_main_task(struct fiber *self);
 
-int pool_init(struct pool *p, unsigned count, size_t stack);
+/* Room for count workers and that many spares. */
+int pool_init(struct pool *p, unsigned count, unsigned spares, size_t stack);
 void pool_fini(struct pool *p);
+static inline uint32_t pool_seats(const struct pool *p)
+{
+    return load_relaxed(&p->seats); /* a place beyond it holds nothing yet */
+}
+/* NULL: a spare that is about to begin. */
+static inline struct worker *pool_worker(const struct pool *p, uint32_t i)
+{
+    return load_acquire(&p->worker[i]); /* pairs with spare_main: it is made */
+}
 /* Tasks in the chain first..last, count of them. */
 void pool_inject(struct pool *p, struct task *first, struct task *last, uint32_t count);
 struct task *pool_injected(struct pool *p);
+/* The same for the low class. */
+void pool_inject_low(struct pool *p, struct task *t);
+struct task *pool_injected_low(struct pool *p);
+/* Tasks that have not begun, of the other class; a moment old. */
+bool pool_has_tasks(const struct pool *p);
 /* A task was queued: wake a sleeper unless somebody is searching already. */
 void pool_notify(struct pool *p);
+/* The same, without looking whether any sleeps. */
+void pool_notify_slow(struct pool *p);
 /* Wake one if any sleeps; the caller has made `searching` 1. */
 void pool_wake_searcher(struct pool *p);
 
 /* Has its worker nobody to share with, ever? */
 static inline bool pool_alone(const struct pool *p)
 {
-    return p->count == 1;
+    return p->room == 1;
 }
 
 static inline void stat_add(_Atomic uint64_t *n)

@@ -231,7 +231,7 @@ static int procs_begin(struct procs *p)
     for (unsigned i = 0; i < p->ex.workers && rc == 0; i++)
         rc = worker_start(p, i);
     enum io_kind io = (enum io_kind)p->url->io;
-    if (rc == 0 && !(p->home = threads_open(1, p->url->stack, false, io, &rc)))
+    if (rc == 0 && !(p->home = threads_open(1, 0, p->url->stack, false, io, &rc)))
         return rc;
     if (rc == 0)
         threads_set_doze(p->home, procs_doze, p);
