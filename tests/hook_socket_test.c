@@ -2,6 +2,8 @@
 #include "hook_common.h"
 #include <arpa/inet.h>
 #include <netinet/in.h>
+#include <sys/ioctl.h>
+#include <sys/resource.h>
 #include <sys/un.h>
 
 enum { BIG = 1 << 20 };
@@ -78,14 +80,16 @@ static int recv_all(void *unused)
     return 0;
 }
 
+/* Each piece when the one before has been taken. */
 static int send_in_pieces(void *unused)
 {
     (void)unused;
-    send_word(NULL);
-    send_word(NULL);
-    let_others();
-    CHECK_INT(send(pair.fd[1], "end", 3, 0), 3);
-    let_others();
+    for (int i = 0; i < 3; i++) {
+        int left = 1;
+        CHECK_INT(send(pair.fd[1], i < 2 ? "word" : "end", i < 2 ? 4 : 3, 0), i < 2 ? 4 : 3);
+        while (left && ioctl(pair.fd[0], FIONREAD, &left) == 0)
+            tutti_yield();
+    }
     close(pair.fd[1]);
     return 0;
 }
@@ -401,6 +405,27 @@ TEST(connect_says_what_went_wrong)
 {
     listen_here(4);
     alone(connect_refused);
+}
+
+/* No room for another descriptor: it takes none. */
+static int connect_in_full_table(void *unused)
+{
+    (void)unused;
+    int fd = socket(AF_INET, SOCK_STREAM, 0), taken[100], n = 0;
+    while ((taken[n] = dup(fd)) >= 0)
+        CHECK(++n < 100);
+    CHECK_INT(connect(fd, (struct sockaddr *)&here, sizeof here), 0);
+    while (n) /* a leak checker wants some when the program ends */
+        close(taken[--n]);
+    return 0;
+}
+
+TEST(connect_takes_no_descriptor)
+{
+    struct rlimit few = { 60, 60 };
+    listen_here(4);
+    CHECK_INT(setrlimit(RLIMIT_NOFILE, &few), 0);
+    alone(connect_in_full_table);
 }
 
 /* A time limit, and a scope that ends, while nobody accepts. */

@@ -390,18 +390,22 @@ TEST(vfork_works_outside)
 }
 
 /* In the child of vfork a close must not end the parent's waits, nor a read park there. */
+static volatile int child_was_here;
+
 static int vfork_beside(void *unused)
 {
     (void)unused;
     let_others();
     pid_t pid = vfork();
     if (pid == 0) {
+        child_was_here = 1; /* in a memory of its own */
         close(pair.fd[0]);
         _exit(3);
     }
     int status;
     CHECK_INT(waitpid(pid, &status, 0), pid);
     CHECK_INT(WEXITSTATUS(status), 3);
+    CHECK_INT(child_was_here, 0);
     let_others();
     CHECK_INT(write(pair.fd[1], "x", 1), 1);
     return 0;
@@ -418,6 +422,29 @@ TEST(close_in_a_child_of_vfork_is_the_childs)
 {
     pair_sockets(SOCK_STREAM);
     pair_on("loop://", read_x, vfork_beside);
+}
+
+static void *vfork_on_thread(void *unused)
+{
+    (void)unused;
+    usleep(20000); /* most times the task has parked by then */
+    pid_t pid = vfork();
+    if (pid == 0) {
+        close(pair.fd[0]); /* with our memory at hand */
+        _exit(3);
+    }
+    CHECK_INT(waitpid(pid, NULL, 0), pid);
+    CHECK_INT(write(pair.fd[1], "x", 1), 1);
+    return NULL;
+}
+
+TEST(close_in_a_child_of_a_threads_vfork_is_the_childs)
+{
+    pthread_t thread;
+    pair_sockets(SOCK_STREAM);
+    CHECK_INT(pthread_create(&thread, NULL, vfork_on_thread, NULL), 0);
+    alone(read_x);
+    pthread_join(thread, NULL);
 }
 
 static int fork_beside(void *unused)

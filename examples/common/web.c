@@ -34,7 +34,7 @@ void web_end(void)
         curl_easy_cleanup(s->curl);
         free(s);
     }
-    xmlCleanupParser();
+    /* libxml2 keeps something for each thread that ends with it: no xmlCleanupParser here. */
     curl_global_cleanup();
 }
 

@@ -3,8 +3,9 @@
  *
  * Design: a ring does it, on a worker that has one.  Else a rescue thread blocks in it, on a
  * duplicate of the descriptor, so that a task whose scope is over need not wait for it;
- * then, as after a signal, the connection may still come about.  That way is also taken
- * for a socket with SO_SNDTIMEO, which a ring does not know.
+ * then, as after a signal, the connection may still come about; when there is no room for a
+ * duplicate it waits to the end.  That way is also taken for a socket with SO_SNDTIMEO,
+ * which a ring does not know.
  * Tests: tests/io_test.c, tests/hook_socket_test.c. */
 #include "base/memory.h"
 #include "net/net.h"
@@ -17,7 +18,7 @@
 /* Holds: owners counts the caller and the rescue thread; the last one frees. */
 struct attempt {
     _Atomic int owners;
-    int fd; /* a duplicate */
+    int fd; /* a duplicate, with two owners */
     socklen_t size;
     struct sockaddr_storage address;
 };
@@ -47,18 +48,19 @@ static int connect_on_rescue(int fd, const void *address, size_t size)
     struct attempt *a = memory_zalloc(sizeof *a);
     if (!a)
         return -ENOMEM;
-    a->fd = fault_now() ? (errno = EMFILE, -1) : fcntl(fd, F_DUPFD_CLOEXEC, 0);
-    int rc = a->fd < 0 ? -errno : 0;
-    errno = kept;
-    if (rc < 0) {
-        memory_free(a);
-        return rc;
-    }
-    store_relaxed(&a->owners, 2); /* nobody else has it yet */
     a->size = (socklen_t)size;
     memcpy(&a->address, address, size);
-    rc = tutti_blocking(attempt_run, a, attempt_drop);
-    attempt_drop(a);
+    store_relaxed(&a->owners, 2); /* nobody else has it yet */
+    a->fd = fault_now() ? -1 : fcntl(fd, F_DUPFD_CLOEXEC, 0);
+    errno = kept;
+    if (a->fd >= 0) {
+        int rc = tutti_blocking(attempt_run, a, attempt_drop);
+        attempt_drop(a);
+        return rc;
+    }
+    a->fd = fd;
+    int rc = tutti_blocking(attempt_run, a, NULL);
+    memory_free(a);
     return rc;
 }
 
