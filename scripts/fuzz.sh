@@ -7,8 +7,11 @@ seconds=${1:-60}
 mkdir -p build-fuzz
 status=0
 library=()
-for file in src/{base,core,io,sched,sync,net,exec}/*.c; do
-    [ "$file" = src/io/ring_none.c ] || library+=("$file")
+for file in src/*/*.c src/exec/*/*.c; do
+    case $file in
+    src/fiber/* | src/io/ring_none.c | */tutti_worker.c) ;;
+    *) library+=("$file") ;;
+    esac
 done
 for source in tests/fuzz/*_fuzz.c; do
     name=$(basename "$source" _fuzz.c)

@@ -329,13 +329,15 @@ ON_IO(a_stream_whose_descriptor_is_closed_elsewhere_ends_its_wait)
 {
     int ends[2];
     tutti_bytes b;
+    if (UNDER_TSAN)
+        check_skip("closing under who waits is a race on purpose");
     pair_of(SOCK_STREAM, ends);
     tutti_stream t;
     tutti_stream_open(&t, ends[0]);
     CHECK_INT(tutti_go(s, closes_later, fd_arg(ends[0])), 0);
     int rc = tutti_stream_some(&t, &b);
     CHECK(rc == -ECANCELED || rc == -EBADF);
-    CHECK_INT(tutti_stream_close(&t), -EBADF);
+    tutti_stream_close(&t); /* -EBADF, unless the number stands for something by now */
     CHECK_INT(tutti_close(ends[1]), 0);
 }
 
