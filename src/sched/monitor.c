@@ -1,6 +1,6 @@
 /* sched/monitor.c - see monitor.h.
  *
- * Period: 0.1 ms after it was woken, growing to 1 ms while all move; 0.25 ms while one does
+ * Period: 0.1 ms after it was woken, growing to 2 ms while all move; 0.25 ms while one does
  * not, so that it is known soon what that one is at; longer when there are so many workers
  * that looking would cost more than a hundredth of a CPU.  When nothing has run for a while
  * it naps until a worker wakes up; when no pool is open for a while its thread ends. */
@@ -18,7 +18,7 @@
 enum { COST = 100 }; /* it sleeps so many times what it looked */
 #define PERIOD_LEAST INT64_C(100000)
 #define PERIOD_STALE INT64_C(250000)
-#define PERIOD_MOST INT64_C(1000000)
+#define PERIOD_MOST INT64_C(2000000)
 #define NAME_AFTER INT64_C(10000000) /* ns of CPU time: not worth a thread before */
 #define FOLLOW_EVERY INT64_C(500000000)
 #define NAME_BLOCKED INT64_C(5000000) /* ns; a page that is read in is nobody's fault */
