@@ -22,6 +22,7 @@ PROGRAMS = {
     'core_bench': target('core_bench'),
     'inside_bench': target('inside_bench'),
     'parked_bench': target('parked_bench'),
+    'blocking_bench': target('blocking_bench', 'BLOCKING_ROUNDS=1', 'BLOCKING_SECONDS=2'),
     'hook_bench': target('hook_bench'),
     'explore': script('explore_bench.py', 'cli/tutti', 'explore/libtutti-explore.so'),
     'serial': compiled('serial', ('cc', *FAST), ('peers/serial.c', *FORK), 'gcc'),
@@ -111,6 +112,13 @@ BENCHES = [
           {**core('parked-bytes', 'boost pthreads go asyncio uvloop'),
            'tutti': Command('parked_bench', ('-w', '{workers}', '-q', '?stack=16k'))},
           goals=(AtMost(4300),), ahead=False),
+    # Ours: what blocks or computes is a task of its own; bare: it goes on in one that has
+    # begun, which stays on its thread with all others there.
+    Bench('blocking-p99', 'ms', 'late: 99% of 1,000 fibers beside one that blocks',
+          {'tutti': Command('blocking_bench', ('task',), says='tutti-task'),
+           'tutti-bare': Command('blocking_bench', ('bare',), baseline=True),
+           **{p: peer(p, 'blocking-p99') for p in ('pthreads', 'go', 'asyncio', 'uvloop')}},
+          workers=(2,), goals=(AtMost(5, workers=2),)),
     Bench('idle-cpu', 'CPU s/s', 'burnt by an idle runtime',
           {**{s: c for s, c in forks('idle-cpu').items() if s != 'serial'},
            'asyncio': peer('asyncio', 'idle-cpu'), 'uvloop': peer('uvloop', 'idle-cpu')},

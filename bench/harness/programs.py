@@ -19,9 +19,11 @@ class Program:
     probe: tuple = ()    # argv that succeeds where that is installed
 
 
-def target(name):
-    """One of tutti's own, made by ninja."""
-    return Program(('{build}/bench/' + name,), ('ninja', '-C', '{build}', 'bench/' + name))
+def target(name, *environment):
+    """One of tutti's own, made by ninja, and what it finds in its environment."""
+    path = '{build}/bench/' + name
+    return Program(('env', *environment, path) if environment else (path,),
+                   ('ninja', '-C', '{build}', 'bench/' + name))
 
 
 def compiled(name, how, sources, package, libraries=()):
