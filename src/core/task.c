@@ -198,8 +198,13 @@ static int typed_call(void *arg)
 static int typed_run(struct typed_task *t)
 {
     const tutti_task *type = t->task.type;
-    struct tutti_out unwanted = { 0 };
-    struct tutti_out *o = t->task.record ? &t->task.record->out : &unwanted;
+    struct record *r = t->task.record;
+    _Alignas(16) unsigned char small[TUTTI_PROMISE_MAX];
+    struct tutti_out unwanted = { .data = small, .room = sizeof small }, *o = &unwanted;
+    if (r) {
+        o = &r->out;
+        *o = (struct tutti_out){ .data = r->small, .room = sizeof r->small };
+    }
     struct typed_call call = { t, o };
     int rc = type->flags & TUTTI_BLOCKS ? tutti_blocking(typed_call, &call, NULL)
                                         : typed_call(&call);
@@ -262,7 +267,9 @@ static inline void context_begin(struct context *c, struct task *t)
     c->task = t;
     c->run.is_low = t->run.is_low;
     c->home = c->scope = t->scope;
-    c->clear_at = 0;
+    /* What scope_over_start has found holds for c as well, unless a deadline binds; relaxed:
+     * as in scope_clear. */
+    c->clear_at = t->scope->bound == CLOCK_NEVER ? load_relaxed(&t->scope->clear_at) : 0;
     c->enlisted = NULL;
     c->name = NULL;
     c->why_static = NULL;
@@ -374,6 +381,7 @@ bool task_run_part(struct context *c, struct task *t, struct scope *s,
 {
     context_begin(c, t);
     c->home = c->scope = s;
+    c->clear_at = 0; /* whom it runs it for may be over alone */
     bool over = scope_over_forks(c) < 0;
     if (!over) {
         body(c, arg);
