@@ -243,6 +243,8 @@ static inline __attribute__((always_inline)) int chan_recv(struct tutti_chan *c,
 {
     struct wake wake = { NULL, 0 };
     chan_lock(c);
+    if (chan_count(c) == 0 && list_empty(&c->senders) && !c->ended) /* as it often is */
+        return chan_park(c, self, &c->receivers, item, "channel to receive");
     int rc = chan_recv_now(c, item, &wake);
     if (rc == CHAN_WAIT)
         return chan_park(c, self, &c->receivers, item, "channel to receive");
@@ -251,23 +253,25 @@ static inline __attribute__((always_inline)) int chan_recv(struct tutti_chan *c,
     return rc == CHAN_DONE;
 }
 
+static __attribute__((noinline)) int chan_begin_slow(tutti_chan *c, const void *item,
+                                                     struct context *self)
+{
+    if (!c || !item)
+        return why_static(-EINVAL, c ? "no item" : "no channel");
+    return chan_lost(c) ? chan_elost() : context_check(self);
+}
 static inline int chan_begin(tutti_chan *c, const void *item, struct context *self)
 {
-    if (unlikely(!c || !item))
-        return why_static(-EINVAL, c ? "no item" : "no channel");
-    if (chan_lost(c))
-        return chan_elost();
-    return context_check_here(self);
+    race_let_signals_in();
+    if (likely(c && item && !chan_lost(c) && context_clear(self)))
+        return 0;
+    return chan_begin_slow(c, item, self);
 }
 
-int tutti_chan_send(tutti_chan *c, const void *item)
+static __attribute__((noinline)) int chan_send_view(tutti_chan *c, struct context *self,
+                                                    const void *item)
 {
-    struct context *self = context_self();
-    int rc = chan_begin(c, item, self);
-    if (unlikely(rc < 0))
-        return rc;
-    if (!c->any_size)
-        return chan_send(c, self, (void *)(uintptr_t)item); /* only read */
+    int rc;
     struct view *v = view_make(item, &rc);
     if (!v)
         return rc;
@@ -277,19 +281,33 @@ int tutti_chan_send(tutti_chan *c, const void *item)
     return rc;
 }
 
-int tutti_chan_recv(tutti_chan *c, void *item)
+static __attribute__((noinline)) int chan_recv_view(tutti_chan *c, struct context *self,
+                                                    void *item)
 {
-    struct context *self = context_self();
     struct view *v;
-    int rc = chan_begin(c, item, self);
-    if (unlikely(rc < 0))
-        return rc;
-    if (!c->any_size)
-        return chan_recv(c, self, item);
-    rc = chan_recv(c, self, &v);
+    int rc = chan_recv(c, self, &v);
     if (rc == 1)
         view_keep(self, c, v, item);
     return rc;
+}
+
+int tutti_chan_send(tutti_chan *c, const void *item)
+{
+    struct context *self = context_self();
+    int rc = chan_begin(c, item, self);
+    if (unlikely(rc < 0))
+        return rc;
+    return unlikely(c->any_size) ? chan_send_view(c, self, item)
+                                 : chan_send(c, self, (void *)(uintptr_t)item); /* only read */
+}
+
+int tutti_chan_recv(tutti_chan *c, void *item)
+{
+    struct context *self = context_self();
+    int rc = chan_begin(c, item, self);
+    if (unlikely(rc < 0))
+        return rc;
+    return unlikely(c->any_size) ? chan_recv_view(c, self, item) : chan_recv(c, self, item);
 }
 
 /* --- opening and ending ---------------------------------------------------- */
