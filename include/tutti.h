@@ -123,6 +123,12 @@ typedef struct tutti_executor tutti_executor;
  *                worker (recycle=1 gives each task a fresh one).  A program that loaded this
  *                library late needs tutti-worker beside it (TUTTI_WORKER_PROGRAM)
  * "auto://"       loop or threads
+ * "sim://seed"    for tests: as loop://, but which of the tasks that could go on
+ *                 goes on is drawn from the seed, and time is its own: it jumps to
+ *                 the next timer when nothing else can run, so sleeping costs none
+ *                 and the same seed gives the same run.  What comes from outside
+ *                 (descriptors, other threads, tutti_blocking) comes when it comes.
+ *                 Needs a thread that no executor uses (-EBUSY)
  * Options, after '?', joined by '&':
  *   stack=64k          stack of a task; 16k to 1g, default 256k (touched pages
  *                      alone cost memory)

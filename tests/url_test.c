@@ -112,9 +112,11 @@ TEST(bad_urls_are_refused_by_the_word)
         CHECK_HAS(tutti_why(), bad[i].word);
     }
     check_bad(NULL, -EINVAL, "NULL");
-    check_bad("sim://2", -ENOTSUP, "sim://");
     check_bad("celery+amqp://host/queue", -ENOTSUP, "celery+amqp://");
-    check_bad("sim://1", -ENOTSUP, "sim://");
+    check_bad("sim://", -EINVAL, "\"\" is no seed");
+    check_bad("sim://one", -EINVAL, "\"one\" is no seed");
+    check_bad("sim://4294967296", -EINVAL, "is no seed");
+    check_bad("sim://1?workers=2", -EINVAL, "a simulation takes stack");
     CHECK_INT(tutti_run("loop://", NULL, NULL), -EINVAL);
     CHECK_INT(tutti_executor_open(NULL, "loop://"), -EINVAL);
     char text[3000];

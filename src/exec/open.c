@@ -48,7 +48,8 @@ static struct entry *entry_shared(const struct url *u)
 static struct tutti_executor *executor_make(struct url *u, bool follows, int *rc)
 {
     struct tutti_executor *ex =
-        u->scheme == URL_LOOP        ? loop_open(u->stack, (enum io_kind)u->io, rc)
+        u->scheme == URL_SIM         ? loop_open_sim(u->seed, u->stack, rc)
+        : u->scheme == URL_LOOP      ? loop_open(u->stack, (enum io_kind)u->io, rc)
         : u->scheme == URL_PROCESSES ? processes_open(u, rc)
                                      : threads_open(u->workers, u->spares, u->stack,
                                                     u->lock, (enum io_kind)u->io, rc);
@@ -198,7 +199,7 @@ static struct tutti_executor *default_get(int *rc)
     }
     if (u.scheme == URL_PROCESSES && processes_refused())
         u.scheme = url_parse(&u, text = "threads://") ? u.scheme : URL_THREADS;
-    if (u.scheme == URL_LOOP) {
+    if (u.scheme == URL_LOOP || u.scheme == URL_SIM) {
         if (!default_loop && (*rc = tutti_executor_open(&default_loop, text)) == 0)
             thread_at_end(default_loop_end, NULL);
         return default_loop;

@@ -47,7 +47,7 @@ static int parse_scheme(struct url *u, struct word w, const char *text)
     } known[] = { { "loop", URL_LOOP },     { "threads", URL_THREADS },
                   { "auto", URL_AUTO },     { "processes", URL_PROCESSES },
                   { "celery+amqp", -1 },    { "celery+redis", -1 },
-                  { "sim", -1 } };
+                  { "sim", URL_SIM } };
     for (size_t i = 0; i < sizeof known / sizeof *known; i++)
         if (word_is(w, known[i].name)) {
             if (known[i].scheme < 0)
@@ -83,6 +83,14 @@ static int parse_spares(struct url *u, struct word w, const char *text)
         return why_set(-EINVAL, "\"%.60s\": \"%.*s\" is no number of spares; give 0 to %d",
                        text, word_shown(w), w.at, URL_SPARES_MOST);
     u->spares = (unsigned)n;
+    return 0;
+}
+
+static int parse_seed(struct url *u, struct word w, const char *text)
+{
+    if (!word_number(w, UINT32_MAX, &u->seed))
+        return why_set(-EINVAL, "\"%.60s\": \"%.*s\" is no seed; give a number below 2^32",
+                       text, word_shown(w), w.at);
     return 0;
 }
 
@@ -189,6 +197,9 @@ static int parse_option(struct url *u, struct word option, const char *text)
     struct word name = { option.at, equals ? (size_t)(equals - option.at) : option.size };
     struct word value = { equals ? equals + 1 : option.at + option.size,
                           equals ? option.size - name.size - 1 : 0 };
+    if (u->scheme == URL_SIM && !word_is(name, "stack"))
+        return why_set(-EINVAL, "\"%.60s\": unknown option \"%.*s\"; a simulation takes "
+                       "stack", text, word_shown(name), name.at);
     if (word_is(name, "workers"))
         return parse_workers(u, value, text);
     if (word_is(name, "stack"))
@@ -234,7 +245,12 @@ int url_parse(struct url *u, const char *text)
         return rc;
     const char *at = colon + 3;
     size_t host = strcspn(at, "?");
-    if (host && (rc = parse_workers(u, (struct word){ at, host }, text)) < 0)
+    struct word where = { at, host };
+    if (u->scheme == URL_SIM)
+        rc = parse_seed(u, where, text);
+    else if (host)
+        rc = parse_workers(u, where, text);
+    if (rc < 0)
         return rc;
     at += host;
     while (*at) { /* at a '?' or '&' */
@@ -296,10 +312,12 @@ static void show_processes(struct shown *s, const struct url *u)
 
 char *url_print(const struct url *u)
 {
-    static const char *const scheme[] = { "loop", "threads", "auto", "processes" };
+    static const char *const scheme[] = { "loop", "threads", "auto", "processes", "sim" };
     struct shown s = { .mark = '?' };
     show(&s, "%s://", scheme[u->scheme]);
-    if (u->scheme != URL_LOOP)
+    if (u->scheme == URL_SIM)
+        show(&s, "%lu", u->seed);
+    else if (u->scheme != URL_LOOP)
         show(&s, "%u", u->workers);
     if (u->stack != URL_STACK)
         show_option(&s, "stack", u->stack >> 10, "k");

@@ -5,13 +5,14 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum url_scheme { URL_LOOP, URL_THREADS, URL_AUTO, URL_PROCESSES };
+enum url_scheme { URL_LOOP, URL_THREADS, URL_AUTO, URL_PROCESSES, URL_SIM };
 enum url_output { URL_LINES, URL_TAGGED, URL_INHERIT };
 
 struct url {
     enum url_scheme scheme;
     unsigned workers; /* 0: not given */
     unsigned spares;  /* spare workers at most; filled in when not given */
+    unsigned long seed; /* sim:// */
     size_t stack;
     bool lock;        /* lock=interpreter */
     int io;           /* enum io_kind of io/poll.h */

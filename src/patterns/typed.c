@@ -23,7 +23,8 @@ int typed_executor(const char *call, tutti_scope *s, tutti_executor **ex)
 static int executor_is_here(const tutti_executor *ex)
 {
     const char *url = tutti_executor_url(ex);
-    return !strncmp(url, "loop:", 5) || !strncmp(url, "threads:", 8);
+    return !strncmp(url, "loop:", 5) || !strncmp(url, "threads:", 8) ||
+           !strncmp(url, "sim:", 4);
 }
 
 int typed_open(const char *call, tutti_scope *s, const tutti_task *t,

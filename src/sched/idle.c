@@ -151,6 +151,8 @@ static void worker_doze(struct worker *w, int64_t until)
  * True: woken to search. */
 static bool worker_sleep(struct worker *w, bool searching)
 {
+    if (unlikely(w->sim != 0) && sim_advance(w))
+        return false;
     bool polls = w->poller && poller_busy(w->poller);
     bool takes = load_relaxed(&w->takes); /* anything_to_do looks again */
     store_seqcst(&w->sleeping, polls ? ASLEEP_POLLER : ASLEEP_FUTEX); /* see inbox_push */

@@ -486,6 +486,8 @@ static void loop_close(struct tutti_executor *ex)
     if (--w->users == 0) {
         struct pool *p = w->pool;
         monitor_leave(p);
+        if (w->sim)
+            sim_end(w);
         worker_detach(w);
         worker_free(w);
         pool_fini(p);
@@ -563,4 +565,20 @@ struct tutti_executor *loop_open(size_t stack, enum io_kind io, int *rc)
     l->ex.ops = &loop_ops;
     l->ex.workers = 1;
     return &l->ex;
+}
+
+struct tutti_executor *loop_open_sim(uint64_t seed, size_t stack, int *rc)
+{
+    if (worker_current) {
+        *rc = why_set(-EBUSY, "sim:// needs a thread that no executor uses yet: its time "
+                      "would become theirs");
+        return NULL;
+    }
+    sim_clock_begin(); /* the worker's timers begin with its time */
+    struct tutti_executor *ex = loop_open(stack, IO_EPOLL, rc);
+    if (ex)
+        sim_begin(worker_current, seed);
+    else
+        clock_sim = 0;
+    return ex;
 }

@@ -19,4 +19,6 @@ typedef bool pool_doze(void *ctx, _Atomic uint32_t *word, uint32_t value, int64_
 void threads_set_doze(struct tutti_executor *ex, pool_doze *doze, void *ctx);
 /* loop:// on the calling thread, or on the caller's worker. */
 struct tutti_executor *loop_open(size_t stack, enum io_kind io, int *rc);
+/* A loop whose tasks take turns in an order drawn from the seed, in virtual time. */
+struct tutti_executor *loop_open_sim(uint64_t seed, size_t stack, int *rc);
 #endif

@@ -246,6 +246,8 @@ static struct runnable *worker_attend(struct worker *w)
 {
     uint32_t tick = load_relaxed(&w->tick); /* ours */
     worker_drain(w);
+    if (unlikely(w->sim != 0))
+        return sim_take(w);
     if (tick % TIME_EVERY == 0)
         worker_fire(w);
     return tick % FAIR_EVERY == 0 ? worker_take_fair(w) : NULL;
@@ -642,6 +644,7 @@ struct worker *worker_attach(struct pool *p, unsigned index, bool takes)
     w->spares = w->lingered = 0;
     store_relaxed(&w->live, 0); /* this and `tick` are ours to write */
     w->polls = false;
+    w->sim = 0;
     w->leaving = NULL;
     list_init(&w->closers.list);
     w->closers.count = 0;

@@ -125,6 +125,7 @@ struct worker {
     int64_t offered;         /* since when tasks are visible for which nobody was woken; 0:
                                 there are none.  See offer.h */
     uint32_t offers;         /* starts and turns since */
+    uint64_t sim;            /* not 0: of a sim:// executor; its random numbers */
     struct wheel wheel;
     struct poller *poller;   /* of pollers; NULL: nothing on it has waited for any yet */
     struct poller *pollers[IO_KINDS]; /* made when first needed, kept as w is */
@@ -206,6 +207,14 @@ void worker_give_way(struct context *c);
 void workers_look(_Atomic(struct worker *) *w, unsigned count);
 /* Wait until no waker looks at what runs here: before stacks are unmapped. */
 void worker_await_nudgers(struct worker *w);
+/* On a sim:// executor: any of what could go on; NULL: nothing could. */
+struct runnable *sim_take(struct worker *w);
+/* Nothing can go on: let time jump to the next timer.  False: there is none. */
+bool sim_advance(struct worker *w);
+/* This thread's worker, whose only loop was just opened, becomes a simulation. */
+void sim_begin(struct worker *w, uint64_t seed);
+void sim_clock_begin(void); /* before that loop is opened */
+void sim_end(struct worker *w);
 /* Fire timers and descriptors that are due. */
 void worker_fire(struct worker *w);
 void fiber_main_task(struct fiber *self);

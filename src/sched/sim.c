@@ -1,0 +1,78 @@
+/* sched/sim.c - sim://SEED: a loop whose order is drawn from a seed and whose time is its
+ * own, so that a test of tasks that wait for each other and for time runs at once and the
+ * same way each time.  The worker's hot paths know nothing of it: a simulation keeps the
+ * worker's tick where each turn looks at everything, and there comes by here.
+ * Threads and descriptors are not simulated; libtutti-explore does that.
+ * Tests: tests/sim_test.c. */
+#include "sched/worker.h"
+
+enum { SIM_EPOCH = 1000000000 }; /* time at the beginning; 0 would mean real time */
+
+static uint32_t sim_random(struct worker *w)
+{
+    uint64_t x = w->sim += UINT64_C(0x9E3779B97F4A7C15);
+    x = (x ^ x >> 30) * UINT64_C(0xBF58476D1CE4E5B9);
+    return (uint32_t)((x ^ x >> 27) >> 32);
+}
+
+static uint32_t fifo_count(const struct fifo *q)
+{
+    uint32_t n = 0;
+    for (const struct runnable *r = q->head; r; r = r->next)
+        n++;
+    return n;
+}
+
+/* Number k of the queue, which keeps the order of the others up to a turn. */
+static struct runnable *fifo_take(struct fifo *q, uint32_t k)
+{
+    while (k--)
+        fifo_push(q, fifo_pop(q));
+    return fifo_pop(q);
+}
+
+struct runnable *sim_take(struct worker *w)
+{
+    struct task *t;
+    store_relaxed(&w->tick, UINT32_MAX); /* the next turn comes here, too */
+    worker_fire(w);
+    while ((t = deque_pop(&w->deque)) || (t = pool_injected(w->pool)))
+        fifo_push(&w->bound, &t->run);
+    uint32_t ready = fifo_count(&w->ready), n = ready + fifo_count(&w->bound);
+    if (!n)
+        return NULL;
+    uint32_t k = sim_random(w) % n;
+    return k < ready ? fifo_take(&w->ready, k) : fifo_take(&w->bound, k - ready);
+}
+
+bool sim_advance(struct worker *w)
+{
+    int64_t until = wheel_next(&w->wheel);
+    if (w->poller && poller_busy(w->poller))
+        poller_run(w->poller, 0);
+    if (w->ready.head)
+        return true;
+    if (until == CLOCK_NEVER)
+        return false; /* only somebody outside can go on */
+    if (clock_sim < until)
+        clock_sim = until;
+    worker_fire(w);
+    return true;
+}
+
+void sim_clock_begin(void)
+{
+    clock_sim = SIM_EPOCH;
+}
+
+void sim_begin(struct worker *w, uint64_t seed)
+{
+    w->sim = seed + 1; /* not 0, and not again within 2^64 draws */
+    store_relaxed(&w->tick, UINT32_MAX); /* ours; the monitor only compares */
+}
+
+void sim_end(struct worker *w)
+{
+    w->sim = 0;
+    clock_sim = 0;
+}

@@ -1,0 +1,149 @@
+/* sim_test.c - sim://SEED (src/sched/sim.c): the same seed gives the same run, other seeds
+ * other orders, and time costs none. */
+#include "check.h"
+#include <tutti.h>
+#include <tutti/sync.h>
+
+static char said[4000];
+static tutti_chan *chan;
+
+static void say(const char *what, long n)
+{
+    size_t at = strlen(said);
+    snprintf(said + at, sizeof said - at, "%s%ld@%lld ", what, n,
+             (long long)(tutti_now() / 1000000000));
+}
+
+static int speaker(void *number)
+{
+    for (int i = 0; i < 3; i++) {
+        say("s", (long)number);
+        tutti_yield();
+    }
+    long item = (long)number;
+    return tutti_chan_send(chan, &item);
+}
+
+static int sleeper(void *hours)
+{
+    int r = tutti_sleep_until(tutti_after((long)hours * 3600 * TUTTI_SEC));
+    say("w", (long)hours);
+    return r;
+}
+
+static int listener(void *count)
+{
+    long item;
+    for (long i = 0; i < (long)count; i++) {
+        CHECK_INT(tutti_chan_recv(chan, &item), 1);
+        say("r", item);
+    }
+    return 0;
+}
+
+static void run(const char *url)
+{
+    tutti_executor *ex;
+    tutti_scope s;
+    said[0] = 0;
+    CHECK_INT(tutti_executor_open(&ex, url), 0);
+    CHECK_STR(tutti_executor_url(ex), url);
+    tutti_scope_open(&s, ex, TUTTI_NEVER, 0);
+    CHECK_INT(tutti_chan_open(&chan, &s, sizeof(long), 1, NULL), 0);
+    for (long i = 0; i < 4; i++)
+        CHECK_INT(tutti_go(&s, speaker, (void *)i), 0);
+    CHECK_INT(tutti_go(&s, listener, (void *)4), 0);
+    for (long i = 1; i < 4; i++)
+        CHECK_INT(tutti_go(&s, sleeper, (void *)(4 - i)), 0);
+    CHECK_INT(tutti_scope_close(&s), 0);
+    CHECK_INT(tutti_executor_close(ex), 0);
+}
+
+TEST(the_same_seed_gives_the_same_run)
+{
+    char first[sizeof said];
+    run("sim://7");
+    strcpy(first, said);
+    for (int i = 0; i < 20; i++) {
+        run("sim://7");
+        CHECK_STR(said, first);
+    }
+}
+
+TEST(other_seeds_give_other_orders)
+{
+    char first[sizeof said];
+    int others = 0;
+    run("sim://0");
+    strcpy(first, said);
+    for (int i = 1; i < 20; i++) {
+        char url[32];
+        snprintf(url, sizeof url, "sim://%d", i);
+        run(url);
+        others += strcmp(said, first) != 0;
+    }
+    CHECK(others >= 15);
+}
+
+TEST(hours_pass_at_once_and_in_order)
+{
+    struct timespec before, after;
+    clock_gettime(CLOCK_MONOTONIC, &before);
+    run("sim://3");
+    clock_gettime(CLOCK_MONOTONIC, &after);
+    CHECK(after.tv_sec - before.tv_sec < 3600);
+    const char *one = strstr(said, "w1@3601 "), *two = strstr(said, "w2@7201 "),
+               *three = strstr(said, "w3@10801 ");
+    CHECK(one && two && three && one < two && two < three);
+    CHECK(tutti_now() / 1000000000 - after.tv_sec < 3600); /* the thread's time is back */
+}
+
+static int waits(void *event)
+{
+    return tutti_event_wait(event);
+}
+
+TEST(a_deadline_comes_in_virtual_time)
+{
+    tutti_executor *ex;
+    tutti_scope s;
+    static tutti_event never;
+    CHECK_INT(tutti_executor_open(&ex, "sim://1"), 0);
+    tutti_time until = tutti_after(1000 * TUTTI_SEC);
+    tutti_scope_open(&s, ex, until, 0);
+    CHECK_INT(tutti_go(&s, waits, &never), 0);
+    CHECK_INT(tutti_scope_close(&s), -ETIMEDOUT);
+    CHECK(tutti_now() >= until && tutti_now() < until + 10 * TUTTI_SEC);
+    CHECK_INT(tutti_executor_close(ex), 0);
+}
+
+TEST(it_needs_a_thread_of_its_own)
+{
+    tutti_executor *loop, *sim, *other;
+    CHECK_INT(tutti_executor_open(&loop, "loop://"), 0);
+    CHECK_INT(tutti_executor_open(&sim, "sim://1"), -EBUSY);
+    CHECK_HAS(tutti_why(), "a thread that no executor uses yet");
+    CHECK_INT(tutti_executor_close(loop), 0);
+    CHECK_INT(tutti_executor_open(&sim, "sim://1"), 0);
+    CHECK_INT(tutti_executor_open(&other, "sim://2"), -EBUSY);
+    CHECK_INT(tutti_executor_close(sim), 0);
+}
+
+static int adds(void *n)
+{
+    *(int *)n += 1;
+    return 0;
+}
+
+TEST(it_may_be_the_default)
+{
+    tutti_scope s;
+    int n = 0;
+    setenv("TUTTI_EXECUTOR", "sim://5", 1);
+    tutti_scope_open(&s, NULL, TUTTI_NEVER, 0);
+    CHECK_INT(tutti_go(&s, adds, &n), 0);
+    CHECK_INT(tutti_go(&s, sleeper, (void *)1), 0);
+    CHECK_INT(tutti_scope_close(&s), 0);
+    CHECK_INT(n, 1);
+}
+TEST_MAIN
