@@ -25,7 +25,7 @@ SCHEDULES_GOOD, SCHEDULES_BAD = 2000, 10000
 
 def cells(words):
     for name in sorted(os.listdir(HERE)):
-        if not name.endswith('.c') or (words and not any(w in name for w in words)):
+        if not name.endswith(('.c', '.cc')) or (words and not any(w in name for w in words)):
             continue
         with open(os.path.join(HERE, name), encoding='utf-8') as file:
             head = file.read().split('*/')[0]
@@ -35,6 +35,8 @@ def cells(words):
 
 def build(compiler, library, name, flags, to):
     source = os.path.join(HERE, name)
+    if name.endswith('.cc'):
+        compiler = {'gcc': 'g++', 'clang-14': 'clang++-14'}[compiler]
     subprocess.run([compiler, '-g', '-O1', '-w', '-D_GNU_SOURCE', '-fsanitize=thread',
                     '-c', source, '-o', to + '.o'] + flags, check=True)
     subprocess.run([compiler, to + '.o', '-o', to, '-L' + library, '-ltutti-explore',
@@ -153,7 +155,10 @@ def main():
 
     with tempfile.TemporaryDirectory() as folder, \
             concurrent.futures.ThreadPoolExecutor(2) as pool:
-        jobs = [(c, cell) for c in compilers for cell in cells(words)]
+        jobs = [(compilers[0], cell) for cell in cells(words)]
+        for compiler in compilers[1:]:  # some are enough, but in test-all
+            jobs += [(compiler, cell) for i, cell in enumerate(cells(words))
+                     if i % 8 == 0 or 'TUTTI_TEST_ALL' in os.environ]
         results = pool.map(lambda job: one(job[0], *job[1]), enumerate(jobs))
         more = [] if words else sentences(library, folder)
         for name, why in itertools.chain(results, more):
