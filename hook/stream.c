@@ -1,6 +1,7 @@
 /* hook/stream.c - read, write and their forms with several buffers, on whatever a descriptor
- * is: a socket, a pipe, a terminal, an eventfd.  Regular files are left to libc: poll(2)
- * calls them ready whatever they are.
+ * is: a socket, a pipe, a terminal, an eventfd.  Regular files are left to libc, since poll(2)
+ * calls them ready whatever they are, and as a rule they are; but a call from a place that
+ * the monitor has seen block a worker goes to a rescue thread from then on.
  *
  * The twins that _FORTIFY_SOURCE makes of calls (__read_chk) are here as well: what Debian
  * builds calls those.
@@ -10,6 +11,7 @@
 #include <stdlib.h>
 #include <sys/ioctl.h>
 #include <termios.h>
+#include <tutti/monitor.h>
 
 enum { WHOLE = PIPE_BUF }; /* what a pipe that has room takes without waiting */
 
@@ -144,10 +146,13 @@ static ssize_t read_attempt(int fd, const struct iovec *v, int n, enum kind kind
     return -1;
 }
 
-static ssize_t read_parking(int fd, const struct iovec *v, int n)
+/* from: where the program called. */
+static ssize_t read_parking(int fd, const struct iovec *v, int n, const void *from)
 {
     int kept = errno;
     enum kind kind = hook_kind(fd);
+    if (kind == KIND_FILE && tutti_site_blamed(from))
+        return on_rescue(readv_run, fd, v, n);
     if (kind == KIND_FILE || n <= 0 || n > IOV_MAX || buffers_size(v, (size_t)n) == 0)
         return libc()->readv(fd, v, n);
     if (kind == KIND_TTY)
@@ -174,12 +179,13 @@ HOOK ssize_t read(int fd, void *to, size_t size)
     if (!HOOK_CALLER() || size > SSIZE_MAX)
         return libc()->read(fd, to, size);
     struct iovec v = { to, size };
-    return read_parking(fd, &v, 1);
+    return read_parking(fd, &v, 1, __builtin_return_address(0));
 }
 
 HOOK ssize_t readv(int fd, const struct iovec *v, int n)
 {
-    return HOOK_CALLER() ? read_parking(fd, v, n) : libc()->readv(fd, v, n);
+    return HOOK_CALLER() ? read_parking(fd, v, n, __builtin_return_address(0))
+                         : libc()->readv(fd, v, n);
 }
 
 /* --- writing ------------------------------------------------------------------------ */
@@ -217,10 +223,12 @@ static ssize_t write_attempt(int fd, const struct iovec *v, size_t n, enum kind 
 }
 
 /* A write that may block ends when all is out: what has gone counts before an error. */
-static ssize_t write_parking(int fd, const struct iovec *v, int n)
+static ssize_t write_parking(int fd, const struct iovec *v, int n, const void *from)
 {
     int kept = errno;
     enum kind kind = hook_kind(fd);
+    if (kind == KIND_FILE && tutti_site_blamed(from))
+        return on_rescue(writev_run, fd, v, n);
     if (kind == KIND_FILE || n <= 0 || n > IOV_MAX || buffers_size(v, (size_t)n) == 0)
         return libc()->writev(fd, v, n);
     if (kind == KIND_TTY)
@@ -254,12 +262,13 @@ HOOK ssize_t write(int fd, const void *from, size_t size)
     if (!HOOK_CALLER() || size > SSIZE_MAX)
         return libc()->write(fd, from, size);
     struct iovec v = { (void *)(uintptr_t)from, size };
-    return write_parking(fd, &v, 1);
+    return write_parking(fd, &v, 1, __builtin_return_address(0));
 }
 
 HOOK ssize_t writev(int fd, const struct iovec *v, int n)
 {
-    return HOOK_CALLER() ? write_parking(fd, v, n) : libc()->writev(fd, v, n);
+    return HOOK_CALLER() ? write_parking(fd, v, n, __builtin_return_address(0))
+                         : libc()->writev(fd, v, n);
 }
 
 /* --- twins ---------------------------------------------------------------------------- */
@@ -273,5 +282,5 @@ HOOK ssize_t __read_chk(int fd, void *to, size_t size, size_t room)
     if (!HOOK_CALLER() || size > SSIZE_MAX)
         return libc()->read(fd, to, size);
     struct iovec v = { to, size };
-    return read_parking(fd, &v, 1);
+    return read_parking(fd, &v, 1, __builtin_return_address(0));
 }

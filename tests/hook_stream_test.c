@@ -9,6 +9,7 @@
 #include <sys/timerfd.h>
 #include <sys/uio.h>
 #include <termios.h>
+#include <tutti/monitor.h>
 
 enum { BIG = 1 << 20 };
 static char big[BIG], back[BIG];
@@ -409,6 +410,51 @@ static int read_file(void *unused)
 TEST(files_are_as_ever_and_fsync_reports)
 {
     alone(read_file);
+}
+
+/* In place of the library's own: which calls are blamed. */
+static int blamed;
+
+int tutti_site_blamed(const void *site)
+{
+    CHECK(site != NULL);
+    return blamed;
+}
+
+static uint64_t parks(tutti_executor *ex)
+{
+    tutti_executor_stats stats = { .size = sizeof stats };
+    CHECK_INT(tutti_executor_stat(ex, &stats), 0);
+    return stats.parked;
+}
+
+static int use_file(void *executor)
+{
+    char text[8] = "", name[] = "/tmp/hook-test-XXXXXX";
+    int fd = mkstemp(name);
+    unlink(name);
+    for (blamed = 0; blamed < 2; blamed++) {
+        uint64_t before = parks(executor);
+        CHECK_INT(pwrite(fd, "....", 4, 0), 4);
+        CHECK_INT(lseek(fd, 0, SEEK_SET), 0);
+        CHECK_INT(write(fd, "word", 4), 4);
+        CHECK_INT(lseek(fd, 0, SEEK_SET), 0);
+        CHECK_INT(read(fd, text, sizeof text), 4);
+        CHECK_STR(text, "word");
+        CHECK_INT(parks(executor) - before, blamed ? 2 : 0);
+    }
+    close(fd);
+    return 0;
+}
+
+TEST(a_file_is_used_elsewhere_by_a_call_that_blocked)
+{
+    tutti_executor *ex;
+    CHECK_INT(tutti_executor_open(&ex, "loop://"), 0);
+    TUTTI_SCOPE(s, ex, TUTTI_NEVER, 0);
+    tutti_go(&s, use_file, ex);
+    CHECK_INT(tutti_scope_close(&s), 0);
+    tutti_executor_close(ex);
 }
 
 /* A handler that restarts nothing, thousands of times a second. */
