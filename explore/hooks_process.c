@@ -81,6 +81,9 @@ exported void abort(void)
     __builtin_unreachable();
 }
 
+/* What assert.h calls; it is declared there only where asserts are on. */
+void __assert_fail(const char *what, const char *file, unsigned line,
+                   const char *function);
 exported void __assert_fail(const char *what, const char *file, unsigned line,
                             const char *function)
 {

@@ -50,6 +50,7 @@ libtbb-dev             test -e /usr/include/oneapi/tbb.h
 libboost-context-dev   test -e /usr/include/boost/context/fiber.hpp
 libuv1-dev             pkg-config --exists libuv
 nginx-light            test -x /usr/sbin/nginx
+python3-mpi4py         /usr/bin/python3 -c 'import mpi4py'
 python3-uvloop         /usr/bin/python3 -c 'import uvloop'
 python3-matplotlib     /usr/bin/python3 -c 'import matplotlib'
 END

@@ -125,7 +125,7 @@ BENCHES = [
           workers=(2,), goals=(AtMost(0.001, workers=2),)),
     hooked('hook-libpq', 'libpq'),
     hooked('hook-curl', 'libcurl'),
-    hooked('hook-https', 'libcurl, over HTTPS with the certificate verified'),
+    hooked('hook-https', 'libcurl and verified HTTPS'),
     hooked('hook-hiredis', 'hiredis'),
     Bench('explore-rate', '/s', 'schedules of the deque cell, searched',
           explore('rate'), goals=(AtLeast(200_000),), less=False),

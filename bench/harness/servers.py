@@ -67,7 +67,7 @@ BENCHES = [
     echo(64, 0.95),
     echo(1000, 0.97),
     http('http-64', 0.85, ''),
-    http('http-pipelined', 0.1, ', 16 requests at once'),
+    http('http-pipelined', 0.1, ', 16 at once'),
     Bench('idle-connections', 'KB', 'memory of the process for a connection that waits, '
           '10,000 at once',
           driven('idle-connections', 10000, 1, tutti='echo', libuv='uv-echo', go='go-echo',
