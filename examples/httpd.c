@@ -245,20 +245,31 @@ struct asker {
     uint64_t number, requests, sum;
 };
 
+/* The number after `before` in a line, which has no 0 at its end; 0: another line. */
+static size_t number_after(tutti_bytes line, const char *before)
+{
+    const char *at = line.data, *end = at + line.size;
+    size_t n = strlen(before), number = 0;
+    if (line.size < n || memcmp(at, before, n))
+        return 0;
+    for (at += n; at < end && *at >= '0' && *at <= '9' && number < SIZE_MAX / 100; at++)
+        number = 10 * number + (size_t)(*at - '0');
+    return number;
+}
+
 /* The body of one answer into the sum. */
 static int take_answer(struct asker *k, tutti_stream *s)
 {
     tutti_bytes b;
-    size_t size = 0;
-    int rc, status = 0;
+    size_t size = 0, status = 0;
+    int rc;
     while ((rc = tutti_stream_line(s, &b)) > 0 && b.size) {
-        sscanf(b.data, "HTTP/1.1 %d", &status);
-        if (b.size > 16 && !memcmp(b.data, "Content-Length: ", 16))
-            size = strtoul((const char *)b.data + 16, NULL, 10);
+        status += number_after(b, "HTTP/1.1 ");
+        size += number_after(b, "Content-Length: ");
     }
     rc = rc <= 0 ? rc : tutti_stream_exactly(s, size, &b);
     if (rc <= 0 || status != 200)
-        return rc < 0 ? rc : tutti_fail(-EPROTO, "the server answered %d", status);
+        return rc < 0 ? rc : tutti_fail(-EPROTO, "the server answered %zu", status);
     k->sum = fold_bytes(k->sum, b.data, b.size);
     return 0;
 }
