@@ -189,10 +189,9 @@ static int lane_prepare(struct procs *p, struct lane *l, unsigned i)
     }
     if (!l->outbox)
         l->outbox = arena_outbox(&p->arena);
-    uint32_t rung = load_relaxed(&own->rung); /* never goes back: a helper may be about to
-                                                 sleep on what it was */
-    memset(own, 0, offsetof(struct own, side));
-    store_relaxed(&own->rung, rung);
+    /* All but `rung`, which never goes back: a helper may be about to sleep on what it was. */
+    memset(own, 0, offsetof(struct own, rung));
+    memset(&own->up, 0, offsetof(struct own, side) - offsetof(struct own, up));
     store_relaxed(&s->released, 0); /* the worker does not run yet, here and below */
     store_relaxed(&s->quit, 0);
     store_relaxed(&s->ask, 0);
