@@ -6,6 +6,7 @@
 #include "core/task.h"
 #include "base/fence.h"
 #include "base/memory.h"
+#include "base/race.h"
 #include "base/slab.h"
 #include "fiber/fiber.h"
 #include <pthread.h>
@@ -121,8 +122,10 @@ static void fork_child(void)
     fence_begin();
     slab_after_fork();
     fiber_after_fork();
+    race_own(); /* one thread, whatever those that are gone had just done */
     for (unsigned i = 0; i < fork_watcher_count; i++)
         fork_watchers[i]();
+    race_disown();
 }
 
 __attribute__((constructor)) static void thread_begin(void)
