@@ -38,6 +38,10 @@ ROWS = [
     ('calls what may block or compute for long', 'a task each, or `tutti_blocking`',
      'blocking-p99'),
     ('waits most of the time', 'any executor', 'idle-cpu'),
+    ('answers many connections', '`tutti/io.h`, `tutti/stream.h`', 'echo-64'),
+    ('answers HTTP', 'the same; `examples/httpd.c`', 'http-64'),
+    ('may crash, a call at a time', '`processes://`', 'proc-roundtrip'),
+    ('may crash, in thousands of small tasks', '`processes://`', 'proc-tasks'),
 ]
 
 
