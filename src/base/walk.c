@@ -2,6 +2,7 @@
  * the compiler's tables.  One that is blocked is looked at from outside. */
 #include "base/walk.h"
 #include "base/memory.h"
+#include "base/registers.h"
 #include <dlfcn.h>
 #include <errno.h>
 #include <execinfo.h>
@@ -10,7 +11,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/uio.h>
-#include <ucontext.h>
 #include <unistd.h>
 
 enum { PAGE = 4096, STACK_READ = 16 << 10 };
@@ -41,19 +41,6 @@ bool peek(void *to, const void *from, size_t n)
 
 /* --- interrupted ------------------------------------------------------------ */
 
-static uintptr_t context_pc(const void *context)
-{
-    const ucontext_t *uc = context;
-#if defined(__x86_64__)
-    return (uintptr_t)uc->uc_mcontext.gregs[REG_RIP];
-#elif defined(__aarch64__)
-    return (uintptr_t)uc->uc_mcontext.pc;
-#else
-    (void)uc;
-    return 0;
-#endif
-}
-
 void walk_begin(void)
 {
     void *frame[2];
@@ -64,7 +51,7 @@ int walk_interrupted(const void *context, void **frame, int most)
 {
     void *all[WALK_DEPTH + 8];
     int n = backtrace(all, WALK_DEPTH + 8), from = 0;
-    void *pc = (void *)context_pc(context);
+    void *pc = (void *)registers_pc(context);
     while (from < n && all[from] != pc) /* the handler's own */
         from++;
     if (from == n) {

@@ -4,6 +4,7 @@
  * Tests: tests/fiber_guard_test.c. */
 #include "base/memory.h"
 #include "base/race.h"
+#include "base/registers.h"
 #include "fiber/inside.h"
 #include <errno.h>
 #include <pthread.h>
@@ -11,7 +12,6 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/auxv.h>
-#include <ucontext.h>
 #include <unistd.h>
 
 typedef const char *overflow_name(const struct fiber *f);
@@ -19,19 +19,6 @@ typedef const char *overflow_name(const struct fiber *f);
 static struct sigaction before; /* written once, before the handler can run */
 static overflow_name *_Atomic namer;
 static _Thread_local void *alternate; /* ours; NULL: none, or the program's own */
-
-static uintptr_t stack_pointer(const void *context)
-{
-    const ucontext_t *uc = context;
-#if defined(__x86_64__)
-    return (uintptr_t)uc->uc_mcontext.gregs[REG_RSP];
-#elif defined(__aarch64__)
-    return (uintptr_t)uc->uc_mcontext.sp;
-#else
-    (void)uc;
-    return 0;
-#endif
-}
 
 /* Append, leaving room for the 0; no stdio, which is not for signal handlers. */
 static size_t put_text(char *to, size_t used, size_t room, const char *text)
@@ -83,7 +70,7 @@ static void overflow_look(const siginfo_t *info, const void *context)
     pools_read_begin();
     const struct fiber *f = pools_guard(info->si_addr, &p);
     if (f) {
-        uintptr_t sp = stack_pointer(context);
+        uintptr_t sp = registers_sp(context);
         uintptr_t from = (uintptr_t)f->low - p->guard - p->room;
         if (!sp || (sp >= from && sp <= (uintptr_t)f->high))
             overflow_say(f, p);
