@@ -33,6 +33,6 @@ struct waitable {
 
 extern const struct waitable future_waitable; /* core/future.c: TUTTI_ON_DONE */
 extern const struct waitable empty_waitable;  /* core/scope.c: TUTTI_ON_EMPTY */
-extern const struct waitable chan_recv_waitable, chan_send_waitable; /* sync/chan.c */
+extern const struct waitable chan_recv_waitable, chan_send_waitable; /* sync/chan_any.c */
 extern const struct waitable event_waitable;  /* sync/event.c */
 #endif

@@ -231,6 +231,8 @@ static inline struct worker *pool_worker(const struct pool *p, uint32_t i)
 {
     return load_acquire(&p->worker[i]); /* pairs with spare_main: it is made */
 }
+/* Add up what its workers have counted. */
+void pool_stat(const struct pool *p, tutti_executor_stats *out);
 /* Tasks in the chain first..last, count of them. */
 void pool_inject(struct pool *p, struct task *first, struct task *last, uint32_t count);
 struct task *pool_injected(struct pool *p);

@@ -1,0 +1,52 @@
+/* sched/turn.h - what inbox.c, take.c and worker.c share: the steps of one turn that are too
+ * frequent to be calls.  All for the worker's own thread. */
+#ifndef SCHED_TURN_H
+#define SCHED_TURN_H
+#include "sched/worker.h"
+
+enum {
+    FAIR_EVERY = 16, /* so often tasks not begun go before contexts that are ready */
+    TIME_EVERY = 4   /* so often the clock is read for armed timers: it costs 20 ns */
+};
+
+/* One timed park; lives on the parked stack. */
+struct park_timer {
+    struct wheel_timer timer;
+    struct context *c;
+    uint64_t ticket;
+};
+
+static inline void worker_queue(struct worker *w, struct runnable *r)
+{
+    fifo_push(unlikely(r->is_low) ? &w->low : r->is_task ? &w->bound : &w->ready, r);
+}
+
+/* What others have put into the inbox goes to the queues: inbox.c. */
+void inbox_push(struct worker *w, struct runnable *r);
+void worker_drain_slow(struct worker *w);
+static inline void worker_drain(struct worker *w)
+{
+    if (unlikely(load_relaxed(&w->inbox) != NULL)) /* a hint; worker_sleep looks again */
+        worker_drain_slow(w);
+}
+
+/* A new turn: is there more to look at than what is ready? */
+static inline bool worker_turn(struct worker *w)
+{
+    uint32_t tick = load_relaxed(&w->tick) + 1; /* ours; the monitor only compares */
+    store_relaxed(&w->tick, tick);
+    /* relaxed: a hint, as in worker_drain */
+    return unlikely(load_relaxed(&w->inbox) || tick % FAIR_EVERY == 0
+                    || (w->wheel.count && tick % TIME_EVERY == 0));
+}
+/* Then: look at it.  NULL: nothing that must go first.  take.c, as the next. */
+struct runnable *worker_attend(struct worker *w);
+
+/* worker_take found nothing: wait for what is next. */
+struct runnable *worker_await_slow(struct worker *w);
+static inline struct runnable *worker_await(struct worker *w)
+{
+    struct runnable *r = worker_take(w);
+    return likely(r != NULL) ? r : worker_await_slow(w);
+}
+#endif
