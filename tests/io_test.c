@@ -6,6 +6,8 @@
 #include <linux/filter.h>
 #include <linux/seccomp.h>
 #include <poll.h>
+#include <pthread.h>
+#include <signal.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
@@ -397,6 +399,30 @@ ON_IO(a_file_is_sent_through_a_socket_that_fills)
         CHECK_INT(tutti_close(ends[0]), 0);
         CHECK_INT(tutti_close(k.file), 0);
     }
+}
+
+/* A signal that kills by default must not come of what a peer does. */
+ON_IO(a_peer_that_is_gone_raises_no_signal)
+{
+    static const char much[500000];
+    int file = temporary(), ends[2];
+    sigset_t before, after;
+    (void)s;
+    signal(SIGPIPE, SIG_DFL);
+    CHECK_INT(pthread_sigmask(SIG_BLOCK, NULL, &before), 0);
+    CHECK_INT(tutti_pwrite(file, much, sizeof much, 0), (int)sizeof much);
+    for (int blocking = 0; blocking < 2; blocking++) {
+        CHECK_INT(socketpair(AF_UNIX, SOCK_STREAM | (blocking ? 0 : SOCK_NONBLOCK), 0, ends),
+                  0);
+        CHECK_INT(tutti_close(ends[0]), 0);
+        CHECK_INT((int)tutti_sendfile(ends[1], file, 0, sizeof much), -EPIPE);
+        CHECK_INT(tutti_write(ends[1], much, 1), -EPIPE);
+        CHECK_INT(tutti_write_all(ends[1], much, sizeof much), -EPIPE);
+        CHECK_INT(tutti_close(ends[1]), 0);
+    }
+    CHECK_INT(pthread_sigmask(SIG_BLOCK, NULL, &after), 0);
+    CHECK_INT(sigismember(&after, SIGPIPE), sigismember(&before, SIGPIPE));
+    CHECK_INT(tutti_close(file), 0);
 }
 
 /* --- bad weather ------------------------------------------------------------------------ */

@@ -8,6 +8,8 @@
 #include <fcntl.h>
 #include <linux/io_uring.h>
 #include <poll.h>
+#include <pthread.h>
+#include <signal.h>
 #include <sys/sendfile.h>
 #include <sys/stat.h>
 #include <sys/uio.h>
@@ -243,13 +245,33 @@ static int64_t send_by_copy(int to, int file, int64_t offset, size_t n)
     return rc < 0 ? rc : (int64_t)done;
 }
 
+/* sendfile(2) knows no MSG_NOSIGNAL, and a peer that is gone is no reason to die of SIGPIPE:
+ * it is held back, and taken if the call has raised it.  Even one that sent some may have. */
+static ssize_t sendfile_quietly(int to, int file, off_t *at, size_t n)
+{
+    static const struct timespec at_once;
+    sigset_t broken, before;
+    sigemptyset(&broken);
+    sigaddset(&broken, SIGPIPE);
+    pthread_sigmask(SIG_BLOCK, &broken, &before);
+    ssize_t sent = sendfile(to, file, at, n);
+    int code = errno;
+    if (!sigismember(&before, SIGPIPE)) {
+        if (sent < 0 || (size_t)sent < n)
+            sigtimedwait(&broken, NULL, &at_once);
+        pthread_sigmask(SIG_SETMASK, &before, NULL);
+    }
+    errno = code;
+    return sent;
+}
+
 static int64_t send_by_kernel(struct context *c, int to, int file, int64_t offset, size_t n)
 {
     off_t at = offset;
     size_t left = n;
     int rc = 0, kept = errno;
     while (rc >= 0 && left > 0) {
-        ssize_t sent = sendfile(to, file, &at, left < NET_MOST ? left : NET_MOST);
+        ssize_t sent = sendfile_quietly(to, file, &at, left < NET_MOST ? left : NET_MOST);
         if (sent == 0)
             break; /* the file's end */
         if (sent > 0)
