@@ -1,26 +1,29 @@
 /* examples/echo.c - a server that sends back what it gets, a task for each connection.
  *
- *     echo                         64 clients of its own talk to it, and it ends
+ *     echo                         64 clients of its own talk to it, each a millisecond
+ *                                  away, and it ends
  *     echo tcp:127.0.0.1:7000      serves until SIGTERM or SIGINT; then accepts no more and
  *                                  gives those it has five seconds
  *
  * The task of a connection reads as if it blocked.  While it waits it holds no buffer, and
  * what it writes goes out when it waits again, so a burst is answered at once. */
 #include "common/example.h"
-#include <signal.h>
+#include "common/serve.h"
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <tutti/stream.h>
-#include <tutti/sync.h>
+#include <time.h>
 #include <unistd.h>
 
 static const struct example_about about = {
     .name = "echo",
     .kind = "I/O",
-    .summary = "Serves 64 clients on loopback, or at ADDRESS until it is told to end.",
+    .summary = "Sends back what it gets: to 64 clients of its own on loopback, each a\n"
+               "millisecond away; or to whoever connects to ADDRESS (tcp:127.0.0.1:7000,\n"
+               "unix:/tmp/echo), until SIGINT or SIGTERM.",
     .size_means = "messages of 64 bytes of each client",
-    .size = 2000,
+    .size = 20,
     .size_least = 1,
     .size_most = 100000000,
     .arguments = "[ADDRESS]",
@@ -28,6 +31,7 @@ static const struct example_about about = {
 };
 
 enum { CLIENTS = 64, MESSAGE = 64 };
+#define AWAY TUTTI_MS /* the way from a client to here */
 
 /* --- the server --------------------------------------------------------------- */
 
@@ -40,34 +44,6 @@ static int echo(int fd)
         if ((rc = tutti_stream_write(&client, b.data, b.size)) < 0)
             break;
     return rc < 0 ? rc : tutti_stream_close(&client);
-}
-
-struct server {
-    tutti_scope *clients;
-    int listener;
-};
-
-static int accept_all(void *arg)
-{
-    struct server *k = arg;
-    return tutti_serve(k->clients, k->listener, echo);
-}
-
-static int serve_until_told(struct example *e, int listener)
-{
-    tutti_event stop = { { 0 } };
-    TUTTI_SCOPE(clients, e->executor, TUTTI_NEVER, TUTTI_KEEP_GOING);
-    TUTTI_SCOPE(front, e->executor, TUTTI_NEVER, 0);
-    struct server k = { &clients, listener };
-    int rc = tutti_event_on_signal(&front, &stop, SIGTERM);
-    rc = rc < 0 ? rc : tutti_event_on_signal(&front, &stop, SIGINT);
-    rc = rc < 0 ? rc : tutti_go(&front, accept_all, &k);
-    rc = rc < 0 ? rc : tutti_event_wait(&stop);
-    tutti_scope_cancel(&front);
-    int closed = tutti_scope_close(&front);
-    tutti_scope_expire(&clients, tutti_after(5 * TUTTI_SEC));
-    tutti_scope_close(&clients);
-    return rc < 0 ? rc : closed;
 }
 
 /* --- clients of its own --------------------------------------------------------- */
@@ -104,7 +80,8 @@ static int talk(void *arg)
     tutti_bytes b;
     for (uint64_t i = 0; i < k->messages; i++) {
         message(k->number, i, text);
-        int rc = tutti_stream_write(&server, text, MESSAGE);
+        int rc = tutti_sleep_until(tutti_after(AWAY));
+        rc = rc < 0 ? rc : tutti_stream_write(&server, text, MESSAGE);
         rc = rc < 0 ? rc : tutti_stream_exactly(&server, MESSAGE, &b);
         if (rc <= 0)
             return rc < 0 ? rc : tutti_fail(-ECONNRESET, "the server hung up");
@@ -121,50 +98,46 @@ static uint64_t total(const struct client *clients)
     return sum;
 }
 
+static void make_clients(const struct example *e, const char *address,
+                         struct client *clients)
+{
+    for (int i = 0; i < CLIENTS; i++)
+        clients[i] = (struct client){ address, (uint64_t)i, e->size, 0 };
+}
+
 static int talk_to_self(struct example *e, int listener, uint64_t *sum)
 {
     char address[100];
     struct client clients[CLIENTS];
-    TUTTI_SCOPE(served, e->executor, TUTTI_NEVER, TUTTI_KEEP_GOING);
-    TUTTI_SCOPE(front, e->executor, TUTTI_NEVER, 0);
-    struct server k = { &served, listener };
-    TUTTI_SCOPE(talking, e->executor, TUTTI_NEVER, 0);
     int rc = tutti_address_local(listener, address, sizeof address);
-    rc = rc < 0 ? rc : tutti_go(&front, accept_all, &k);
-    example_start(e);
-    for (int i = 0; i < CLIENTS && rc >= 0; i++) {
-        clients[i] = (struct client){ address, (uint64_t)i, e->size, 0 };
-        rc = tutti_go(&talking, talk, &clients[i]);
-    }
-    int talked = tutti_scope_close(&talking);
-    example_stop(e);
-    tutti_scope_cancel(&front);
-    tutti_scope_close(&front);
-    tutti_scope_close(&served);
-    *sum = rc < 0 || talked < 0 ? 0 : total(clients);
-    return rc < 0 ? rc : talked;
+    make_clients(e, address, clients);
+    if (rc >= 0)
+        rc = serve_clients(e, listener, echo, talk, clients, sizeof *clients, CLIENTS);
+    *sum = rc < 0 ? 0 : total(clients);
+    return rc;
 }
 
-/* The same bytes through one pair of sockets, there and back, by one thread. */
+/* One client after another, as a server does that knows only blocking calls: through a
+ * pair of sockets, there and back, by one thread. */
 static int talk_serially(struct example *e, uint64_t *sum)
 {
-    int ends[2];
+    static const struct timespec away = { 0, AWAY };
+    int ends[2], ok = 1;
     char text[MESSAGE];
     struct client clients[CLIENTS];
     if (socketpair(AF_UNIX, SOCK_STREAM, 0, ends) < 0)
         return tutti_fail(-errno, "no pair of sockets: %s", strerror(errno));
-    int ok = 1;
+    make_clients(e, NULL, clients);
     example_start(e);
-    for (uint64_t c = 0; c < CLIENTS; c++) {
-        clients[c] = (struct client){ NULL, c, e->size, 0 };
+    for (uint64_t c = 0; c < CLIENTS; c++)
         for (uint64_t i = 0; i < e->size; i++) {
             message(c, i, text);
+            nanosleep(&away, NULL);
             for (int back = 0; back < 2; back++)
                 ok &= write(ends[back], text, MESSAGE) == MESSAGE
                       && read(ends[!back], text, MESSAGE) == MESSAGE;
             clients[c].sum = fold_message(clients[c].sum, text);
         }
-    }
     example_stop(e);
     close(ends[0]);
     close(ends[1]);
@@ -175,18 +148,22 @@ static int talk_serially(struct example *e, uint64_t *sum)
 int main(int argc, char **argv)
 {
     struct example e;
+    char what[64], answer[64] = "served";
     uint64_t sum = 0;
     example_open(&e, &about, argc, argv);
+    if (e.serial && e.argument_count)
+        example_refuse(&e, "a server has no serial form; leave %s away", e.arguments[0]);
     const char *address = e.argument_count ? e.arguments[0] : "tcp:127.0.0.1:0";
-    if (e.serial) {
-        int rc = talk_serially(&e, &sum);
-        return example_close(&e, rc, "64 clients", "echoes %016llx", (unsigned long long)sum);
-    }
-    int listener = tutti_listen(address);
-    if (listener < 0)
-        return example_close(&e, listener, "", "%s", "");
-    int rc = e.argument_count ? serve_until_told(&e, listener)
+    int listener = e.serial ? 0 : tutti_listen(address), rc = listener;
+    if (e.serial)
+        rc = talk_serially(&e, &sum);
+    else if (rc >= 0)
+        rc = e.argument_count ? serve_until_told(&e, listener, echo)
                               : talk_to_self(&e, listener, &sum);
-    tutti_close(listener);
-    return example_close(&e, rc, "64 clients", "echoes %016llx", (unsigned long long)sum);
+    if (!e.serial && listener >= 0)
+        tutti_close(listener);
+    if (!e.argument_count)
+        snprintf(answer, sizeof answer, "echoes %016llx", (unsigned long long)sum);
+    snprintf(what, sizeof what, e.argument_count ? "until told" : "%d clients", CLIENTS);
+    return example_close(&e, rc, what, "%s", answer);
 }

@@ -1,6 +1,7 @@
 /* examples/httpd.c - a small server of static files, HTTP/1.1, a task for each connection.
  *
- *     httpd                                 32 clients of its own ask it, and it ends
+ *     httpd                                 32 clients of its own ask it, each two
+ *                                           milliseconds away, and it ends
  *     httpd DIRECTORY tcp:127.0.0.1:8080    serves until SIGTERM or SIGINT
  *
  * Requests are taken apart by libhttp-parser as they come.  The answers to a burst of requests
@@ -9,23 +10,25 @@
  * by the kernel.  A client has ten seconds to finish a request that it began, and a minute to
  * begin the next; one that sends nonsense gets 400 and is hung up on. */
 #include "common/example.h"
+#include "common/serve.h"
 #include "common/site.h"
 #include <http_parser.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <tutti/stream.h>
-#include <tutti/sync.h>
 #include <unistd.h>
 
 static const struct example_about about = {
     .name = "httpd",
     .kind = "I/O",
-    .summary = "Serves files to 32 clients on loopback, or DIRECTORY at ADDRESS.",
-    .size_means = "requests of each client",
-    .size = 2000,
+    .summary = "Serves static files over HTTP/1.1: to 32 clients of its own on loopback,\n"
+               "each two milliseconds away; or DIRECTORY at ADDRESS (tcp:127.0.0.1:8080),\n"
+               "until SIGINT or SIGTERM.",
+    .size_means = "requests of each client, in bursts of eight",
+    .size = 160,
     .size_least = 1,
     .size_most = 100000000,
     .arguments = "[DIRECTORY ADDRESS]",
@@ -186,39 +189,10 @@ static int serve(int fd)
     return rc < 0 ? rc : tutti_stream_close(&stream);
 }
 
-/* --- the server ------------------------------------------------------------------ */
-
-struct server {
-    tutti_scope *clients;
-    int listener;
-};
-
-static int accept_all(void *arg)
-{
-    struct server *k = arg;
-    return tutti_serve(k->clients, k->listener, serve);
-}
-
-static int serve_until_told(struct example *e, int listener)
-{
-    tutti_event stop = { { 0 } };
-    TUTTI_SCOPE(clients, e->executor, TUTTI_NEVER, TUTTI_KEEP_GOING);
-    TUTTI_SCOPE(front, e->executor, TUTTI_NEVER, 0);
-    struct server k = { &clients, listener };
-    int rc = tutti_event_on_signal(&front, &stop, SIGTERM);
-    rc = rc < 0 ? rc : tutti_event_on_signal(&front, &stop, SIGINT);
-    rc = rc < 0 ? rc : tutti_go(&front, accept_all, &k);
-    rc = rc < 0 ? rc : tutti_event_wait(&stop);
-    tutti_scope_cancel(&front);
-    int closed = tutti_scope_close(&front);
-    tutti_scope_expire(&clients, tutti_after(5 * TUTTI_SEC));
-    tutti_scope_close(&clients);
-    return rc < 0 ? rc : closed;
-}
-
 /* --- clients of its own ------------------------------------------------------------ */
 
 enum { CLIENTS = 32, BURST = 8, FILES = 20 };
+#define AWAY (2 * TUTTI_MS) /* the way from a client to here */
 
 static int file_of(uint64_t client, uint64_t i)
 {
@@ -284,6 +258,7 @@ static int ask(void *arg)
     tutti_stream_limit(&s, 1 << 20);
     for (uint64_t i = 0; i < k->requests && rc >= 0; i += BURST) {
         uint64_t n = k->requests - i < BURST ? k->requests - i : BURST;
+        rc = tutti_sleep_until(tutti_after(AWAY));
         for (uint64_t j = 0; j < n && rc >= 0; j++)
             rc = tutti_stream_print(&s, "GET /%d.txt HTTP/1.1\r\nHost: here\r\n\r\n",
                                     file_of(k->number, i + j));
@@ -301,52 +276,55 @@ static uint64_t total(const struct asker *askers)
     return sum;
 }
 
+static void make_askers(const struct example *e, const char *address,
+                        struct asker *askers)
+{
+    for (int i = 0; i < CLIENTS; i++)
+        askers[i] = (struct asker){ address, (uint64_t)i, e->size, 0 };
+}
+
 static int ask_self(struct example *e, int listener, uint64_t *sum)
 {
     char address[100];
     struct asker askers[CLIENTS];
-    TUTTI_SCOPE(served, e->executor, TUTTI_NEVER, TUTTI_KEEP_GOING);
-    TUTTI_SCOPE(front, e->executor, TUTTI_NEVER, 0);
-    struct server k = { &served, listener };
-    TUTTI_SCOPE(asking, e->executor, TUTTI_NEVER, 0);
     int rc = tutti_address_local(listener, address, sizeof address);
-    rc = rc < 0 ? rc : tutti_go(&front, accept_all, &k);
-    example_start(e);
-    for (int i = 0; i < CLIENTS && rc >= 0; i++) {
-        askers[i] = (struct asker){ address, (uint64_t)i, e->size, 0 };
-        rc = tutti_go(&asking, ask, &askers[i]);
-    }
-    int asked = tutti_scope_close(&asking);
-    example_stop(e);
-    tutti_scope_cancel(&front);
-    tutti_scope_close(&front);
-    tutti_scope_close(&served);
-    *sum = rc < 0 || asked < 0 ? 0 : total(askers);
-    return rc < 0 ? rc : asked;
+    make_askers(e, address, askers);
+    if (rc >= 0)
+        rc = serve_clients(e, listener, serve, ask, askers, sizeof *askers, CLIENTS);
+    *sum = rc < 0 ? 0 : total(askers);
+    return rc;
 }
 
-/* The same bytes, read from the files, without any server. */
+static size_t read_file(const char *directory, int file, char *body, size_t room)
+{
+    char path[300];
+    snprintf(path, sizeof path, "%s/%d.txt", directory, file);
+    FILE *f = fopen(path, "r");
+    size_t n = f ? fread(body, 1, room, f) : 0;
+    if (f)
+        fclose(f);
+    return n;
+}
+
+/* One client after another, and the bytes from the files, without any server. */
 static int read_serially(struct example *e, const char *directory, uint64_t *sum)
 {
+    static const struct timespec away = { 0, AWAY };
     struct asker askers[CLIENTS];
     static char body[1 << 20];
-    char path[300];
     size_t read = 1;
+    make_askers(e, NULL, askers);
     example_start(e);
-    for (uint64_t c = 0; c < CLIENTS; c++) {
-        askers[c] = (struct asker){ NULL, c, e->size, 0 };
+    for (uint64_t c = 0; c < CLIENTS; c++)
         for (uint64_t i = 0; i < e->size && read; i++) {
-            snprintf(path, sizeof path, "%s/%d.txt", directory, file_of(c, i));
-            FILE *f = fopen(path, "r");
-            read = f ? fread(body, 1, sizeof body, f) : 0;
-            if (f)
-                fclose(f);
+            if (i % BURST == 0)
+                nanosleep(&away, NULL);
+            read = read_file(directory, file_of(c, i), body, sizeof body);
             askers[c].sum = fold_bytes(askers[c].sum, body, read);
         }
-    }
     example_stop(e);
     *sum = total(askers);
-    return read ? 0 : tutti_fail(-EIO, "%s cannot be read", path);
+    return read ? 0 : tutti_fail(-EIO, "%s cannot be read", directory);
 }
 
 static int make_files(char *directory, int remove)
@@ -403,7 +381,7 @@ int main(int argc, char **argv)
         example_refuse(&e, "a server has no serial form; leave the directory away");
     int rc = site_open(e.arguments[0]);
     int listener = rc < 0 ? rc : tutti_listen(e.arguments[1]);
-    rc = listener < 0 ? listener : serve_until_told(&e, listener);
+    rc = listener < 0 ? listener : serve_until_told(&e, listener, serve);
     if (listener >= 0)
         tutti_close(listener);
     site_close();

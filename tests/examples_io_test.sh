@@ -77,11 +77,11 @@ while [ $i -lt 60 ]; do
     i=$((i + 1))
 done
 ln "$tmp/site/page0.html" "$tmp/site/index.html"
-urls='loop:// threads://2 threads://2?lock=interpreter'
+urls='loop:// threads://2 threads://2?lock=interpreter processes://2'
 same crawl "slow: 61 pages" crawl --size 1000 "$tmp/site"
 same crawl-few "slow: " crawl --size 5 "$tmp/site"
 same status "2xx" status --size 30
-urls=loop://; same query "20000 rows" query --size 12
+urls='loop:// processes://2'; same query "20000 rows" query --size 12
 
 if [ -x "$bin/crawl" ]; then
     "$bin/crawl" --executor loop:// --picture "$tmp/c.png" "$tmp/site" >"$tmp/out" 2>&1 &&

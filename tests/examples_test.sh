@@ -80,7 +80,7 @@ same()
         answer "$@" --executor serial >"$expected/$name.expected"
     fi
     want=$(cat "$expected/$name.expected")
-    for url in serial loop:// threads://2 'threads://2?lock=interpreter'; do
+    for url in serial loop:// threads://2 'threads://2?lock=interpreter' processes://2; do
         got=$(answer "$@" --executor "$url")
         [ "$got" = "$want" ]
         report $? "$name on $url" "got  $got

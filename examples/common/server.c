@@ -33,6 +33,12 @@ __attribute__((format(printf, 2, 3))) static int refuse(struct server *s,
     return -1;
 }
 
+static void pause_ms(int ms)
+{
+    struct timespec t = { ms / 1000, ms % 1000 * 1000000L };
+    nanosleep(&t, NULL);
+}
+
 /* --- folders ------------------------------------------------------------------ */
 
 static int remove_one(const char *path, const struct stat *st, int flag, struct FTW *at)
@@ -48,17 +54,47 @@ void folder_remove(const char *path)
     nftw(path, remove_one, 16, FTW_DEPTH | FTW_PHYS);
 }
 
+/* Make a folder of the name s->folder, tell so, and wait until whoever made us is gone;
+ * then see it gone as well: what still writes into it ends soon. */
+static _Noreturn void folder_watch(struct server *s, int parent)
+{
+    char none;
+    setsid(); /* Ctrl-C is not for us */
+    dup2(parent, 0);
+    close_range(1, ~0u, 0); /* nobody shall wait for us to close what we got from them */
+    if (!mkdtemp(s->folder))
+        s->folder[0] = 0;
+    if (write(0, s->folder, sizeof s->folder) == sizeof s->folder)
+        while (read(0, &none, 1) < 0 && errno == EINTR)
+            ;
+    for (int tries = 0; tries < 100 && access(s->folder, F_OK) == 0; tries++) {
+        folder_remove(s->folder);
+        pause_ms(50);
+    }
+    _exit(0);
+}
+
+/* By a process that outlives us, so that Ctrl-C and worse leave no folder behind. */
 static int folder_make(struct server *s)
 {
+    int ends[2];
     const char *tmp = getenv("TMPDIR");
     if (!tmp || strlen(tmp) > 30)
         tmp = "/tmp"; /* sockets in it have short names */
     snprintf(s->folder, sizeof s->folder, "%s/tutti-server-XXXXXX", tmp);
-    if (!mkdtemp(s->folder)) {
-        s->folder[0] = 0;
-        return refuse(s, "no folder in %s: %s", tmp, strerror(errno));
+    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends))
+        return s->folder[0] = 0, refuse(s, "no sockets: %s", strerror(errno));
+    s->watcher = fork();
+    if (s->watcher == 0) {
+        close(ends[1]);
+        folder_watch(s, ends[0]);
     }
-    return 0;
+    close(ends[0]);
+    s->watched = ends[1];
+    if (s->watcher < 0 ||
+        recv(ends[1], s->folder, sizeof s->folder, MSG_WAITALL) != sizeof s->folder)
+        s->folder[0] = 0;
+    return s->folder[0] ? 0 : refuse(s, "no folder in %s", tmp);
 }
 
 /* FOLDER/name, in one of a few rooms. */
@@ -186,12 +222,6 @@ static int run_to_end(struct server *s, const char *user, char *const argv[])
     return 0;
 }
 
-static void pause_ms(int ms)
-{
-    struct timespec t = { ms / 1000, ms % 1000 * 1000000L };
-    nanosleep(&t, NULL);
-}
-
 static int await_port(struct server *s, const char *name)
 {
     for (int ms = 0; ms < START_MS; ms += 10) {
@@ -241,6 +271,12 @@ void server_stop(struct server *s)
     if (s->folder[0])
         folder_remove(s->folder);
     s->folder[0] = 0;
+    if (s->watched)
+        close(s->watched);
+    if (s->watcher > 0)
+        waitpid(s->watcher, NULL, 0);
+    s->watcher = 0;
+    s->watched = 0;
 }
 
 /* --- nginx ----------------------------------------------------------------------------- */

@@ -11,9 +11,11 @@
 #include <stddef.h>
 #include <sys/types.h>
 
-/* Holds: pid is 0 when none runs; folder is "" or is removed by server_stop. */
+/* Holds: pid is 0 when none runs; folder is "" or is removed by server_stop, or by a
+ * process that watches over it when we end without. */
 struct server {
-    pid_t pid;
+    pid_t pid, watcher;
+    int watched; /* the end of a pipe that is closed when we end */
     int end; /* the signal that ends it; 0: SIGTERM */
     int port; /* on 127.0.0.1 */
     char folder[64];
@@ -37,7 +39,8 @@ int server_redis(struct server *s);
 
 /* Ours: the files below root, each answer after a delay.  The first asking for one of
  * sixteen files, chosen by name, gets 503.  /wait/MS answers "waited" after that time,
- * /meet/N "met" once N have asked. */
+ * /meet/N "met" once N have asked; /moved/N/FILE leads to FILE over N redirections,
+ * /moved/round in a circle. */
 struct slow_options {
     const char *root; /* NULL: no files */
     int delay_ms;

@@ -132,6 +132,25 @@ static int meet(struct connection *c, int n)
     return answer(c, "200 OK", "text/plain", "met", 3);
 }
 
+/* /moved/N/REST leads to REST over N redirections; without an end if N is no number. */
+static int answer_moved(struct connection *c, const char *path)
+{
+    char head[2 * REQUEST_MOST], *rest;
+    long more = strtol(path + 7, &rest, 10);
+    const char *sign = rest == path + 7 ? path : "";
+    if (!*sign && (more < 0 || *rest != '/'))
+        return answer_words(c, "404 Not Found");
+    int n = *sign      ? snprintf(head, sizeof head, "%s", path)
+            : more > 1 ? snprintf(head, sizeof head, "/moved/%ld%s", more - 1, rest)
+                       : snprintf(head, sizeof head, "%s", rest);
+    char *where = strndup(head, (size_t)n);
+    n = snprintf(head, sizeof head,
+                 "HTTP/1.1 301 Moved Permanently\r\nLocation: %s\r\n"
+                 "Content-Length: 0\r\n\r\n", where ? where : "/");
+    free(where);
+    return put(c->fd, head, (size_t)n);
+}
+
 static int answer_request(struct connection *c)
 {
     char method[8], path[REQUEST_MOST];
@@ -145,6 +164,8 @@ static int answer_request(struct connection *c)
         pause_ms(ms < 0 ? 0 : ms > WAIT_MOST ? WAIT_MOST : ms);
         return answer(c, "200 OK", "text/plain", "waited", 6);
     }
+    if (!strncmp(path, "/moved/", 7))
+        return answer_moved(c, path);
     if (!strncmp(path, "/meet/", 6) && atoi(path + 6) > 0)
         return meet(c, atoi(path + 6));
     pause_ms(site.options->delay_ms);
@@ -180,7 +201,7 @@ static int serve_one(void *arg)
     }
 }
 
-static void connectiolengthdrop(void *arg)
+static void connection_drop(void *arg)
 {
     struct connection *c = arg;
     close(c->fd);
@@ -191,7 +212,7 @@ static int serve_run(void *arg)
 {
     struct connection *c = arg;
     serve_one(c);
-    connectiolengthdrop(c);
+    connection_drop(c);
     return 0;
 }
 

@@ -10,7 +10,7 @@
 #include <string.h>
 #include <tutti/sync.h>
 
-enum { PAGE_MOST = 64 << 20, PATIENCE_S = 30 };
+enum { PAGE_MOST = 64 << 20, MOVED_MOST = 10 };
 
 /* Handles that nobody uses now.  Holds: under mutex. */
 struct spare {
@@ -19,6 +19,18 @@ struct spare {
 };
 static tutti_mutex mutex;
 static struct spare *spares;
+static const char *trusted; /* NULL: what the system trusts */
+static long patience = 30;
+
+void web_trust(const char *file)
+{
+    trusted = file;
+}
+
+void web_patience(long seconds)
+{
+    patience = seconds;
+}
 
 void web_begin(void)
 {
@@ -64,6 +76,18 @@ static void handle_back(struct spare *s)
     tutti_mutex_unlock(&mutex);
 }
 
+static void handle_prepare(CURL *curl)
+{
+    curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
+    curl_easy_setopt(curl, CURLOPT_NOPROXY, "*");
+    curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "http,https");
+    curl_easy_setopt(curl, CURLOPT_FOLLOWLOCATION, 1L);
+    curl_easy_setopt(curl, CURLOPT_MAXREDIRS, (long)MOVED_MOST);
+    curl_easy_setopt(curl, CURLOPT_TIMEOUT, patience);
+    if (trusted)
+        curl_easy_setopt(curl, CURLOPT_CAINFO, trusted);
+}
+
 /* --- getting -------------------------------------------------------------------- */
 
 static size_t page_append(char *from, size_t size, size_t n, void *arg)
@@ -88,21 +112,20 @@ int web_get(const char *url, int head, struct web_page *p)
     struct spare *s = handle_take();
     char words[CURL_ERROR_SIZE] = "", *type = NULL;
     p->size = 0;
-    p->status = p->is_html = 0;
+    p->status = p->moved = p->is_html = 0;
     p->why[0] = 0;
     if (!s)
         return -ENOMEM;
+    handle_prepare(s->curl);
     curl_easy_setopt(s->curl, CURLOPT_URL, url);
     curl_easy_setopt(s->curl, CURLOPT_NOBODY, (long)head);
     curl_easy_setopt(s->curl, CURLOPT_WRITEFUNCTION, page_append);
     curl_easy_setopt(s->curl, CURLOPT_WRITEDATA, p);
     curl_easy_setopt(s->curl, CURLOPT_ERRORBUFFER, words);
-    curl_easy_setopt(s->curl, CURLOPT_NOSIGNAL, 1L);
-    curl_easy_setopt(s->curl, CURLOPT_NOPROXY, "*");
-    curl_easy_setopt(s->curl, CURLOPT_TIMEOUT, (long)PATIENCE_S);
     CURLcode rc = curl_easy_perform(s->curl);
     if (rc == CURLE_OK) {
         curl_easy_getinfo(s->curl, CURLINFO_RESPONSE_CODE, &p->status);
+        curl_easy_getinfo(s->curl, CURLINFO_REDIRECT_COUNT, &p->moved);
         curl_easy_getinfo(s->curl, CURLINFO_CONTENT_TYPE, &type);
         p->is_html = type && !strncmp(type, "text/html", 9);
     } else {

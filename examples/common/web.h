@@ -10,10 +10,11 @@ struct web_page {
     char *data; /* NULL: nothing */
     size_t size, room;
     long status;     /* of HTTP; 0: none came, see why */
+    long moved;      /* how many redirections led to it */
     int is_html;
     char why[128];
 };
-/* head: only its head.  0 when an answer came, whatever its status; -ENOMEM; else -EIO, and
+/* head: only its head.  Redirections are followed, ten at most.  0 when an answer came, whatever its status; -ENOMEM; else -EIO, and
  * p->why says why. */
 int web_get(const char *url, int head, struct web_page *p);
 void web_free(struct web_page *p);
@@ -21,6 +22,10 @@ void web_free(struct web_page *p);
  * at the first negative answer and returns it. */
 int web_links(const struct web_page *p, const char *url,
               int (*each)(void *ctx, const char *url), void *ctx);
+/* Before the first: trust the certificates in this file and no others; and wait so many
+ * seconds at most for each answer, 30 by default. */
+void web_trust(const char *file);
+void web_patience(long seconds);
 /* Once, while the program has one thread; and at its end. */
 void web_begin(void);
 void web_end(void);
