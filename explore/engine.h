@@ -65,10 +65,10 @@ struct step {
     uint32_t flags; /* STEP_* */
     uint64_t number; /* of this thread's points */
     uintptr_t address, pc;
-    uint64_t value, before;
+    uint64_t value, before, high, high_before; /* high: of 16 bytes */
 };
 enum { STEP_STALE = 1, STEP_FAILED = 2, STEP_TIMEOUT = 4, STEP_BLOCKED = 8,
-       STEP_VALUE = 16, STEP_SPURIOUS = 32 };
+       STEP_VALUE = 16, STEP_SPURIOUS = 32, STEP_WIDE = 64 };
 
 /* A decision other than the usual one; see script.c. */
 struct event {
@@ -247,10 +247,11 @@ void shadow_reset(void);
 void *arena_take(size_t size); /* until the schedule ends; not cleared */
 
 /* --- model.c --- */
-uint64_t model_load(void *a, int size, uint64_t raw, int order, uint64_t *high);
-uint64_t model_failed(void *a, int size, uint64_t raw, uint64_t expected, int order);
-void model_store(void *a, int size, uint64_t raw, uint64_t v, int order);
-void model_rmw(void *a, int size, uint64_t old, uint64_t v, int order);
+typedef unsigned __int128 wide; /* a value of any size up to 16 bytes */
+wide model_load(void *a, int size, wide raw, int order);
+wide model_failed(void *a, int size, wide raw, wide expected, int order);
+void model_store(void *a, int size, wide raw, wide v, int order);
+void model_rmw(void *a, int size, wide old, wide v, int order);
 void model_fence(int order);
 
 /* --- races.c --- */
@@ -315,6 +316,18 @@ static inline void trace_value(uint64_t v)
         ex.me->step->flags |= STEP_VALUE;
     }
 }
+/* The value of an atomic of size bytes, and what was there before. */
+static inline void trace_wide(int size, wide v, wide before)
+{
+    if (rare(ex.tracing) && ex.me->step) {
+        struct step *s = ex.me->step;
+        s->value = (uint64_t)v;
+        s->before = (uint64_t)before;
+        s->high = (uint64_t)(v >> 64);
+        s->high_before = (uint64_t)(before >> 64);
+        s->flags |= STEP_VALUE | (size == 16 ? STEP_WIDE : 0);
+    }
+}
 static inline void trace_flag(unsigned f)
 {
     if (rare(ex.tracing) && ex.me->step)
@@ -335,6 +348,12 @@ static inline void behave(uint64_t what)
     x ^= x >> 32;
     ex.hash += x * 0xD6E8FEB86659FD93u;
 }
+
+/* --- hooks_atomic.c, for hooks_atomic_any.c --- */
+wide atomic16_load(wide *a, int mo, const void *pc);
+void atomic16_store(wide *a, wide v, int mo, const void *pc);
+wide atomic16_exchange(wide *a, wide v, int mo, const void *pc);
+bool atomic16_cas(wide *a, wide *expected, wide v, int mo, int fail_mo, const void *pc);
 
 /* --- process ends (hooks_process.c) --- */
 void process_reset(void);

@@ -43,24 +43,21 @@ static struct store *append(struct location *l)
     s->sc = 0;
     s->head = -1;
     s->message = false;
-    s->high = 0;
     return s;
 }
 
 /* The location begins (again) with what memory holds, which everybody has seen. */
-static void begin(struct location *l, uint64_t raw)
+static void begin(struct location *l, wide raw)
 {
     l->n = 0;
     l->reset = false;
     struct store *s = append(l);
-    s->low = raw;
+    s->value = raw;
     s->writer = 0;
     memset(s->seen, 0, sizeof s->seen[0] * LANE * (size_t)ex.lanes);
-    if (l->size == 16)
-        s->high = ((uint64_t *)l->address)[1];
 }
 
-static struct location *new_location(struct cell *c, void *a, int size, uint64_t raw)
+static struct location *fresh(void *a, int size, wide raw)
 {
     struct location *l = arena_take(sizeof *l);
     l->address = a;
@@ -71,24 +68,82 @@ static struct location *new_location(struct cell *c, void *a, int size, uint64_t
     memset(l->read, 0, n * sizeof *l->read);
     l->n = 0;
     begin(l, raw);
-    /* Other sizes in the same bytes: their messages pass on, their histories end. */
-    struct location **at = &c->locations;
+    return l;
+}
+
+/* The same bytes in another size: what the old newest store tells passes on, as does who
+ * touched them; the old history ends. */
+static void absorb(struct location *l, const struct location *old)
+{
+    struct store *s = newest(l), *from = newest(old);
+    gap("atomics of different sizes in the same bytes: loads get the newest value");
+    if (from->message && s->message)
+        clock_join(&s->clock, &from->clock, ex.lanes);
+    else if (from->message)
+        clock_copy(&s->clock, &from->clock, ex.lanes);
+    s->message |= from->message;
+    for (int i = 0; i < ex.threads; i++) {
+        if (old->wrote[i] > l->wrote[i]) {
+            l->wrote[i] = old->wrote[i];
+            l->wrote_pc[i] = old->wrote_pc[i];
+        }
+        if (old->read[i] > l->read[i]) {
+            l->read[i] = old->read[i];
+            l->read_pc[i] = old->read_pc[i];
+        }
+    }
+}
+
+/* Take out of the list at `at` what shares bytes with l. */
+static void absorb_list(struct location *l, struct location **at)
+{
+    char *low = l->address, *high = low + l->size;
     for (struct location *o = *at; o; o = *at) {
-        bool apart = (char *)o->address >= (char *)a + size ||
-                     (char *)a >= (char *)o->address + o->size;
-        if (apart) {
+        if ((char *)o->address >= high || low >= (char *)o->address + o->size) {
             at = &o->next;
             continue;
         }
-        gap("atomics of different sizes in the same bytes");
-        struct store *s = newest(l), *from = newest(o);
-        if (from->message && s->message)
-            clock_join(&s->clock, &from->clock, ex.lanes);
-        else if (from->message)
-            clock_copy(&s->clock, &from->clock, ex.lanes);
-        s->message |= from->message;
+        absorb(l, o);
         *at = o->next;
     }
+}
+
+/* The atomic of 16 bytes that a begins or lies in becomes two of 8. */
+static void split(uintptr_t granule)
+{
+    struct cell *c = cell_find(granule);
+    if (c->upper)
+        c = cell_find(--granule);
+    struct location **at = &c->locations;
+    while (*at && (*at)->size != 16)
+        at = &(*at)->next;
+    struct location *old = *at;
+    if (!old)
+        return;
+    *at = old->next;
+    for (uint64_t *half = old->address, i = 0; i < 2; i++, half++, granule++) {
+        struct location *l = fresh(half, 8, *half);
+        absorb(l, old);
+        c = cell_find(granule);
+        l->next = c->locations;
+        c->locations = l;
+    }
+    c->upper = false;
+}
+
+static struct location *new_location(void *a, int size, wide raw)
+{
+    struct location *l = fresh(a, size, raw);
+    uintptr_t granule = (uintptr_t)a >> 3;
+    if (size == 16) {
+        struct cell *behind = cell_of(granule + 1);
+        behind->upper = true;
+        absorb_list(l, &behind->locations);
+    } else {
+        split(granule);
+    }
+    struct cell *c = cell_find(granule);
+    absorb_list(l, &c->locations);
     l->next = c->locations;
     c->locations = l;
     return l;
@@ -101,7 +156,7 @@ static void unseen_write(const void *a)
         shared->unseen_at = (uintptr_t)a;
 }
 
-static struct location *location_of(void *a, int size, uint64_t raw, bool write)
+static struct location *location_of(void *a, int size, wide raw, bool write)
 {
     struct thread *me = ex.me;
     if (heap_owns(a))
@@ -110,14 +165,14 @@ static struct location *location_of(void *a, int size, uint64_t raw, bool write)
         restore_touched(a, (size_t)size);
     ex.accesses++;
     struct cell *c = cell_of((uintptr_t)a >> 3);
-    if (rare(c->n))
+    if (rare(c->n || size == 16))
         race_atomic(c, a, size, write, me->pc);
     struct location *l = c->locations;
     while (l && (l->address != a || l->size != size))
         l = l->next;
     if (rare(!l))
-        l = new_location(c, a, size, raw);
-    else if (rare(l->reset || newest(l)->low != raw)) {
+        l = new_location(a, size, raw);
+    else if (rare(l->reset || newest(l)->value != raw)) {
         if (!l->reset)
             unseen_write(a);
         begin(l, raw);
@@ -192,36 +247,34 @@ static void read_store(struct store *s, int order)
     behave((uint64_t)me->id << 56 ^ (uint64_t)me->points << 28 ^ s->writer);
 }
 
-uint64_t model_load(void *a, int size, uint64_t raw, int order, uint64_t *high)
+wide model_load(void *a, int size, wide raw, int order)
 {
     struct location *l = location_of(a, size, raw, false);
     struct store *s = choose(l, order);
     read_store(s, order);
-    if (high)
-        *high = s->high;
-    trace_value(s->low);
-    return s->low;
+    trace_wide(size, s->value, 0);
+    return s->value;
 }
 
 /* A compare-and-swap that fails is a load, of anything but what it expected unless it
  * failed for no reason: then it has read the newest. */
-uint64_t model_failed(void *a, int size, uint64_t raw, uint64_t expected, int order)
+wide model_failed(void *a, int size, wide raw, wide expected, int order)
 {
     struct location *l = location_of(a, size, raw, false);
     struct store *s = raw == expected ? newest(l) : choose(l, order);
-    if (s->low == expected)
+    if (s->value == expected)
         s = newest(l);
     read_store(s, order);
-    trace_value(s->low);
-    return s->low;
+    trace_wide(size, s->value, 0);
+    return s->value;
 }
 
-static void write_store(struct location *l, uint64_t v, int order, const struct store *over)
+static void write_store(struct location *l, wide v, int order, const struct store *over)
 {
     struct thread *me = ex.me;
     const struct store *last = newest(l);
     struct store *s = append(l);
-    s->low = v;
+    s->value = v;
     s->writer = (uint64_t)me->id << 32 | me->points;
     for (int i = 0; i < ex.lanes * LANE; i++)
         s->seen[i] = INT32_MAX;
@@ -246,22 +299,20 @@ static void write_store(struct location *l, uint64_t v, int order, const struct 
     me->same = 0;
 }
 
-void model_store(void *a, int size, uint64_t raw, uint64_t v, int order)
+void model_store(void *a, int size, wide raw, wide v, int order)
 {
     struct location *l = location_of(a, size, raw, true);
     write_store(l, v, order, NULL);
-    trace_value(v);
+    trace_wide(size, v, 0);
 }
 
-void model_rmw(void *a, int size, uint64_t old, uint64_t v, int order)
+void model_rmw(void *a, int size, wide old, wide v, int order)
 {
     struct location *l = location_of(a, size, old, true);
     struct store *last = newest(l);
     read_store(last, order);
     write_store(l, v, order, last);
-    if (rare(ex.tracing) && ex.me->step)
-        ex.me->step->before = old;
-    trace_value(v);
+    trace_wide(size, v, old);
 }
 
 void model_fence(int order)

@@ -46,10 +46,11 @@ static inline bool judge(const struct cell *c, struct record *r, uint8_t mask, b
     return r->mask != 0;
 }
 
-static void judge_atomics(const struct cell *c, uintptr_t low, uintptr_t high, bool write,
-                          const void *pc)
+/* list: of this cell, or of the one before it. */
+static void judge_atomics(const struct cell *c, struct location *list, uintptr_t low,
+                          uintptr_t high, bool write, const void *pc)
 {
-    for (struct location *l = c->locations; l; l = l->next) {
+    for (struct location *l = list; l; l = l->next) {
         uintptr_t a = (uintptr_t)l->address;
         if (a >= high || a + (unsigned)l->size <= low)
             continue;
@@ -102,7 +103,9 @@ static inline void access_cell(uintptr_t low, uintptr_t high, bool write, const 
         m->n = n;
     }
     if (rare(c->locations != NULL))
-        judge_atomics(c, low, high, write, pc);
+        judge_atomics(c, c->locations, low, high, write, pc);
+    if (rare(c->upper))
+        judge_atomics(c, cell_find((low >> 3) - 1)->locations, low, high, write, pc);
     keep(c, mask, write, pc);
 }
 
@@ -150,15 +153,22 @@ void race_range(const void *a, size_t n, bool write, const void *pc)
     race_access(a, n, write, pc);
 }
 
-void race_atomic(struct cell *c, const void *a, int size, bool write, const void *pc)
+static void atomic_cell(struct cell *c, uint8_t mask, bool write, const void *pc)
 {
-    unsigned at = (unsigned)(uintptr_t)a & 7;
-    uint8_t mask = (uint8_t)(((1u << (size > 8 ? 8 : size)) - 1) << at);
     for (int i = 0; i < c->n; i++)
         judge(c, &c->record[i], mask, write, true, pc);
     for (struct more *m = c->more; m; m = m->next)
         for (int i = 0; i < m->n; i++)
             judge(c, &m->record[i], mask, write, true, pc);
+}
+
+void race_atomic(struct cell *c, const void *a, int size, bool write, const void *pc)
+{
+    unsigned at = (unsigned)(uintptr_t)a & 7;
+    atomic_cell(c, (uint8_t)(((1u << (size > 8 ? 8 : size)) - 1) << at), write, pc);
+    struct cell *behind = size > 8 ? cell_find(c->granule + 1) : NULL;
+    if (behind)
+        atomic_cell(behind, 0xff, write, pc);
 }
 
 /* The memory begins a new life (a block handed out again, a new stack): nobody has
@@ -172,6 +182,7 @@ void race_forget(const void *a, size_t n)
             c->n = 0;
             c->more = NULL;
             c->locations = NULL;
+            c->upper = false;
         }
     }
 }

@@ -84,6 +84,17 @@ static bool shown(const struct step *s)
     return !plain(s) || s->flags >> 31;
 }
 
+/* The value of a step, or what was there before it; of 16 bytes the two halves. */
+static int say_value(const struct step *s, const char *sign, bool before, char *to,
+                     size_t room)
+{
+    long long low = (long long)(before ? s->before : s->value);
+    long long high = (long long)(before ? s->high_before : s->high);
+    if (s->flags & STEP_WIDE)
+        return snprintf(to, room, "%s{%lld, %lld}", sign, low, high);
+    return snprintf(to, room, "%s%lld", sign, low);
+}
+
 static void say_step(const struct step *s, char *to, size_t room)
 {
     char data[100] = "";
@@ -96,13 +107,14 @@ static void say_step(const struct step *s, char *to, size_t room)
         n += snprintf(to + n, room - (size_t)n, valued ? " %lld" : "", v);
     else if (data[0])
         n += snprintf(to + n, room - (size_t)n, " %s", data);
-    if (s->op == OP_LOAD || s->op == OP_CAS)
-        n += snprintf(to + n, room - (size_t)n, valued ? " = %lld" : "", v);
-    else if (s->op == OP_STORE)
-        n += snprintf(to + n, room - (size_t)n, valued ? " := %lld" : "", v);
-    else if (s->op == OP_RMW)
-        n += snprintf(to + n, room - (size_t)n, valued ? " %lld -> %lld" : "",
-                      (long long)s->before, v);
+    if (valued && (s->op == OP_LOAD || s->op == OP_CAS))
+        n += say_value(s, " = ", false, to + n, room - (size_t)n);
+    else if (valued && s->op == OP_STORE)
+        n += say_value(s, " := ", false, to + n, room - (size_t)n);
+    else if (valued && s->op == OP_RMW) {
+        n += say_value(s, " ", true, to + n, room - (size_t)n);
+        n += say_value(s, " -> ", false, to + n, room - (size_t)n);
+    }
     if (s->op >= OP_LOAD && s->op <= OP_FENCE && s->order <= 5)
         n += snprintf(to + n, room - (size_t)n, " %s", orders[s->order]);
     static const struct { unsigned flag; const char *words; } notes[] = {

@@ -154,7 +154,7 @@ void restore_back(void)
 static bool seen_written(uintptr_t at)
 {
     const struct cell *c = cell_find(at >> 3);
-    bool wrote = c && c->locations;
+    bool wrote = c && (c->locations || c->upper);
     for (int i = 0; c && i < c->n; i++)
         wrote |= c->record[i].write;
     for (const struct more *m = c ? c->more : NULL; m; m = m->next)

@@ -99,6 +99,7 @@ struct cell *cell_of(uintptr_t granule)
     c->granule = granule;
     c->generation = ex.generation;
     c->n = 0;
+    c->upper = false;
     c->locations = NULL;
     c->more = NULL;
     return c;

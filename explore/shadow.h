@@ -30,7 +30,8 @@ struct cell {
     uintptr_t granule; /* address / 8 */
     uint32_t generation;
     uint16_t n; /* inline records */
-    uint16_t unused;
+    bool upper; /* the eight bytes before begin an atomic of 16 */
+    uint8_t unused;
     struct location *locations;
     struct record record[INLINE_RECORDS];
     struct more *more;
@@ -47,7 +48,7 @@ enum { HISTORY = 16 };
 /* A store in the history of one location.
  * Holds: seen[i] is thread i's time when it first read this or a later store. */
 struct store {
-    uint64_t low, high;
+    wide value;
     uint64_t writer; /* thread << 32 | its point */
     int32_t sc;      /* number among the sequentially consistent; 0: none of them */
     int16_t head;    /* the thread whose release began the message; -1 */
@@ -56,7 +57,9 @@ struct store {
     struct clock clock;
 } __attribute__((aligned(64)));
 
-/* An atomic object.  Holds: store[(n - 1) % HISTORY] is the newest and equal to memory,
+/* An atomic object, in the list of the cell that it begins in.  One of 16 bytes has
+ * `upper` set in the cell behind; while it is, that cell has no atomics of its own.
+ * Holds: store[(n - 1) % HISTORY] is the newest and equal to memory,
  * unless `reset` (a plain write has been seen) or somebody unseen wrote. */
 struct location {
     void *address;
