@@ -193,6 +193,14 @@ static void link_words(struct command *c, const struct request *r, char *const *
                        const char *folder)
 {
     static char where[4200], path[4200];
+    /* Before all others, or a library such as libatomic would take calls from it. */
+    snprintf(where, sizeof where, "-L%s", folder);
+    snprintf(path, sizeof path, "-Wl,-rpath,%s", folder);
+    command_add(c, where);
+    command_add(c, path);
+    command_add(c, "-Wl,--push-state,--no-as-needed");
+    command_add(c, "-ltutti-explore");
+    command_add(c, "-Wl,--pop-state");
     for (int i = 0, n = 0; i < r->count; i++) {
         const char *word = r->word[i];
         if (r->kind[i] == WORD_SOURCE)
@@ -204,13 +212,6 @@ static void link_words(struct command *c, const struct request *r, char *const *
         if (word)
             command_add(c, word);
     }
-    snprintf(where, sizeof where, "-L%s", folder);
-    snprintf(path, sizeof path, "-Wl,-rpath,%s", folder);
-    command_add(c, where);
-    command_add(c, path);
-    command_add(c, "-Wl,--push-state,--no-as-needed");
-    command_add(c, "-ltutti-explore");
-    command_add(c, "-Wl,--pop-state");
 }
 
 /* Compile the sources into objects of a folder of their own, and link all. */
