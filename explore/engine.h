@@ -113,7 +113,10 @@ struct thread {
     uint16_t nth[8]; /* decisions of each kind since the last point */
     void *key;       /* waited for */
     uint64_t until;  /* 0: for ever */
-    bool timed_out, detached, joined, cancel_asked, cancel_off, wants;
+    uint32_t bits;   /* of a futex's waiter */
+    uint64_t mask;   /* of signals, as it has asked for */
+    char name[16];
+    bool timed_out, detached, joined, cancel_asked, cancel_off, cancel_at_once, wants;
     int joiner;
     int fence_sc;    /* number of its last sequentially consistent fence */
     enum op op;
@@ -200,6 +203,8 @@ void point(enum op op, const void *address, const void *pc);
 int block(void *key, enum op op, uint64_t until);
 void wake_all(void *key);
 bool wake_one(void *key);
+/* Only who waits with one of these bits. */
+bool wake_one_of(void *key, uint32_t bits);
 int waiters(void *key);
 void thread_ready(struct thread *t);
 void thread_over(struct thread *t) __attribute__((noreturn));
@@ -360,9 +365,13 @@ void process_reset(void);
 void process_exit(int status) __attribute__((noreturn));
 void lock_leaks(bool main_returns);
 void locks_reset(void);
+void keys_open(void); /* keys made before main are there in every schedule */
 void keys_reset(void);
+void keys_begin(struct thread *t);
 void keys_end(struct thread *t);
-void time_reset(void);
+const char *syscall_name(long n); /* of those that may block; NULL: others */
+void sems_reset(void);
+void fds_open(void);
 void fds_reset(void);
 void cancel_point(void);
 void thread_begin(struct thread *t);

@@ -1,41 +1,38 @@
-/* explore/hooks_block.c - calls that may block on a descriptor.  The kernel is asked whether
- * the call would block; if so, the thread waits until another has done something to some
- * descriptor, and when nobody else can run that is an error which names the call.  Data
- * between threads of the program (pipes, socket pairs, eventfds) is thus explored; what
- * comes from outside is taken as it comes, and noted.  Descriptors that a schedule leaves
- * open are closed behind it.
- * Calls that wait for things unknown here are errors at once.
- * Tests: tests/cells/ (descriptors.c, unmodelled.c). */
-#include "locks.h"
+/* explore/hooks_block.c - calls that may block on one descriptor; hooks_poll.c waits for
+ * several.  The kernel is asked whether the call would block; if so, the thread waits until
+ * another has done something to some descriptor, and when nobody else can run that is an
+ * error which names the call.  Data between threads of the program (pipes, socket pairs,
+ * eventfds) is thus explored; what comes from outside is taken as it comes, and noted.
+ * Descriptors that a schedule leaves open are closed behind it.
+ * Tests: tests/cells/ (descriptors.c, unmodelled.c), tests/explore/calls_time.c. */
+#include "descriptors.h"
 #include "real.h"
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
-#include <string.h>
-#include <sys/epoll.h>
 #include <sys/eventfd.h>
-#include <sys/select.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 enum { DESCRIPTORS = 1024 };
-static bool used, known_at_start[DESCRIPTORS], known;
+static bool used, known_at_start[DESCRIPTORS];
 static char key; /* what all wait for who wait for descriptors */
+
+/* Once: what is open now belongs to every schedule. */
+void fds_open(void)
+{
+    for (int fd = 0; fd < DESCRIPTORS; fd++)
+        known_at_start[fd] = real_syscall(SYS_fcntl, fd, F_GETFD, 0, 0, 0, 0) >= 0;
+}
 
 /* Before each schedule: close what the last one has left open. */
 void fds_reset(void)
 {
-    if (!known) {
-        known = true;
-        for (int fd = 0; fd < DESCRIPTORS; fd++)
-            known_at_start[fd] = real_syscall(SYS_fcntl, fd, 1 /* F_GETFD */, 0, 0, 0, 0) >= 0;
-    } else if (used) {
-        for (int fd = 0; fd < DESCRIPTORS; fd++)
-            if (!known_at_start[fd])
-                real_syscall(SYS_close, fd, 0, 0, 0, 0, 0);
-    }
+    for (int fd = 0; used && fd < DESCRIPTORS; fd++)
+        if (!known_at_start[fd])
+            real_syscall(SYS_close, fd, 0, 0, 0, 0, 0);
     used = false;
 }
 
@@ -51,6 +48,30 @@ static void changed(void)
     wake_all(&key);
 }
 
+void fds_begin(const void *pc)
+{
+    used = true;
+    point(OP_BLOCKING, NULL, pc);
+}
+
+bool fds_wait(const char *name, uint64_t until)
+{
+    if (until && until <= ex.time)
+        return false;
+    ex.me->value = (void *)name;
+    bool late = block(&key, OP_BLOCKING, until) != 0;
+    cancel_point();
+    return !late;
+}
+
+void fds_end(bool change)
+{
+    if (change)
+        changed();
+    else
+        acquire_clock(&order()->clock);
+}
+
 static bool ready(int fd, short events)
 {
     struct pollfd p = { .fd = fd, .events = events };
@@ -61,24 +82,15 @@ static bool ready(int fd, short events)
 /* Come back when a call on fd would not block. */
 static void before(const char *name, int fd, short events, const void *pc)
 {
-    used = true;
-    point(OP_BLOCKING, NULL, pc);
+    fds_begin(pc);
     trace_value((uint64_t)fd);
     cancel_point();
-    long flags = real_syscall(SYS_fcntl, fd, 3 /* F_GETFL */, 0, 0, 0, 0);
-    while (!(flags & 04000 /* O_NONBLOCK */) && !ready(fd, events)) {
-        ex.me->value = (void *)name;
-        block(&key, OP_BLOCKING, 0);
-        cancel_point();
-    }
+    long flags = real_syscall(SYS_fcntl, fd, F_GETFL, 0, 0, 0, 0);
+    while (!(flags & O_NONBLOCK) && !ready(fd, events))
+        fds_wait(name, 0);
     acquire_clock(&order()->clock);
     if (fd > 2)
         gap("data on descriptors: the kernel's, not put back by the explorer");
-}
-
-static void after(void)
-{
-    changed();
 }
 
 exported ssize_t read(int fd, void *to, size_t n)
@@ -89,7 +101,7 @@ exported ssize_t read(int fd, void *to, size_t n)
     if (ex.on) {
         if (r > 0)
             race_range(to, (size_t)r, true, CALLER);
-        after();
+        changed();
     }
     return r;
 }
@@ -102,56 +114,45 @@ exported ssize_t write(int fd, const void *from, size_t n)
     }
     ssize_t r = REAL(write)(fd, from, n);
     if (ex.on)
-        after();
+        changed();
     return r;
 }
 
-exported ssize_t recv(int fd, void *to, size_t n, int flags)
-{
-    if (ex.on && !(flags & MSG_DONTWAIT))
-        before("recv", fd, POLLIN, CALLER);
-    ssize_t r = REAL(recv)(fd, to, n, flags);
-    if (ex.on)
-        after();
-    return r;
-}
-
-exported ssize_t send(int fd, const void *from, size_t n, int flags)
-{
-    if (ex.on && !(flags & MSG_DONTWAIT))
-        before("send", fd, POLLOUT, CALLER);
-    ssize_t r = REAL(send)(fd, from, n, flags);
-    if (ex.on)
-        after();
-    return r;
-}
-
-exported int accept(int fd, struct sockaddr *a, socklen_t *n)
-{
-    if (ex.on)
-        before("accept", fd, POLLIN, CALLER);
-    int r = REAL(accept)(fd, a, n);
-    if (ex.on)
-        after();
-    return r;
-}
-
-exported int connect(int fd, const struct sockaddr *a, socklen_t n)
-{
-    if (ex.on)
-        fail(FAIL_UNMODELLED, CALLER, "connect() is not modelled: take sockets to other "
-             "processes out of the test");
-    return REAL(connect)(fd, a, n);
-}
+/* Calls that do to one descriptor what read and write do. */
+#define ON_DESCRIPTOR(type, name, events, flags, parameters, arguments)       \
+    exported type name parameters                                             \
+    {                                                                         \
+        if (ex.on && !((flags) & MSG_DONTWAIT))                               \
+            before(#name, fd, events, CALLER);                                \
+        type r = REAL(name) arguments;                                        \
+        if (ex.on)                                                            \
+            changed();                                                        \
+        return r;                                                             \
+    }
+ON_DESCRIPTOR(ssize_t, recv, POLLIN, f, (int fd, void *to, size_t n, int f), (fd, to, n, f))
+ON_DESCRIPTOR(ssize_t, send, POLLOUT, f, (int fd, const void *from, size_t n, int f),
+              (fd, from, n, f))
+ON_DESCRIPTOR(ssize_t, recvfrom, POLLIN, f, (int fd, void *to, size_t n, int f,
+              struct sockaddr *a, socklen_t *l), (fd, to, n, f, a, l))
+ON_DESCRIPTOR(ssize_t, sendto, POLLOUT, f, (int fd, const void *from, size_t n, int f,
+              const struct sockaddr *a, socklen_t l), (fd, from, n, f, a, l))
+ON_DESCRIPTOR(ssize_t, recvmsg, POLLIN, f, (int fd, struct msghdr *m, int f), (fd, m, f))
+ON_DESCRIPTOR(ssize_t, sendmsg, POLLOUT, f, (int fd, const struct msghdr *m, int f),
+              (fd, m, f))
+ON_DESCRIPTOR(ssize_t, readv, POLLIN, 0, (int fd, const struct iovec *v, int n), (fd, v, n))
+ON_DESCRIPTOR(ssize_t, writev, POLLOUT, 0, (int fd, const struct iovec *v, int n),
+              (fd, v, n))
+ON_DESCRIPTOR(int, accept, POLLIN, 0, (int fd, struct sockaddr *a, socklen_t *l), (fd, a, l))
+ON_DESCRIPTOR(int, accept4, POLLIN, 0, (int fd, struct sockaddr *a, socklen_t *l, int how),
+              (fd, a, l, how))
 
 exported int close(int fd)
 {
     if (!ex.on)
         return REAL(close)(fd);
-    used = true;
-    point(OP_BLOCKING, NULL, CALLER);
+    fds_begin(CALLER);
     int r = REAL(close)(fd);
-    after();
+    changed();
     return r;
 }
 
@@ -164,79 +165,6 @@ exported int eventfd_write(int fd, eventfd_t value)
 {
     return write(fd, &value, sizeof value) == sizeof value ? 0 : -1;
 }
-
-/* --- waiting for several: ask without waiting, else wait for a change or the time --- */
-
-static uint64_t until_ms(int ms)
-{
-    return ms < 0 ? 0 : ex.time + (uint64_t)ms * 1000000 + 1;
-}
-
-/* False: the time is up. */
-static bool wait_more(const char *name, uint64_t until)
-{
-    if (until && until <= ex.time)
-        return false;
-    ex.me->value = (void *)name;
-    bool late = block(&key, OP_BLOCKING, until) != 0;
-    cancel_point();
-    return !late;
-}
-
-exported int poll(struct pollfd *p, nfds_t n, int ms)
-{
-    if (!ex.on)
-        return REAL(poll)(p, n, ms);
-    used = true;
-    point(OP_BLOCKING, NULL, CALLER);
-    uint64_t until = until_ms(ms);
-    for (;;) {
-        int r = REAL(poll)(p, n, 0);
-        if (r == 0 && ms != 0 && wait_more("poll", until))
-            continue;
-        acquire_clock(&order()->clock);
-        return r;
-    }
-}
-
-exported int epoll_wait(int fd, struct epoll_event *e, int n, int ms)
-{
-    if (!ex.on)
-        return REAL(epoll_wait)(fd, e, n, ms);
-    used = true;
-    point(OP_BLOCKING, NULL, CALLER);
-    uint64_t until = until_ms(ms);
-    for (;;) {
-        int r = REAL(epoll_wait)(fd, e, n, 0);
-        if (r == 0 && ms != 0 && wait_more("epoll_wait", until))
-            continue;
-        acquire_clock(&order()->clock);
-        return r;
-    }
-}
-
-exported int epoll_ctl(int fd, int op, int other, struct epoll_event *e)
-{
-    if (!ex.on)
-        return REAL(epoll_ctl)(fd, op, other, e);
-    used = true;
-    point(OP_BLOCKING, NULL, CALLER);
-    int r = REAL(epoll_ctl)(fd, op, other, e);
-    after();
-    return r;
-}
-
-exported int select(int n, fd_set *r, fd_set *w, fd_set *x, struct timeval *tv)
-{
-    if (!ex.on)
-        return REAL(select)(n, r, w, x, tv);
-    if (n == 0 && tv) { /* a way to sleep */
-        struct timespec span = { tv->tv_sec, tv->tv_usec * 1000 };
-        return sleep_until(time_after(&span), CALLER);
-    }
-    fail(FAIL_UNMODELLED, CALLER, "select() on descriptors is not modelled: use poll()");
-}
-
 
 /* --- io_uring: refused, so that a program which can goes on with epoll --- */
 
@@ -260,25 +188,3 @@ int io_uring_queue_init(unsigned n, struct io_uring *r, unsigned flags)
     gap("io_uring: refused with ENOSYS, as by a kernel without it");
     return -ENOSYS;
 }
-
-/* --- what is not modelled at all --- */
-
-#define UNMODELLED(type, name, parameters, arguments)                         \
-    exported type name parameters                                             \
-    {                                                                         \
-        if (ex.on)                                                            \
-            fail(FAIL_UNMODELLED, CALLER, #name "() is not modelled: take it " \
-                 "out of the test");                                          \
-        return REAL(name) arguments;                                          \
-    }
-UNMODELLED(pid_t, waitpid, (pid_t p, int *s, int o), (p, s, o))
-UNMODELLED(pid_t, wait, (int *s), (s))
-UNMODELLED(int, pause, (void), ())
-UNMODELLED(int, sigsuspend, (const sigset_t *s), (s))
-UNMODELLED(int, sigwait, (const sigset_t *s, int *n), (s, n))
-UNMODELLED(int, system, (const char *c), (c))
-UNMODELLED(FILE *, popen, (const char *c, const char *m), (c, m))
-UNMODELLED(ssize_t, recvmsg, (int fd, struct msghdr *m, int f), (fd, m, f))
-UNMODELLED(ssize_t, sendmsg, (int fd, const struct msghdr *m, int f), (fd, m, f))
-UNMODELLED(ssize_t, readv, (int fd, const struct iovec *v, int n), (fd, v, n))
-UNMODELLED(ssize_t, writev, (int fd, const struct iovec *v, int n), (fd, v, n))

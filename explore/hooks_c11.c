@@ -72,7 +72,9 @@ exported void thrd_yield(void)
 
 exported int thrd_sleep(const struct timespec *span, struct timespec *left)
 {
-    return ex.on ? sleep_until(time_after(span), CALLER) : REAL(thrd_sleep)(span, left);
+    if (!ex.on)
+        return REAL(thrd_sleep)(span, left);
+    return sleep_until(time_after(span), CALLER) ? -2 : 0;
 }
 
 exported int mtx_init(mtx_t *m, int type)

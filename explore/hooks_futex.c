@@ -1,15 +1,10 @@
-/* explore/hooks_futex.c - syscall(): futexes, and the calls by which threads yield and
- * name themselves.  Other calls go to the kernel and are noted; those that could block
- * are errors that say so.
- * Tests: tests/cells/ (futex_*.c). */
+/* explore/hooks_futex.c - futexes: all operations but those that inherit priorities, which
+ * are an error that names them.  A wait may end without a wake, as the kernel's may.
+ * Tests: tests/cells/ (futex.c), tests/explore/calls_futex.c. */
 #include "locks.h"
 #include "real.h"
 #include <errno.h>
 #include <linux/futex.h>
-#include <linux/membarrier.h>
-#include <stdarg.h>
-#include <sys/syscall.h>
-#include <unistd.h>
 
 static uint64_t futex_until(int op, const struct timespec *ts)
 {
@@ -20,8 +15,11 @@ static uint64_t futex_until(int op, const struct timespec *ts)
     return time_until(op & FUTEX_CLOCK_REALTIME ? CLOCK_REALTIME : CLOCK_MONOTONIC, ts);
 }
 
-static long futex_wait(uint32_t *a, uint32_t expected, uint64_t until, const void *pc)
+static long futex_wait(uint32_t *a, uint32_t expected, uint64_t until, uint32_t bits,
+                       const void *pc)
 {
+    if (until == TIME_WRONG || !bits)
+        return -EINVAL;
     point(OP_FUTEX_WAIT, a, pc);
     trace_value(expected);
     cancel_point();
@@ -38,6 +36,7 @@ static long futex_wait(uint32_t *a, uint32_t expected, uint64_t until, const voi
     if (until && until <= ex.time)
         return -ETIMEDOUT;
     struct object *o = object_of(a, OBJECT_FUTEX);
+    ex.me->bits = bits;
     if (block(o, OP_FUTEX_WAIT, until)) {
         trace_flag(STEP_TIMEOUT);
         return -ETIMEDOUT;
@@ -45,125 +44,124 @@ static long futex_wait(uint32_t *a, uint32_t expected, uint64_t until, const voi
     return 0;
 }
 
-static long futex_wake(void *a, int n, const void *pc)
+static long wake_at(void *a, int n, uint32_t bits)
 {
-    point(OP_FUTEX_WAKE, a, pc);
     struct object *o = object_of(a, OBJECT_FUTEX);
     long woken = 0;
-    while (woken < n && wake_one(o))
+    while (woken < n && wake_one_of(o, bits))
         woken++;
+    return woken;
+}
+
+static long futex_wake(void *a, int n, uint32_t bits, const void *pc)
+{
+    if (!bits)
+        return -EINVAL;
+    point(OP_FUTEX_WAKE, a, pc);
+    long woken = wake_at(a, n, bits);
     trace_value((uint64_t)woken);
     return woken;
 }
 
-/* Wake some, and let the others wait for another address. */
-static long futex_requeue(void *a, int wake, int move, void *to, const void *pc)
+/* Wake some, and let others wait for another address, if *a is still as expected (NULL:
+ * whatever it is). */
+static long futex_requeue(uint32_t *a, int wake, int move, void *to,
+                          const uint32_t *expected, const void *pc)
 {
-    long done = futex_wake(a, wake, pc);
+    point(OP_FUTEX_WAKE, a, pc);
+    if (expected && *(volatile uint32_t *)a != *expected) {
+        trace_flag(STEP_FAILED);
+        return -EAGAIN;
+    }
+    long done = wake_at(a, wake, FUTEX_BITSET_MATCH_ANY);
     struct object *from = object_of(a, OBJECT_FUTEX), *other = object_of(to, OBJECT_FUTEX);
     for (int i = 0; i < ex.threads && move > 0; i++)
         if (ex.thread[i].state == THREAD_BLOCKED && ex.thread[i].key == from) {
             ex.thread[i].key = other;
             move--;
-            done++;
+            done += expected != NULL; /* the older call counts the woken alone */
         }
+    trace_value((uint64_t)done);
     return done;
 }
 
-static long futex(long *x, const void *pc)
+static bool compares(unsigned how, int old, int with)
 {
-    int op = (int)x[1];
-    switch (op & FUTEX_CMD_MASK) {
+    switch (how) {
+    case FUTEX_OP_CMP_EQ: return old == with;
+    case FUTEX_OP_CMP_NE: return old != with;
+    case FUTEX_OP_CMP_LT: return old < with;
+    case FUTEX_OP_CMP_LE: return old <= with;
+    case FUTEX_OP_CMP_GT: return old > with;
+    default: return old >= with;
+    }
+}
+
+static uint32_t changed(unsigned how, uint32_t old, uint32_t by)
+{
+    switch (how) {
+    case FUTEX_OP_SET: return by;
+    case FUTEX_OP_ADD: return old + by;
+    case FUTEX_OP_OR: return old | by;
+    case FUTEX_OP_ANDN: return old & ~by;
+    default: return old ^ by;
+    }
+}
+
+/* Change what is at another address, wake some here and, if what was there compares as
+ * asked, some there.  The word says all that in 4, 4, 12 and 12 bits. */
+static long futex_wake_op(void *a, int wake, int wake_other, uint32_t *other, uint32_t word,
+                          const void *pc)
+{
+    unsigned how = word >> 28 & 7, compare = word >> 24 & 15;
+    int by = (int)(word << 8) >> 20, with = (int)(word << 20) >> 20;
+    if (how > FUTEX_OP_XOR || compare > FUTEX_OP_CMP_GE)
+        return -ENOSYS;
+    if (word >> 28 & FUTEX_OP_OPARG_SHIFT)
+        by = (int)(1u << (by & 31));
+    point(OP_FUTEX_WAKE, a, pc);
+    uint32_t old = *(volatile uint32_t *)other, new = changed(how, old, (uint32_t)by);
+    model_rmw(other, 4, old, new, __ATOMIC_SEQ_CST);
+    *(volatile uint32_t *)other = new;
+    long woken = wake_at(a, wake, FUTEX_BITSET_MATCH_ANY);
+    if (compares(compare, (int)old, with))
+        woken += wake_at(other, wake_other, FUTEX_BITSET_MATCH_ANY);
+    return woken;
+}
+
+static const char *futex_name(int op)
+{
+    static const char *const names[] = {
+        [FUTEX_FD] = "FUTEX_FD", [FUTEX_LOCK_PI] = "FUTEX_LOCK_PI",
+        [FUTEX_UNLOCK_PI] = "FUTEX_UNLOCK_PI", [FUTEX_TRYLOCK_PI] = "FUTEX_TRYLOCK_PI",
+        [FUTEX_WAIT_REQUEUE_PI] = "FUTEX_WAIT_REQUEUE_PI",
+        [FUTEX_CMP_REQUEUE_PI] = "FUTEX_CMP_REQUEUE_PI",
+        [FUTEX_LOCK_PI2] = "FUTEX_LOCK_PI2",
+    };
+    bool known = op >= 0 && op < (int)(sizeof names / sizeof *names) && names[op];
+    return known ? names[op] : "unknown";
+}
+
+long futex(long *x, const void *pc)
+{
+    uint32_t *a = (uint32_t *)x[0], *other = (uint32_t *)x[4], last = (uint32_t)x[5];
+    int op = (int)x[1], command = op & FUTEX_CMD_MASK, n = (int)x[2], m = (int)x[3];
+    switch (command) {
     case FUTEX_WAIT:
     case FUTEX_WAIT_BITSET:
-        return futex_wait((uint32_t *)x[0], (uint32_t)x[2],
-                          futex_until(op, (struct timespec *)x[3]), pc);
+        return futex_wait(a, (uint32_t)n, futex_until(op, (struct timespec *)x[3]),
+                          command == FUTEX_WAIT ? FUTEX_BITSET_MATCH_ANY : last, pc);
     case FUTEX_WAKE:
     case FUTEX_WAKE_BITSET:
-        return futex_wake((void *)x[0], (int)x[2], pc);
+        return futex_wake(a, n, command == FUTEX_WAKE ? FUTEX_BITSET_MATCH_ANY : last, pc);
     case FUTEX_CMP_REQUEUE:
-        if (*(volatile uint32_t *)x[0] != (uint32_t)x[5])
-            return -EAGAIN;
-        return futex_requeue((void *)x[0], (int)x[2], (int)x[3], (void *)x[4], pc);
+        return futex_requeue(a, n, m, other, &last, pc);
     case FUTEX_REQUEUE:
-        return futex_requeue((void *)x[0], (int)x[2], (int)x[3], (void *)x[4], pc);
+        return futex_requeue(a, n, m, other, NULL, pc);
+    case FUTEX_WAKE_OP:
+        return futex_wake_op(a, n, m, other, last, pc);
     default:
-        fail(FAIL_UNMODELLED, pc, "futex operation %d is not modelled", op & FUTEX_CMD_MASK);
+        fail(FAIL_UNMODELLED, pc, "futex operation %d (%s) is not modelled: take it out of "
+             "the test", command, futex_name(command));
     }
-}
-
-/* A fence in all threads at once, as membarrier() gives. */
-static void fence_everywhere(const void *pc)
-{
-    point(OP_FENCE, NULL, pc);
-    ++ex.sc;
-    for (int round = 0; round < 2; round++)
-        for (int i = 0; i < ex.threads; i++) {
-            struct thread *t = &ex.thread[i];
-            clock_join(&t->now, &t->pending, ex.lanes);
-            clock_join_cc(&ex.sc_clock, &t->now, ex.lanes);
-            clock_join_cc(&t->now, &ex.sc_clock, ex.lanes);
-            clock_copy(&t->released, &t->now, ex.lanes);
-            t->wants = true;
-            t->fence_sc = ex.sc;
-        }
-    for (int i = 0; i < ex.threads; i++)
-        clock_set(&ex.thread[i].now, i, ++ex.thread[i].at);
-}
-
-static long modelled(long n, long *x, const void *pc, bool *known)
-{
-    *known = true;
-    switch (n) {
-    case SYS_futex:
-        return futex(x, pc);
-    case SYS_gettid:
-        return 1000 + ex.me->id;
-    case SYS_getpid:
-        return 1000;
-    case SYS_sched_yield:
-        point(OP_YIELD, NULL, pc);
-        return 0;
-    case SYS_membarrier:
-        if (x[0] == MEMBARRIER_CMD_PRIVATE_EXPEDITED || x[0] == MEMBARRIER_CMD_GLOBAL)
-            fence_everywhere(pc);
-        return x[0] == MEMBARRIER_CMD_QUERY ? MEMBARRIER_CMD_PRIVATE_EXPEDITED |
-                                                  MEMBARRIER_CMD_GLOBAL |
-                                                  MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED
-                                            : 0;
-    default:
-        *known = false;
-        return 0;
-    }
-}
-
-exported long syscall(long n, ...)
-{
-    va_list list;
-    long x[6];
-    va_start(list, n);
-    for (int i = 0; i < 6; i++)
-        x[i] = va_arg(list, long);
-    va_end(list);
-    static const long harmless[] = { SYS_uname, SYS_getuid, SYS_geteuid, SYS_mmap,
-                                     SYS_munmap, SYS_madvise, SYS_mprotect, SYS_rseq,
-                                     SYS_sched_getaffinity, SYS_getcpu };
-    bool known = false;
-    long r = ex.on ? modelled(n, x, CALLER, &known) : 0;
-    if (!known) {
-        bool noted = !ex.on;
-        for (size_t i = 0; i < sizeof harmless / sizeof *harmless; i++)
-            noted |= harmless[i] == n;
-        if (!noted) {
-            char words[80];
-            snprintf(words, sizeof words, "system call %ld: passed to the kernel", n);
-            gap(words);
-        }
-        r = real_syscall(n, x[0], x[1], x[2], x[3], x[4], x[5]);
-    }
-    if (r < 0 && r > -4096) {
-        errno = (int)-r;
-        return -1;
-    }
-    return r;
 }

@@ -1,7 +1,7 @@
-/* explore/hooks_lock.c - mutexes of every type, spin locks, read-write locks.  Whoever is
- * let in is decided by the schedule: a release wakes all who wait, as a lock that can be
- * overtaken does.
- * Holds: owner >= 0 while somebody holds it alone; readers counts the others.
+/* explore/hooks_lock.c - mutexes of every type and spin locks; hooks_rwlock.c has those of
+ * readers and writers.  Whoever is let in is decided by the schedule: a release wakes all
+ * who wait, as a lock that can be overtaken does.
+ * Holds: owner >= 0 while somebody holds it.
  * Tests: tests/cells/ (lock_*.c). */
 #include "locks.h"
 #include "real.h"
@@ -15,7 +15,7 @@ void locks_reset(void)
     held = 0;
 }
 
-static void taken(struct object *o, const void *pc)
+void lock_taken(struct object *o, const void *pc)
 {
     struct thread *me = ex.me;
     o->owner = me->id;
@@ -27,7 +27,7 @@ static void taken(struct object *o, const void *pc)
     me->same = 0;
 }
 
-static void let_go(struct object *o)
+void lock_given(struct object *o)
 {
     struct thread *me = ex.me;
     o->owner = -1;
@@ -68,7 +68,7 @@ static int inherit(struct object *o, const pthread_mutex_t *m, const void *pc)
     if (!(m->__data.__kind & 16)) /* not a robust one: nobody will ever unlock it */
         return -1;
     o->owner = -1;
-    taken(o, pc);
+    lock_taken(o, pc);
     o->dead = true;
     return EOWNERDEAD;
 }
@@ -81,6 +81,8 @@ static int lock_loop(pthread_mutex_t *m, struct object *o, uint64_t until, const
         int r = orphan(o) ? inherit(o, m, pc) : -1;
         if (r >= 0)
             return r;
+        if (until == TIME_WRONG)
+            return EINVAL;
         if (until && until <= ex.time)
             return ETIMEDOUT;
         if (block(o, OP_LOCK, until))
@@ -88,7 +90,7 @@ static int lock_loop(pthread_mutex_t *m, struct object *o, uint64_t until, const
     }
     if (o->robust)
         return ENOTRECOVERABLE;
-    taken(o, pc);
+    lock_taken(o, pc);
     return 0;
 }
 
@@ -109,7 +111,7 @@ int mutex_try(pthread_mutex_t *m, const void *pc)
         trace_flag(STEP_FAILED);
         return r >= 0 ? r : EBUSY;
     }
-    taken(o, pc);
+    lock_taken(o, pc);
     return 0;
 }
 
@@ -132,7 +134,7 @@ int mutex_unlock(pthread_mutex_t *m, const void *pc)
         return 0;
     if (o->dead) /* a robust one, unlocked without being made consistent */
         o->robust = true;
-    let_go(o);
+    lock_given(o);
     return 0;
 }
 
@@ -143,7 +145,7 @@ int mutex_leave(pthread_mutex_t *m, const void *pc)
         fail(FAIL_MISUSE, pc, "thread %d waits on a condition with a mutex that it does "
              "not hold", ex.me->id);
     int depth = o->count;
-    let_go(o);
+    lock_given(o);
     return depth;
 }
 
@@ -155,7 +157,7 @@ int mutex_return(pthread_mutex_t *m, int depth)
     return r;
 }
 
-static void destroy(void *address, enum object_kind kind, const void *pc)
+void lock_destroy(void *address, enum object_kind kind, const void *pc)
 {
     point(OP_DESTROY, address, pc);
     struct object *o = object_find(address, kind);
@@ -174,7 +176,7 @@ exported int pthread_mutex_init(pthread_mutex_t *m, const pthread_mutexattr_t *a
 exported int pthread_mutex_destroy(pthread_mutex_t *m)
 {
     if (ex.on)
-        destroy(m, OBJECT_MUTEX, CALLER);
+        lock_destroy(m, OBJECT_MUTEX, CALLER);
     return ex.on ? 0 : REAL(pthread_mutex_destroy)(m);
 }
 
@@ -229,7 +231,7 @@ exported int pthread_spin_init(pthread_spinlock_t *s, int shared)
 exported int pthread_spin_destroy(pthread_spinlock_t *s)
 {
     if (ex.on)
-        destroy((void *)s, OBJECT_MUTEX, CALLER);
+        lock_destroy((void *)s, OBJECT_MUTEX, CALLER);
     return 0;
 }
 
@@ -243,7 +245,7 @@ static int spin_take(pthread_spinlock_t *s, bool try, const void *pc)
         return EBUSY;
     while (o->owner >= 0)
         block(o, OP_SPIN, 0);
-    taken(o, pc);
+    lock_taken(o, pc);
     return 0;
 }
 
@@ -266,111 +268,7 @@ exported int pthread_spin_unlock(pthread_spinlock_t *s)
     if (o->owner != ex.me->id)
         fail(FAIL_MISUSE, CALLER, "thread %d unlocks a spin lock that it does not hold",
              ex.me->id);
-    let_go(o);
-    return 0;
-}
-
-/* --- read-write locks: readers are ordered after writers, and writers after both --- */
-
-static int read_take(pthread_rwlock_t *l, uint64_t until, bool try, const void *pc)
-{
-    point(try ? OP_TRYLOCK : OP_RDLOCK, l, pc);
-    struct object *o = object_of(l, OBJECT_RWLOCK);
-    if (o->owner == ex.me->id)
-        return try ? EBUSY : EDEADLK;
-    while (o->owner >= 0)
-        if (try || (until && until <= ex.time))
-            return try ? EBUSY : ETIMEDOUT;
-        else if (block(o, OP_RDLOCK, until))
-            return ETIMEDOUT;
-    o->readers++;
-    o->reader_set |= 1ull << ex.me->id;
-    o->pc = pc;
-    acquire_clock(&o->clock);
-    return 0;
-}
-
-static int write_take(pthread_rwlock_t *l, uint64_t until, bool try, const void *pc)
-{
-    point(try ? OP_TRYLOCK : OP_WRLOCK, l, pc);
-    struct object *o = object_of(l, OBJECT_RWLOCK);
-    if (o->owner == ex.me->id)
-        return try ? EBUSY : EDEADLK;
-    while (o->owner >= 0 || o->readers)
-        if (try || (until && until <= ex.time))
-            return try ? EBUSY : ETIMEDOUT;
-        else if (block(o, OP_WRLOCK, until))
-            return ETIMEDOUT;
-    taken(o, pc);
-    acquire_clock(&object_of(l, OBJECT_READERS)->clock);
-    return 0;
-}
-
-exported int pthread_rwlock_init(pthread_rwlock_t *l, const pthread_rwlockattr_t *attr)
-{
-    if (ex.on)
-        object_drop(l);
-    return REAL(pthread_rwlock_init)(l, attr);
-}
-
-exported int pthread_rwlock_destroy(pthread_rwlock_t *l)
-{
-    if (ex.on)
-        destroy(l, OBJECT_RWLOCK, CALLER);
-    return ex.on ? 0 : REAL(pthread_rwlock_destroy)(l);
-}
-
-exported int pthread_rwlock_rdlock(pthread_rwlock_t *l)
-{
-    return ex.on ? read_take(l, 0, false, CALLER) : REAL(pthread_rwlock_rdlock)(l);
-}
-
-exported int pthread_rwlock_tryrdlock(pthread_rwlock_t *l)
-{
-    return ex.on ? read_take(l, 0, true, CALLER) : REAL(pthread_rwlock_tryrdlock)(l);
-}
-
-exported int pthread_rwlock_timedrdlock(pthread_rwlock_t *l, const struct timespec *at)
-{
-    return ex.on ? read_take(l, time_until(CLOCK_REALTIME, at), false, CALLER)
-                 : REAL(pthread_rwlock_timedrdlock)(l, at);
-}
-
-exported int pthread_rwlock_wrlock(pthread_rwlock_t *l)
-{
-    return ex.on ? write_take(l, 0, false, CALLER) : REAL(pthread_rwlock_wrlock)(l);
-}
-
-exported int pthread_rwlock_trywrlock(pthread_rwlock_t *l)
-{
-    return ex.on ? write_take(l, 0, true, CALLER) : REAL(pthread_rwlock_trywrlock)(l);
-}
-
-exported int pthread_rwlock_timedwrlock(pthread_rwlock_t *l, const struct timespec *at)
-{
-    return ex.on ? write_take(l, time_until(CLOCK_REALTIME, at), false, CALLER)
-                 : REAL(pthread_rwlock_timedwrlock)(l, at);
-}
-
-exported int pthread_rwlock_unlock(pthread_rwlock_t *l)
-{
-    if (!ex.on)
-        return REAL(pthread_rwlock_unlock)(l);
-    point(OP_UNLOCK, l, CALLER);
-    struct object *o = object_of(l, OBJECT_RWLOCK);
-    struct thread *me = ex.me;
-    if (o->owner == me->id) {
-        let_go(o);
-        return 0;
-    }
-    if (!(o->reader_set >> me->id & 1))
-        fail(FAIL_MISUSE, CALLER, "thread %d unlocks a read-write lock that it does not "
-             "hold", me->id);
-    if (--o->readers == 0)
-        o->reader_set = 0;
-    release_clock(&object_of(l, OBJECT_READERS)->clock);
-    if (!o->readers)
-        wake_all(o);
+    lock_given(o);
     return 0;
 }
 

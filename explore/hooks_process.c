@@ -139,14 +139,6 @@ exported pid_t gettid(void)
     return ex.on ? 1000 + ex.me->id : (pid_t)real_syscall(186, 0, 0, 0, 0, 0, 0);
 }
 
-exported pid_t fork(void)
-{
-    if (ex.on)
-        fail(FAIL_UNMODELLED, CALLER, "fork() is not modelled: explore what happens inside "
-             "one process");
-    return REAL(fork)();
-}
-
 /* --- random numbers: the same in each schedule --- */
 
 exported int rand(void)

@@ -1,11 +1,9 @@
-/* explore/hooks_thread.c - threads: create, join, detach, exit, cancel, keys, once, in
- * POSIX's words; hooks_c11.c says the same in C11's.
- * Tests: tests/cells/ (thread_*.c). */
+/* explore/hooks_thread.c - threads: create, join, detach, exit, cancel, in POSIX's words;
+ * hooks_c11.c says the same in C11's, hooks_keys.c has keys and once.
+ * Tests: tests/cells/ (thread_*.c), tests/explore/calls_thread.c. */
+#include "locks.h"
 #include "real.h"
-#include "trace.h"
 #include <errno.h>
-#include <limits.h>
-#include <pthread.h>
 #include <sched.h>
 #include <setjmp.h>
 #include <signal.h>
@@ -15,27 +13,6 @@
 exported void __pthread_register_cancel(__pthread_unwind_buf_t *);
 exported void __pthread_unregister_cancel(__pthread_unwind_buf_t *);
 exported void __pthread_unwind_next(__pthread_unwind_buf_t *) __attribute__((noreturn));
-
-static struct { bool used; void (*drop)(void *); } keys[KEYS];
-static int keys_used;
-
-void keys_reset(void)
-{
-    if (keys_used)
-        memset(keys, 0, sizeof keys);
-    keys_used = 0;
-}
-
-void keys_end(struct thread *t)
-{
-    for (int round = 0; round < PTHREAD_DESTRUCTOR_ITERATIONS; round++)
-        for (int i = 0; i < keys_used; i++) {
-            void *value = t->specific[i];
-            t->specific[i] = NULL;
-            if (value && keys[i].used && keys[i].drop)
-                keys[i].drop(value);
-        }
-}
 
 /* --- the life of a thread --- */
 
@@ -73,8 +50,8 @@ struct thread *thread_start(void *(*run)(void *), int (*run11)(void *), void *ar
         gap("more than 64 threads at once: pthread_create() failed with EAGAIN");
         return NULL;
     }
-    if (keys_used)
-        memset(t->specific, 0, sizeof t->specific);
+    keys_begin(t);
+    t->mask = ex.me->mask;
     t->main = run;
     t->main11 = run11;
     t->argument = argument;
@@ -102,8 +79,12 @@ int thread_join(struct thread *t, void **value, uint64_t until, const void *pc)
     trace_value((uint64_t)t->id);
     while (t->state != THREAD_ENDED) {
         cancel_point();
-        if (block(t, OP_JOIN, until))
+        if (until == TIME_WRONG)
+            return EINVAL;
+        if ((until && until <= ex.time) || block(t, OP_JOIN, until)) {
+            trace_flag(STEP_TIMEOUT);
             return ETIMEDOUT;
+        }
     }
     acquire_clock(&t->now);
     t->joined = true;
@@ -127,10 +108,13 @@ exported int pthread_create(pthread_t *p, const pthread_attr_t *attr, void *(*ru
     race_access(p, sizeof *p, true, CALLER); /* before the thread can look at it */
     struct thread *t = thread_start(run, NULL, argument, CALLER);
     int state = 0;
+    size_t size = 0;
     if (!t)
         return EAGAIN;
     if (attr && !pthread_attr_getdetachstate(attr, &state))
         t->detached = state == PTHREAD_CREATE_DETACHED;
+    if (attr && !pthread_attr_getstacksize(attr, &size) && size > 8u << 20)
+        gap("stacks of more than 8 MiB: each thread has one of 1 MiB");
     *p = (pthread_t)t->tp;
     return 0;
 }
@@ -153,6 +137,22 @@ exported int pthread_tryjoin_np(pthread_t p, void **value)
             return EBUSY;
     }
     return thread_join(t, value, 0, CALLER);
+}
+
+exported int pthread_timedjoin_np(pthread_t p, void **value, const struct timespec *at)
+{
+    if (!ex.on)
+        return REAL(pthread_timedjoin_np)(p, value, at);
+    return thread_join(thread_of((void *)p), value,
+                       at ? time_until(CLOCK_REALTIME, at) : 0, CALLER);
+}
+
+exported int pthread_clockjoin_np(pthread_t p, void **value, clockid_t clock,
+                                  const struct timespec *at)
+{
+    if (!ex.on)
+        return REAL(pthread_clockjoin_np)(p, value, clock, at);
+    return thread_join(thread_of((void *)p), value, at ? time_until(clock, at) : 0, CALLER);
 }
 
 exported int pthread_detach(pthread_t p)
@@ -185,7 +185,29 @@ exported void pthread_exit(void *value)
 
 exported int pthread_setname_np(pthread_t p, const char *name)
 {
-    return ex.on ? 0 : REAL(pthread_setname_np)(p, name);
+    if (!ex.on)
+        return REAL(pthread_setname_np)(p, name);
+    struct thread *t = thread_of((void *)p);
+    size_t n = strlen(name);
+    if (n >= sizeof t->name)
+        return ERANGE;
+    if (t)
+        memcpy(t->name, name, n + 1);
+    return t ? 0 : ESRCH;
+}
+
+exported int pthread_getname_np(pthread_t p, char *name, size_t room)
+{
+    if (!ex.on)
+        return REAL(pthread_getname_np)(p, name, room);
+    struct thread *t = thread_of((void *)p);
+    const char *own = t && t->name[0] ? t->name : program_invocation_short_name;
+    size_t n = strnlen(own, sizeof t->name - 1);
+    if (n >= room)
+        return ERANGE;
+    memcpy(name, own, n);
+    name[n] = 0;
+    return t ? 0 : ESRCH;
 }
 
 exported int pthread_getattr_np(pthread_t p, pthread_attr_t *attr)
@@ -195,17 +217,6 @@ exported int pthread_getattr_np(pthread_t p, pthread_attr_t *attr)
     struct thread *t = thread_of((void *)p);
     pthread_attr_init(attr);
     return t ? pthread_attr_setstack(attr, t->low, (size_t)(t->high - t->low)) : ESRCH;
-}
-
-exported int pthread_kill(pthread_t p, int number)
-{
-    if (!ex.on)
-        return REAL(pthread_kill)(p, number);
-    struct thread *t = thread_of((void *)p);
-    if (number)
-        fail(FAIL_UNMODELLED, CALLER, "pthread_kill() is not modelled: signals between "
-             "threads cannot be explored");
-    return t && t->state != THREAD_ENDED ? 0 : ESRCH;
 }
 
 /* --- cancelling --- */
@@ -241,6 +252,8 @@ exported int pthread_setcancelstate(int state, int *old)
 {
     if (!ex.on)
         return REAL(pthread_setcancelstate)(state, old);
+    if (state != PTHREAD_CANCEL_DISABLE && state != PTHREAD_CANCEL_ENABLE)
+        return EINVAL;
     if (old)
         *old = ex.me->cancel_off ? PTHREAD_CANCEL_DISABLE : PTHREAD_CANCEL_ENABLE;
     ex.me->cancel_off = state == PTHREAD_CANCEL_DISABLE;
@@ -251,10 +264,13 @@ exported int pthread_setcanceltype(int type, int *old)
 {
     if (!ex.on)
         return REAL(pthread_setcanceltype)(type, old);
+    if (type != PTHREAD_CANCEL_ASYNCHRONOUS && type != PTHREAD_CANCEL_DEFERRED)
+        return EINVAL;
     if (type == PTHREAD_CANCEL_ASYNCHRONOUS)
         gap("asynchronous cancellation: taken at the next call that can be cancelled");
     if (old)
-        *old = PTHREAD_CANCEL_DEFERRED;
+        *old = ex.me->cancel_at_once ? PTHREAD_CANCEL_ASYNCHRONOUS : PTHREAD_CANCEL_DEFERRED;
+    ex.me->cancel_at_once = type == PTHREAD_CANCEL_ASYNCHRONOUS;
     return 0;
 }
 
@@ -282,76 +298,4 @@ void __pthread_unwind_next(__pthread_unwind_buf_t *b)
     if (!ex.on)
         REAL(__pthread_unwind_next)(b);
     finish(ex.me->value);
-}
-
-/* --- keys and once --- */
-
-exported int pthread_key_create(pthread_key_t *key, void (*drop)(void *))
-{
-    if (!ex.on)
-        return REAL(pthread_key_create)(key, drop);
-    if (keys_used == 0) /* what earlier schedules left */
-        for (int i = 0; i < ex.threads; i++)
-            memset(ex.thread[i].specific, 0, sizeof ex.thread[i].specific);
-    if (keys_used == KEYS)
-        return EAGAIN;
-    keys[keys_used].used = true;
-    keys[keys_used].drop = drop;
-    *key = (pthread_key_t)keys_used++;
-    return 0;
-}
-
-exported int pthread_key_delete(pthread_key_t key)
-{
-    if (!ex.on)
-        return REAL(pthread_key_delete)(key);
-    if (key >= KEYS || !keys[key].used)
-        return EINVAL;
-    keys[key].used = false;
-    return 0;
-}
-
-exported void *pthread_getspecific(pthread_key_t key)
-{
-    if (!ex.on)
-        return REAL(pthread_getspecific)(key);
-    return key < KEYS && keys[key].used ? ex.me->specific[key] : NULL;
-}
-
-exported int pthread_setspecific(pthread_key_t key, const void *value)
-{
-    if (!ex.on)
-        return REAL(pthread_setspecific)(key, value);
-    if (key >= KEYS || !keys[key].used)
-        return EINVAL;
-    ex.me->specific[key] = (void *)value;
-    return 0;
-}
-
-int once_call(void *address, bool done, void (*run)(void), const void *pc)
-{
-    enum { FRESH, RUNNING, DONE };
-    point(OP_ONCE, address, pc);
-    struct object *o = object_of(address, OBJECT_ONCE);
-    if (done)
-        o->value = DONE;
-    while (o->value == RUNNING)
-        block(o, OP_ONCE, 0);
-    if (o->value == FRESH) {
-        o->value = RUNNING;
-        o->owner = ex.me->id;
-        run();
-        o->value = DONE;
-        release_clock(&o->clock);
-        wake_all(o);
-    }
-    acquire_clock(&o->clock);
-    return 0;
-}
-
-exported int pthread_once(pthread_once_t *once, void (*run)(void))
-{
-    if (!ex.on)
-        return REAL(pthread_once)(once, run);
-    return once_call(once, *once == 2, run, CALLER);
 }

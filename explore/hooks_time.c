@@ -26,8 +26,15 @@ static bool wall(clockid_t clock)
     return clock == CLOCK_REALTIME || clock == CLOCK_REALTIME_COARSE || clock == CLOCK_TAI;
 }
 
+static bool proper(const struct timespec *at)
+{
+    return (uint64_t)at->tv_nsec < SECOND;
+}
+
 uint64_t time_until(clockid_t clock, const struct timespec *at)
 {
+    if (!proper(at))
+        return TIME_WRONG;
     uint64_t seconds = at->tv_sec < 0 ? 0 : (uint64_t)at->tv_sec;
     if (wall(clock))
         seconds = seconds > CLOCK_EPOCH ? seconds - CLOCK_EPOCH : 0;
@@ -39,13 +46,18 @@ uint64_t time_until(clockid_t clock, const struct timespec *at)
 
 uint64_t time_after(const struct timespec *span)
 {
+    if (!proper(span) || span->tv_sec < 0)
+        return TIME_WRONG;
     if (span->tv_sec > 1l << 33)
         return UINT64_MAX / 2;
     return ex.time + (uint64_t)span->tv_sec * SECOND + (uint64_t)span->tv_nsec + 1;
 }
 
+/* 0 or EINVAL. */
 int sleep_until(uint64_t until, const void *pc)
 {
+    if (until == TIME_WRONG)
+        return EINVAL;
     point(OP_SLEEP, NULL, pc);
     trace_value(until > ex.time ? until - ex.time : 0);
     cancel_point();
@@ -59,7 +71,9 @@ exported int nanosleep(const struct timespec *span, struct timespec *left)
 {
     if (!ex.on)
         return REAL(nanosleep)(span, left);
-    return sleep_until(time_after(span), CALLER);
+    int r = sleep_until(time_after(span), CALLER);
+    errno = r ? r : errno;
+    return r ? -1 : 0;
 }
 
 exported int clock_nanosleep(clockid_t clock, int flags, const struct timespec *at,
@@ -75,7 +89,7 @@ exported int usleep(useconds_t us)
 {
     if (!ex.on)
         return REAL(usleep)(us);
-    struct timespec span = { us / 1000000, us % 1000000 * 1000 };
+    struct timespec span = { us / 1000000, us % 1000000 * 1000l };
     return sleep_until(time_after(&span), CALLER);
 }
 

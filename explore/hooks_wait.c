@@ -1,15 +1,16 @@
-/* explore/hooks_wait.c - conditions, barriers, semaphores.  A wait may end without a
- * signal where POSIX allows it, and a timed one by its time, at any point.
- * Tests: tests/cells/ (wait_*.c). */
+/* explore/hooks_wait.c - conditions and barriers; hooks_sem.c has semaphores.  A wait may
+ * end without a signal where POSIX allows it, and a timed one by its time, at any point.
+ * Tests: tests/cells/ (wait_*.c), tests/explore/calls_wait.c. */
 #include "locks.h"
 #include "real.h"
 #include <errno.h>
-#include <semaphore.h>
 
 /* --- conditions --- */
 
 int cond_wait(void *cond, pthread_mutex_t *m, uint64_t until, const void *pc)
 {
+    if (until == TIME_WRONG)
+        return EINVAL;
     point(OP_COND_WAIT, cond, pc);
     cancel_point();
     struct object *o = object_of(cond, OBJECT_COND);
@@ -100,14 +101,24 @@ exported int pthread_cond_broadcast(pthread_cond_t *c)
 
 /* --- barriers --- */
 
+/* A barrier's count lies behind two other numbers in libc's structure, where its own
+ * initialisation has put it, perhaps before main. */
+static struct object *barrier_of(pthread_barrier_t *b)
+{
+    struct object *o = object_of(b, OBJECT_BARRIER);
+    if (!o->count)
+        o->count = (int)((const unsigned *)b)[2];
+    if (!o->count)
+        fail(FAIL_MISUSE, ex.me->pc, "thread %d uses a barrier that is not initialised",
+             ex.me->id);
+    return o;
+}
+
 exported int pthread_barrier_init(pthread_barrier_t *b, const pthread_barrierattr_t *attr,
                                   unsigned count)
 {
-    if (ex.on && count) {
+    if (ex.on)
         object_drop(b);
-        object_of(b, OBJECT_BARRIER)->count = (int)count;
-        return 0;
-    }
     return REAL(pthread_barrier_init)(b, attr, count);
 }
 
@@ -116,8 +127,7 @@ exported int pthread_barrier_destroy(pthread_barrier_t *b)
     if (!ex.on)
         return REAL(pthread_barrier_destroy)(b);
     point(OP_DESTROY, b, CALLER);
-    struct object *o = object_of(b, OBJECT_BARRIER);
-    if (waiters(o))
+    if (waiters(barrier_of(b)))
         fail(FAIL_MISUSE, CALLER, "thread %d destroys a barrier at which threads wait",
              ex.me->id);
     object_drop(b);
@@ -129,7 +139,7 @@ exported int pthread_barrier_wait(pthread_barrier_t *b)
     if (!ex.on)
         return REAL(pthread_barrier_wait)(b);
     point(OP_BARRIER, b, CALLER);
-    struct object *o = object_of(b, OBJECT_BARRIER);
+    struct object *o = barrier_of(b);
     int generation = o->generation;
     release_clock(&o->clock);
     if (++o->value >= o->count) {
@@ -142,94 +152,5 @@ exported int pthread_barrier_wait(pthread_barrier_t *b)
     while (o->generation == generation)
         block(o, OP_BARRIER, 0);
     acquire_clock(&o->clock);
-    return 0;
-}
-
-/* --- semaphores --- */
-
-exported int sem_init(sem_t *s, int shared, unsigned value)
-{
-    if (!ex.on)
-        return REAL(sem_init)(s, shared, value);
-    object_drop(s);
-    object_of(s, OBJECT_SEM)->value = (int)value;
-    return 0;
-}
-
-exported int sem_destroy(sem_t *s)
-{
-    if (!ex.on)
-        return REAL(sem_destroy)(s);
-    point(OP_DESTROY, s, CALLER);
-    object_drop(s);
-    return 0;
-}
-
-static int wait_sem(sem_t *s, uint64_t until, bool try, const void *pc)
-{
-    point(try ? OP_TRYLOCK : OP_SEM_WAIT, s, pc);
-    if (!try)
-        cancel_point();
-    struct object *o = object_of(s, OBJECT_SEM);
-    while (o->value <= 0) {
-        if (try) {
-            errno = EAGAIN;
-            return -1;
-        }
-        if ((until && until <= ex.time) || block(o, OP_SEM_WAIT, until)) {
-            trace_flag(STEP_TIMEOUT);
-            errno = ETIMEDOUT;
-            return -1;
-        }
-        cancel_point();
-    }
-    o->value--;
-    behave((uint64_t)ex.me->id << 56 ^ (uint64_t)ex.me->points << 28 ^ o->last);
-    acquire_clock(&o->clock);
-    ex.me->same = 0;
-    return 0;
-}
-
-exported int sem_wait(sem_t *s)
-{
-    return ex.on ? wait_sem(s, 0, false, CALLER) : REAL(sem_wait)(s);
-}
-
-exported int sem_trywait(sem_t *s)
-{
-    return ex.on ? wait_sem(s, 0, true, CALLER) : REAL(sem_trywait)(s);
-}
-
-exported int sem_timedwait(sem_t *s, const struct timespec *at)
-{
-    return ex.on ? wait_sem(s, time_until(CLOCK_REALTIME, at), false, CALLER)
-                 : REAL(sem_timedwait)(s, at);
-}
-
-exported int sem_clockwait(sem_t *s, clockid_t clock, const struct timespec *at)
-{
-    return ex.on ? wait_sem(s, time_until(clock, at), false, CALLER)
-                 : REAL(sem_clockwait)(s, clock, at);
-}
-
-exported int sem_post(sem_t *s)
-{
-    if (!ex.on)
-        return REAL(sem_post)(s);
-    point(OP_SEM_POST, s, CALLER);
-    struct object *o = object_of(s, OBJECT_SEM);
-    o->value++;
-    o->last = (uint64_t)ex.me->id << 32 | ex.me->points;
-    release_clock(&o->clock);
-    wake_one(o);
-    return 0;
-}
-
-exported int sem_getvalue(sem_t *s, int *value)
-{
-    if (!ex.on)
-        return REAL(sem_getvalue)(s, value);
-    point(OP_LOAD, s, CALLER);
-    *value = object_of(s, OBJECT_SEM)->value;
     return 0;
 }

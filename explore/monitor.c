@@ -56,9 +56,11 @@ static void stuck(pid_t pid)
     r->seed = shared->at_seed;
     r->places = 0;
     if (line[0] >= '0' && line[0] <= '9') {
+        const char *name = syscall_name(atoi(line));
         r->kind = FAIL_UNMODELLED;
-        snprintf(r->words, sizeof r->words, "system call %d blocks and is not modelled: "
-                 "take it out of the test", atoi(line));
+        snprintf(r->words, sizeof r->words, "system call %d (%s) blocks, from within a "
+                 "library, and is not modelled: take it out of the test", atoi(line),
+                 name ? name : "see its number in asm/unistd.h");
     } else {
         r->kind = FAIL_STUCK;
         snprintf(r->words, sizeof r->words, "%d seconds without a step that can be seen: "

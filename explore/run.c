@@ -40,6 +40,8 @@ void run_open(program_main *main, int argc, char **argv, char **env)
     thread_image();
     heap_seal();
     restore_take();
+    keys_open();
+    fds_open();
 }
 
 /* getopt keeps its place in libc's variables. */
@@ -63,6 +65,7 @@ static void back(void)
     objects_reset();
     locks_reset();
     keys_reset();
+    sems_reset();
     process_reset();
     fds_reset();
     threads_reset();
@@ -112,6 +115,8 @@ void run_quietly(void)
         dup2(fd, STDIN_FILENO);
         dup2(fd, STDOUT_FILENO);
         dup2(fd, STDERR_FILENO);
+        if (fd > STDERR_FILENO)
+            close(fd);
     }
     setvbuf(stdout, room, _IOFBF, sizeof room);
     fail_watch();

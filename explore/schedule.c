@@ -198,12 +198,20 @@ void wake_all(void *key)
             thread_ready(lowest(set));
 }
 
+static uint64_t waiting(void *key, uint32_t bits)
+{
+    uint64_t found = 0;
+    for (uint64_t set = ex.blocked; set; set &= set - 1) {
+        const struct thread *t = lowest(set);
+        if (t->key == key && (!bits || (t->bits & bits)))
+            found |= bit(t);
+    }
+    return found;
+}
+
 int waiters(void *key)
 {
-    int n = 0;
-    for (uint64_t set = ex.blocked; set; set &= set - 1)
-        n += lowest(set)->key == key;
-    return n;
+    return __builtin_popcountll(waiting(key, 0));
 }
 
 static unsigned wake_from;
@@ -212,22 +220,25 @@ static int draw_wake(void)
     return (int)strategy_wake(wake_from);
 }
 
-bool wake_one(void *key)
+bool wake_one_of(void *key, uint32_t bits)
 {
-    int n = waiters(key);
+    uint64_t set = waiting(key, bits);
+    int n = __builtin_popcountll(set), which = 0;
     if (n == 0)
         return false;
     wake_from = (unsigned)n;
-    int which = 0;
     if (n > 1)
         which = ex.mode == MODE_SEARCH ? draw_wake()
                                        : script_choose(CHOICE_WAKE, 0, draw_wake);
-    for (uint64_t set = ex.blocked; set; set &= set - 1)
-        if (lowest(set)->key == key && (which-- <= 0)) {
-            thread_ready(lowest(set));
-            return true;
-        }
-    return false;
+    while (which-- > 0 && (set & (set - 1)))
+        set &= set - 1;
+    thread_ready(lowest(set));
+    return true;
+}
+
+bool wake_one(void *key)
+{
+    return wake_one_of(key, 0);
 }
 
 static int draw_spurious(void)

@@ -208,6 +208,8 @@ struct thread *thread_new(void)
         ex.threads = t->id + 1;
     memset(&t->state, 0, offsetof(struct thread, calls) - offsetof(struct thread, state));
     t->depth = t->cleanups = 0;
+    if (t->id == 0)
+        keys_begin(t);
     clock_zero(&t->now, ex.lanes);
     clock_zero(&t->released, ex.lanes);
     clock_zero(&t->pending, ex.lanes);

@@ -75,9 +75,12 @@ class Suite:
         """The program with that bug (0: none); None if it does not build."""
         path = os.path.join(self.folder, f'{program}{number}')
         if not os.path.exists(path):
-            subprocess.run([self.tutti, 'cc', '-Wall', '-Wno-atomic-alignment',
-                            f'-DBUG={number}', '-o', path,
-                            os.path.join(HERE, program + '.c')], check=True)
+            run = subprocess.run([self.tutti, 'cc', '-Wall', '-Wno-atomic-alignment',
+                                  '-D_GNU_SOURCE', f'-DBUG={number}', '-o', path,
+                                  os.path.join(HERE, program + '.c')],
+                                 stderr=subprocess.PIPE, text=True, check=False)
+            if run.returncode or 'warning:' in run.stderr:
+                raise SystemExit(run.stderr)
         return path
 
     def explore(self, path, *options):
