@@ -192,7 +192,8 @@ static void write_pictures(FILE *f, const struct matrix *m)
         fputs(any ? "" : "<h2>Pictures</h2>\n", f);
         any = true;
         fprintf(f, "<figure><img alt=\"%s\" src=\"data:image/%s;base64,",
-                row->program->words, row->program->picture);
+                row->program->words,
+                strcmp(row->program->picture, "svg") ? row->program->picture : "svg+xml");
         bool there = write_base64(f, row->picture);
         fprintf(f, "\"><figcaption>%s: ", row->program->name);
         html_text(f, there ? row->what : "could not be read");

@@ -23,6 +23,10 @@ libjansson-dev  pkg-config --exists jansson
 liburing-dev    pkg-config --exists liburing
 libssl-dev      pkg-config --exists openssl
 libhttp-parser-dev  test -e /usr/include/http_parser.h
+libjpeg62-turbo-dev  test -e /usr/include/jpeglib.h
+libexif-dev     test -e /usr/include/libexif/exif-data.h
+liblinear-dev   test -e /usr/include/linear.h
+liblinear-tools  test -x /usr/bin/liblinear-train
 g++             command -v g++
 END
 }
@@ -56,7 +60,7 @@ python3-matplotlib     /usr/bin/python3 -c 'import matplotlib'
 END
 }
 # Libraries that libtutti-hook is tried under, and servers for them, which tests, benches
-# and examples start for themselves; Debian starts those that it installs as well.
+# and examples start for themselves, and data that examples read; Debian starts those that it installs as well.
 library_packages()
 {
     cat <<'END'
@@ -70,6 +74,7 @@ nginx                 test -x /usr/sbin/nginx
 postgresql-15         test -x /usr/lib/postgresql/15/bin/postgres
 postgresql-doc-15     test -e /usr/share/doc/postgresql-doc-15/html/index.html
 redis-server          test -x /usr/bin/redis-server
+python3-sklearn       test -e /usr/lib/python3/dist-packages/sklearn/__init__.py
 END
 }
 sanitizers_of()

@@ -1,12 +1,12 @@
 /* examples/common/example.c - the command line, the clock and the printed line of every
  * example; see example.h.  Tests: tests/examples_test.sh. */
 #include "example.h"
+#include "clock.h"
 #include <getopt.h>
 #include <limits.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 #include <unistd.h>
 
 static void print_help(const struct example_about *about)
@@ -21,7 +21,8 @@ static void print_help(const struct example_about *about)
            about->arguments ? " " : "", about->arguments ? about->arguments : "",
            about->summary, about->size_means, (unsigned long long)about->size);
     if (about->draws)
-        printf("  --picture FILE    write the picture there, as PNG\n");
+        printf("  --picture FILE    write the picture there, as %s\n",
+               about->draws == EXAMPLE_SVG ? "SVG" : "PNG");
 }
 
 __attribute__((format(printf, 2, 0))) static void
@@ -138,11 +139,11 @@ const char *example_data(const char *name, char *path)
     return path;
 }
 
-static double clock_read(clockid_t clock)
+/* Workers that are processes have CPU time of their own. */
+static double read_cpu(const struct example *e)
 {
-    struct timespec now;
-    clock_gettime(clock, &now);
-    return (double)now.tv_sec + (double)now.tv_nsec * 1e-9;
+    return clock_cpu(!e->serial &&
+                     !strncmp(tutti_executor_url(e->executor), "processes:", 10));
 }
 
 static tutti_executor_stats read_stats(const struct example *e)
@@ -158,14 +159,14 @@ void example_start(struct example *e)
     tutti_executor_stats stats = read_stats(e);
     e->switches = stats.switches;
     e->started = stats.started;
-    e->cpu_seconds = clock_read(CLOCK_PROCESS_CPUTIME_ID);
-    e->seconds = clock_read(CLOCK_MONOTONIC);
+    e->cpu_seconds = read_cpu(e);
+    e->seconds = clock_now();
 }
 
 void example_stop(struct example *e)
 {
-    e->seconds = clock_read(CLOCK_MONOTONIC) - e->seconds;
-    e->cpu_seconds = clock_read(CLOCK_PROCESS_CPUTIME_ID) - e->cpu_seconds;
+    e->seconds = clock_now() - e->seconds;
+    e->cpu_seconds = read_cpu(e) - e->cpu_seconds;
     tutti_executor_stats stats = read_stats(e);
     e->switches = stats.switches - e->switches;
     e->started = stats.started - e->started;

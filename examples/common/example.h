@@ -27,8 +27,9 @@ struct example_about {
     uint64_t size, size_least, size_most;
     const char *arguments; /* "[DIRECTORY [HASH]]"; NULL: takes none */
     int arguments_most;
-    int draws; /* --picture is allowed */
+    int draws; /* --picture is allowed, and what it writes */
 };
+enum { EXAMPLE_PNG = 1, EXAMPLE_SVG = 2 };
 
 /* One run.  Holds: executor is NULL exactly if serial is 1. */
 struct example {
