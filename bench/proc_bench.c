@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -262,13 +263,99 @@ static double deaths(void)
     return rc < 0 ? rc : median(took, n);
 }
 
+/* Tasks of 100 us of which one in a hundred dies, each in the next of all ways. */
+enum { SEGV = 1, ABORT, KILL, OVERFLOW, EXIT, QUIT, FPE, BUS, FSIZE, WAYS };
+struct mortal {
+    int way, value;
+};
+static volatile int deep = 1, *volatile nowhere = (int *)8;
+
+__attribute__((noinline)) static int eat_stack(volatile char *above)
+{
+    volatile char mine[4096];
+    mine[0] = above ? above[0] : 1;
+    return deep ? eat_stack(mine) + mine[0] : 0;
+}
+
+static void write_too_much(void)
+{
+    struct rlimit one = { 1, RLIM_INFINITY };
+    FILE *f = tmpfile();
+    setrlimit(RLIMIT_FSIZE, &one);
+    for (int i = 0; f && i < 3; i++)
+        fprintf(f, "too much"), fflush(f);
+}
+
+TUTTI_TASK(mortal, "bench.mortal", struct mortal, int);
+static int mortal(const struct mortal *in, int *out)
+{
+    tutti_time end = tutti_now() + 100000;
+    while (tutti_now() < end)
+        ;
+    switch (in->way) {
+    case SEGV: *nowhere = 1; break;
+    case ABORT: abort();
+    case KILL: raise(SIGKILL); break;
+    case OVERFLOW: eat_stack(NULL); break;
+    case EXIT: exit(3);
+    case QUIT: _exit(4);
+    case FPE: raise(SIGFPE); break;
+    case BUS: raise(SIGBUS); break;
+    case FSIZE: write_too_much(); break;
+    default: break;
+    }
+    *out = in->value + 1;
+    return 0;
+}
+
+/* ns for a task; each has its right outcome, or -EIO. */
+static double mortals(size_t n, size_t each)
+{
+    static tutti_future f[10000];
+    tutti_scope s;
+    int rc = open_workers(2), out, wrong = 0;
+    if (rc < 0)
+        return rc;
+    tutti_time began = tutti_now();
+    tutti_scope_open(&s, ex, TUTTI_NEVER, TUTTI_KEEP_GOING);
+    for (size_t i = 0; i < n; i++) {
+        int way = each && i % each == each / 2 ? 1 + (int)(i / each % (WAYS - 1)) : 0;
+        struct mortal in = { way, (int)i };
+        mortal_submit(&s, &in, &f[i]);
+    }
+    for (size_t i = 0; i < n; i++) {
+        tutti_outcome o = { .size = sizeof o };
+        rc = tutti_future_await(f[i], NULL);
+        tutti_future_outcome(f[i], &o);
+        if (each && i % each == each / 2)
+            wrong += rc != -TUTTI_ECRASH || o.end != TUTTI_CRASHED || o.index != i;
+        else
+            wrong += mortal_take(f[i], &out) != 0 || out != (int)i + 1;
+    }
+    tutti_scope_close(&s);
+    double took = bench_ns(began, (double)n);
+    tutti_executor_close(ex);
+    return wrong ? -EIO : took;
+}
+
+static double crashes(void)
+{
+    return mortals(pick(10000, 20), pick(100, 10));
+}
+
+static double crash_free(void)
+{
+    return mortals(pick(10000, 20), 0);
+}
+
 int main(int argc, char **argv)
 {
     static const struct bench benches[] = {
         { "proc-roundtrip", roundtrip, 1 }, { "proc-parked", parked, 1 },
         { "proc-parked-floor", parked_floor, 1 }, { "proc-tasks", tasks, 2 },
         { "proc-share", shared_cpus, 2 }, { "proc-bulk", bulk, 1 },
-        { "proc-pass", pass, 4 }, { "proc-start", start, 2 }, { "proc-kill", deaths, 2 }
+        { "proc-pass", pass, 4 }, { "proc-start", start, 2 }, { "proc-kill", deaths, 2 },
+        { "proc-crashes", crashes, 2 }, { "proc-crash-free", crash_free, 2 }
     };
     tiny = getenv("BENCH_TINY") != NULL;
     return bench_main(argc, argv, benches, sizeof benches / sizeof *benches);

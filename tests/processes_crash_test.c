@@ -1,6 +1,7 @@
 /* tests/processes_crash_test.c - a task may die in any way: it fails alone, with the right
  * cause, and all the others have their results. */
 #include "processes.h"
+#include <dirent.h>
 #include <sys/mman.h>
 #include <tutti/patterns.h>
 
@@ -244,6 +245,69 @@ TEST(a_storm_of_kills_loses_nothing)
         if (rc)
             check_fail(__FILE__, __LINE__, "task %d gave %d: %s", i, rc, tutti_why());
         CHECK_INT(out, i * 2);
+    }
+    CHECK_INT(tutti_scope_close(&s), 0);
+    CHECK_INT(tutti_executor_close(ex), 0);
+}
+
+/* A child of this process with that name, or 0. */
+static pid_t child_named(const char *name)
+{
+    char path[64], text[300], comm[20];
+    DIR *all = opendir("/proc");
+    struct dirent *e;
+    pid_t found = 0;
+    CHECK(all);
+    while (!found && (e = readdir(all))) {
+        int pid = atoi(e->d_name), parent = 0;
+        snprintf(path, sizeof path, "/proc/%d/stat", pid);
+        FILE *f = pid ? fopen(path, "re") : NULL;
+        if (f && fgets(text, sizeof text, f)
+            && sscanf(text, "%*d (%19[^)]) %*c %d", comm, &parent) == 2
+            && parent == getpid() && !strcmp(comm, name))
+            found = pid;
+        if (f)
+            fclose(f);
+    }
+    closedir(all);
+    return found;
+}
+
+/* Wherever the one that forks workers ends, the others go on, and another takes its place. */
+TEST(nobody_misses_a_zygote_that_is_killed)
+{
+    tutti_executor *ex = open_two();
+    tutti_scope s;
+    struct in in;
+    int out, killed = 0;
+    tutti_scope_open(&s, ex, TUTTI_NEVER, TUTTI_KEEP_GOING);
+    for (int i = 0; i < 40; i++) {
+        in = (struct in){ i % 2 ? KILL : WELL, i };
+        CHECK_INT(doing_call(&s, &in, &out), i % 2 ? -TUTTI_ECRASH : 0);
+        pid_t zygote = i % 5 == 4 ? child_named("tutti-zygote") : 0;
+        killed += zygote && kill(zygote, SIGKILL) == 0;
+    }
+    in = (struct in){ WELL, 5 };
+    CHECK_INT(doing_call(&s, &in, &out), 0);
+    CHECK_INT(out, 6);
+    CHECK(killed > 0 || CHECK_TSAN); /* whose programs have threads, so they have none */
+    CHECK_INT(tutti_scope_close(&s), 0);
+    CHECK_INT(tutti_executor_close(ex), 0);
+    CHECK_INT(waitpid(-1, NULL, WNOHANG), -1);
+}
+
+TEST(a_program_that_ignores_its_children_is_told_of_crashes)
+{
+    signal(SIGCHLD, SIG_IGN);
+    tutti_executor *ex = open_two();
+    tutti_scope s;
+    int out;
+    tutti_scope_open(&s, ex, TUTTI_NEVER, TUTTI_KEEP_GOING);
+    for (int i = 0; i < 10; i++) {
+        struct in in = { i % 2 ? SEGV : WELL, i };
+        CHECK_INT(doing_call(&s, &in, &out), i % 2 ? -TUTTI_ECRASH : 0);
+        if (i % 2)
+            CHECK_HAS(tutti_why(), "SIGCHLD");
     }
     CHECK_INT(tutti_scope_close(&s), 0);
     CHECK_INT(tutti_executor_close(ex), 0);

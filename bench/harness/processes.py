@@ -33,4 +33,9 @@ BENCHES = [
           pools('proc-start', 2), workers=(2,), goals=(AtMost(3e6, workers=2),)),
     Bench('proc-kill', 'ns', 'a task that kills its worker, until it has failed',
           pools('proc-kill', 2, ''), workers=(2,), goals=(AtMost(1e7, workers=2),)),
+    Bench('proc-crashes', 'ns', 'a task of 100 us, of which one in a hundred crashes',
+          {**pools('proc-crashes', 2, ''),
+           'crash-free': Command('proc_bench', ('-r', '1', 'proc-crash-free'), workers=(2,),
+                                 baseline=True)},
+          workers=(2,), goals=(AtMost(1.25, 'crash-free', workers=2),)),
 ]

@@ -104,8 +104,9 @@ int tutti_executor_open(tutti_executor **out, const char *text)
     int rc = url_parse(&u, text);
     if (rc < 0)
         return rc;
-    const char *refused;
-    io_resolve((enum io_kind)u.io, &refused);
+    const char *refused = NULL;
+    if (u.io != IO_ANY) /* asking costs, and what is not asked for cannot be refused */
+        io_resolve((enum io_kind)u.io, &refused);
     if (refused)
         return why_set(-ENOTSUP, "\"%.60s\": io_uring cannot be had: %s; without io= the "
                        "executor takes what there is", text, refused);

@@ -338,7 +338,7 @@ static bool enter_map(uint64_t offset, uint64_t size, int fd, const struct head 
                 MAP_SHARED | MAP_FIXED | MAP_NORESERVE, fd, (off_t)offset) != MAP_FAILED;
 }
 
-struct head *arena_enter(int fd, uint64_t base, unsigned index, const char **why)
+struct head *arena_enter(int fd, uint64_t base, const char **why)
 {
     char path[40];
     uint64_t words[4]; /* magic, nonce, base, total */
@@ -348,23 +348,25 @@ struct head *arena_enter(int fd, uint64_t base, unsigned index, const char **why
         return NULL;
     snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
     int reading = open(path, O_RDONLY | O_CLOEXEC);
-    *why = "the arena cannot be opened for reading";
+    *why = "the arena cannot be opened for reading (is /proc mounted?)";
     if (reading < 0)
         return NULL;
-    *why = "the arena's address is taken";
+    *why = "the arena's address is taken, or ulimit -v is too small for it";
     struct head *h = arena_map(base, words[3], reading, PROT_READ);
     close(reading);
-    if (!h)
-        return NULL;
-    *why = "the arena cannot be mapped for writing";
+    return h;
+}
+
+bool arena_own(struct head *h, int fd, unsigned index)
+{
     const struct lane_shared *lane = head_lane(h, index);
     if (index >= h->workers
         || !enter_map(h->owns + index * h->own_size, h->own_size, fd, h)
         || !enter_map(h->write, h->write_size, fd, h)
         || !enter_map(lane->outbox, h->out_size, fd, h))
-        return NULL;
+        return false;
     madvise(h, h->total, MADV_DONTFORK);
     madvise(h, h->total, MADV_DONTDUMP);
     store_release(&heads[h->slot], h); /* pairs with arena_head */
-    return h;
+    return true;
 }

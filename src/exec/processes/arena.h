@@ -47,8 +47,11 @@ void arena_outbox_drop(struct arena *a, uint64_t offset);
 
 /* --- in a worker --- */
 
-/* Map the arena of descriptor fd as worker `index`; NULL: *why says what failed. */
-struct head *arena_enter(int fd, uint64_t base, unsigned index, const char **why);
+/* Map the arena of descriptor fd, to read; NULL: *why says what failed. */
+struct head *arena_enter(int fd, uint64_t base, const char **why);
+/* What worker `index` may write becomes writable, and no child has it any more.  False: that
+ * cannot be mapped. */
+bool arena_own(struct head *h, int fd, unsigned index);
 
 /* The arena of that number, in either; NULL: none. */
 struct head *arena_head(unsigned slot);

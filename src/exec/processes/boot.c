@@ -49,7 +49,7 @@ static bool boot_is_true(const char *text)
     return seals >= 0 && seals & F_SEAL_SHRINK
            && pread(boot.arena, &h, head, 0) == (ssize_t)head && h.magic == ARENA_MAGIC
            && h.nonce == nonce && h.base == base && h.home == getppid()
-           && boot.index < h.workers;
+           && boot.index <= h.workers && ((boot.zygote = boot.index == h.workers), true);
 }
 
 void boot_look(void)
@@ -67,8 +67,8 @@ void boot_look(void)
     boot.meant = environment_take(BOOT_VARIABLE, text, sizeof text);
     boot.worker = boot.meant && boot_is_true(text);
     if (boot.worker) /* programs that tasks execute get none of these */
-        for (int i = 0; i < 3; i++) {
-            const int fd[] = { boot.arena, boot.bell, boot.life };
+        for (int i = 0; i < 3 + boot.zygote; i++) {
+            const int fd[] = { boot.arena, boot.bell, boot.life, BOOT_ASK };
             fcntl(fd[i], F_SETFD, FD_CLOEXEC);
         }
 }

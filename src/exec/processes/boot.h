@@ -20,14 +20,15 @@ enum { BOOT_DEPTH_MOST = 4 };
 
 typedef int boot_main(int argc, char **argv, char **env);
 
-/* What the variable said.  Holds: worker implies meant. */
+/* What the variable said.  Holds: worker implies meant, zygote implies worker. */
 struct boot {
     bool meant;      /* the variable was there */
     bool worker;     /* and true: serve */
+    bool zygote;     /* not a lane: fork workers (zygote.c) */
     bool entered;    /* enter.c was called: so it will be in what we execute */
     unsigned depth;  /* of processes:// around this process */
     int arena, bell, life; /* descriptors */
-    unsigned index;
+    unsigned index;  /* of the lane; as many as there are lanes: zygote */
     uint64_t base;
 };
 extern struct boot boot;
@@ -38,6 +39,8 @@ void boot_look(void);
 boot_main *boot_enter(boot_main *real);
 /* worker.c: serve until told to leave. */
 int worker_main(int argc, char **argv, char **env);
+/* The zygote's end of its socket: a descriptor's number, as AT_LIFE of start.c. */
+enum { BOOT_ASK = 6 };
 /* 0, or why this process may open no processes://, with words. */
 int boot_may_open(void);
 #endif

@@ -348,7 +348,7 @@ static void lanes_level(struct procs *p)
     bool idle = false;
     for (unsigned i = 0; i < p->ex.workers; i++) {
         struct lane *l = &p->lane[i];
-        idle |= l->pid && l->queued == 0 && l->head == l->tail;
+        idle |= lane_lives(l) && l->queued == 0 && l->head == l->tail;
         if (l->queued > 1 && (!most || l->queued > most->queued))
             most = l;
     }

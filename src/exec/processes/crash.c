@@ -8,14 +8,25 @@
 #include "base/memory.h"
 #include "exec/processes/serve.h"
 #include <execinfo.h>
-#include <pthread.h>
 #include <signal.h>
+#include <stdio.h>
+#include <time.h>
+#include <sys/auxv.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
-enum { CRASH_STACK = 96 << 10, CRASH_SECONDS = 2, NEAR = 64 << 10 };
+enum {
+    CRASH_STACK = 96 << 10,
+    CRASH_SECONDS = 2,
+    NEAR = 64 << 10,
+    PREPARING = 50 /* ms to wait at most until crash_prepare is done */
+};
 
 static pid_t crash_pid;
 static uintptr_t stack_low; /* of the thread that runs tasks */
+static _Atomic bool prepared;
+static uint32_t objects; /* how many of object[] are in use */
+static struct object object[OBJECTS];
 static const int crash_signals[] = { SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT, SIGSYS,
                                      SIGTRAP, SIGXCPU, SIGXFSZ };
 
@@ -41,6 +52,28 @@ static void crash_record(struct crash *c, int number, const siginfo_t *info,
     store_release(&c->state, 1); /* pairs with crash_words, as the next */
 }
 
+/* Whoever faults while it holds a lock of the loader's or of malloc waits in vain, and has
+ * no more than the one place to tell. */
+static bool crash_is_prepared(void)
+{
+    struct timespec nap = { 0, 1000000 };
+    for (int i = 0; i < PREPARING && !load_acquire(&prepared); i++) /* crash_prepare */
+        nanosleep(&nap, NULL);
+    return load_acquire(&prepared);
+}
+
+static void crash_frames(struct crash *c)
+{
+    void *frame[FRAMES];
+    memcpy(serving.own->object, object, objects * sizeof *object);
+    serving.own->objects = objects;
+    int n = backtrace(frame, FRAMES);
+    for (int i = 0; i < n; i++)
+        c->frame[i] = (uint64_t)(uintptr_t)frame[i];
+    c->frames = (uint32_t)n;
+    store_release(&c->state, 2);
+}
+
 static void crash_handle(int number, siginfo_t *info, void *context)
 {
     static volatile sig_atomic_t entered;
@@ -52,12 +85,8 @@ static void crash_handle(int number, siginfo_t *info, void *context)
             crash_default(crash_signals[i]);
         alarm(CRASH_SECONDS);
         crash_record(c, number, info, context);
-        void *frame[FRAMES];
-        int n = backtrace(frame, FRAMES);
-        for (int i = 0; i < n; i++)
-            c->frame[i] = (uint64_t)(uintptr_t)frame[i];
-        c->frames = (uint32_t)n;
-        store_release(&c->state, 2);
+        if (crash_is_prepared())
+            crash_frames(c);
     }
     bool again = number == SIGSEGV || number == SIGBUS || number == SIGILL || number == SIGFPE;
     if (info->si_code <= 0 || !again)
@@ -70,21 +99,53 @@ static void crash_stack(void)
     sigaltstack(&(stack_t){ .ss_sp = stack, .ss_size = sizeof stack }, NULL);
 }
 
+/* Where our files are mapped, so that home can name an address after our end. */
+static void list_objects(void)
+{
+    char line[MODULE_PATH + 100];
+    unsigned long from, to, offset;
+    int at;
+    FILE *maps = fopen("/proc/self/maps", "re");
+    while (maps && objects < OBJECTS && fgets(line, sizeof line, maps)) {
+        line[strcspn(line, "\n")] = 0;
+        if (sscanf(line, "%lx-%lx %*s %lx %*s %*s %n", &from, &to, &offset, &at) != 3
+            || line[at] != '/' || strlen(line + at) >= MODULE_PATH)
+            continue;
+        struct object *last = objects ? &object[objects - 1] : NULL;
+        if (last && !strcmp(last->path, line + at)) {
+            last->to = to;
+            continue;
+        }
+        struct object *o = &object[objects++];
+        o->base = from - offset;
+        o->from = from;
+        o->to = to;
+        strcpy(o->path, line + at);
+    }
+    if (maps)
+        fclose(maps);
+}
+
+void crash_prepare(void)
+{
+    void *warm[2];
+    if (load_acquire(&prepared)) /* by the zygote, whose memory this is */
+        return;
+    list_objects();
+    backtrace(warm, 2); /* the first call loads a library, which a handler may not */
+    store_release(&prepared, true); /* pairs with crash_is_prepared */
+}
+
 void crash_watch(struct serving *s)
 {
     struct sigaction now = { .sa_sigaction = crash_handle,
                              .sa_flags = SA_SIGINFO | SA_ONSTACK };
-    void *warm[2], *low;
-    size_t size;
-    pthread_attr_t attributes;
+    struct rlimit stack;
     (void)s;
-    backtrace(warm, 2); /* the first call loads a library, which a handler may not */
     crash_pid = getpid();
-    if (!pthread_getattr_np(pthread_self(), &attributes)) {
-        if (!pthread_attr_getstack(&attributes, &low, &size))
-            stack_low = (uintptr_t)low;
-        pthread_attr_destroy(&attributes);
-    }
+    /* The name of what was executed lies at the top of the stack. */
+    if (!getrlimit(RLIMIT_STACK, &stack) && stack.rlim_cur < getauxval(AT_EXECFN))
+        stack_low = getauxval(AT_EXECFN) - stack.rlim_cur;
     crash_stack();
     sigemptyset(&now.sa_mask);
     for (size_t i = 0; i < sizeof crash_signals / sizeof *crash_signals; i++)

@@ -28,6 +28,33 @@ __attribute__((format(printf, 2, 3))) static void say(struct text *t, const char
 
 /* --- addresses ------------------------------------------------------------------------- */
 
+/* What our own objects are called in full: asking the system each time took longer than all
+ * else about a death.  Under known_latch. */
+static struct known {
+    uintptr_t base;
+    char name[MODULE_PATH], real[MODULE_PATH];
+} known[OBJECTS];
+static unsigned knowns;
+static struct latch known_latch;
+
+/* "": that cannot be had. */
+static const char *known_path(uintptr_t base, const char *name)
+{
+    for (unsigned i = 0; i < knowns; i++)
+        if (known[i].base == base && !strcmp(known[i].name, name))
+            return known[i].real;
+    char real[4096];
+    /* What the kernel maps of its own has no path. */
+    if (strlen(name) >= MODULE_PATH || !strchr(name, '/') || !realpath(name, real)
+        || strlen(real) >= MODULE_PATH)
+        return "";
+    struct known *k = &known[knowns < OBJECTS ? knowns++ : OBJECTS - 1];
+    k->base = base;
+    strcpy(k->name, name);
+    strcpy(k->real, real);
+    return k->real;
+}
+
 /* Where home has that file mapped; 0: nowhere. */
 struct search {
     char path[MODULE_PATH];
@@ -37,13 +64,20 @@ struct search {
 static int search_object(struct dl_phdr_info *info, size_t size, void *ctx)
 {
     struct search *s = ctx;
-    char real[4096];
     (void)size;
     const char *name = info->dlpi_name[0] ? info->dlpi_name : "/proc/self/exe";
-    if (!realpath(name, real) || strcmp(real, s->path))
+    if (strcmp(known_path(info->dlpi_addr, name), s->path))
         return 0;
     s->base = info->dlpi_addr;
     return 1;
+}
+
+static uintptr_t search(struct search *s)
+{
+    latch_lock(&known_latch);
+    dl_iterate_phdr(search_object, s);
+    latch_unlock(&known_latch);
+    return s->base;
 }
 
 /* A frame's place as "function+0x12 (file+0x3456)". */
@@ -59,7 +93,7 @@ static void say_address(struct text *t, const struct own *own, uint64_t address)
         Dl_info info = { 0 };
         strcpy(s.path, o.path);
         const char *slash = strrchr(o.path, '/');
-        if (dl_iterate_phdr(search_object, &s))
+        if (search(&s))
             dladdr((void *)(s.base + (address - o.base)), &info);
         if (info.dli_sname)
             say(t, "%s+%#lx ", info.dli_sname,
@@ -116,6 +150,14 @@ static void say_end(struct procs *p, struct text *t, const struct own *own,
                     && c.number == number;
     if (how->si_code == CLD_EXITED) {
         say(t, "called exit(%d)", how->si_status);
+        return;
+    }
+    if (!how->si_code) {
+        *signal = recorded ? c.signal : 0;
+        say(t, "has ended; how is not known, as the program waits for all children, or has "
+               "SIGCHLD ignored");
+        if (recorded)
+            say_frames(t, own, &c);
         return;
     }
     *signal = how->si_status;

@@ -16,6 +16,7 @@ enum {
      * it had begun, and so would be its successors' end for ever. */
     FIRST_MOST = 10
 };
+#define RETRY INT64_C(100000000) /* ns until a worker that could not be started is again */
 
 /* --- the one that ran ------------------------------------------------------------------- */
 
@@ -105,22 +106,50 @@ void procs_break(struct procs *p, const char *why)
 static bool any_lives(const struct procs *p)
 {
     for (unsigned i = 0; i < p->ex.workers; i++)
-        if (p->lane[i].pid)
+        if (lane_lives(&p->lane[i]))
             return true;
     return false;
 }
 
 /* --- the next one ------------------------------------------------------------------------ */
 
-static void lane_replace(struct procs *p, unsigned i)
+static void lane_start(struct procs *p, unsigned i, bool forked)
 {
-    int rc = worker_start(p, i);
-    p->replaced++;
-    if (rc == 0)
+    struct lane *l = &p->lane[i];
+    l->retry = 0;
+    if (worker_start(p, i, forked) == 0)
         return;
-    p->lane[i].pid = 0;
+    l->retry = clock_now() + RETRY;
     if (!any_lives(p))
         procs_break(p, "no worker process is left, and none could be started");
+}
+
+void lane_restart(struct procs *p, unsigned i)
+{
+    siginfo_t how = { .si_code = CLD_KILLED };
+    how.si_status = SIGKILL;
+    lane_collect(p, &p->lane[i]); /* requests were posted while it was to come */
+    lane_empty(p, &p->lane[i], &how);
+    output_close(&p->lane[i]);
+    lane_start(p, i, false);
+}
+
+/* One that died before it served was perhaps the zygote's fault. */
+static void lane_replace(struct procs *p, unsigned i)
+{
+    p->replaced++;
+    lane_start(p, i, p->stillborn == 0);
+    if (p->replaced > 1 || p->url->recycle == 1)
+        births_begin(p);
+}
+
+/* True: it has ended, and `how` says how; with si_code 0 that is not known, as the program
+ * waits for all its children itself, or has SIGCHLD ignored. */
+static bool lane_reap(const struct lane *l, siginfo_t *how)
+{
+    if (waitid(P_PIDFD, (id_t)l->pidfd, how, WEXITED | WNOHANG) == 0)
+        return how->si_pid != 0;
+    return errno == ECHILD;
 }
 
 void lane_died(struct procs *p, unsigned i)
@@ -128,8 +157,7 @@ void lane_died(struct procs *p, unsigned i)
     struct lane *l = &p->lane[i];
     struct own *own = head_own(p->arena.head, i);
     siginfo_t how = { 0 };
-    if (!l->pid || waitid(P_PIDFD, (id_t)l->pidfd, &how, WEXITED | WNOHANG) < 0
-        || !how.si_pid)
+    if (!l->pid || !lane_reap(l, &how))
         return;
     close(l->pidfd);
     l->pidfd = -1;

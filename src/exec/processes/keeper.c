@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 enum { EVENTS = 32, LAZY_TICK = 2000000, TICK = 100000000 }; /* as help.c */
+#define BIRTH_PATIENCE INT64_C(1000000000) /* ns until a zygote that does not answer is killed */
 
 /* --- sleeping -------------------------------------------------------------------------- */
 
@@ -23,6 +24,10 @@ static int64_t keeper_next(const struct procs *p)
     for (unsigned i = 0; i < p->ex.workers; i++) {
         const struct lane *l = &p->lane[i];
         int64_t born = l->started + START_PATIENCE;
+        if (l->retry && l->retry < next)
+            next = l->retry;
+        if (l->coming && l->started + BIRTH_PATIENCE < next)
+            next = l->started + BIRTH_PATIENCE;
         if (l->pid && !load_relaxed(&head_own(p->arena.head, i)->up) && born < next)
             next = born; /* a hint */
         if (!p->helped && l->head - l->tail > 8 && clock_now() + LAZY_TICK < next)
@@ -73,6 +78,10 @@ static void keeper_event(struct procs *p, uint64_t kind, unsigned i)
         latch_lock(&p->latch);
         lane_died(p, i);
         latch_unlock(&p->latch);
+    } else if (kind == POLL_ZYGOTE) {
+        latch_lock(&p->latch);
+        births_hear(p);
+        latch_unlock(&p->latch);
     } else {
         lane_output(p, i, kind == POLL_STDERR, false);
     }
@@ -89,6 +98,11 @@ static void keeper_impatient(struct procs *p)
             syscall(SYS_pidfd_send_signal, l->pidfd, SIGKILL, NULL, 0);
         if (l->pid && p->closing && now >= p->timer)
             syscall(SYS_pidfd_send_signal, l->pidfd, SIGKILL, NULL, 0);
+        if (l->coming && (now >= l->started + BIRTH_PATIENCE
+                          || (p->closing && now >= p->timer)))
+            births_kill(p); /* births_hear will see that it is gone */
+        if (l->retry && now >= l->retry && !p->closing && !p->broken)
+            lane_restart(p, i);
     }
 }
 
@@ -97,7 +111,7 @@ static bool keeper_is_done(struct procs *p)
     if (!p->closing)
         return false;
     for (unsigned i = 0; i < p->ex.workers; i++)
-        if (p->lane[i].pid)
+        if (lane_lives(&p->lane[i]))
             return false;
     return true;
 }

@@ -42,6 +42,7 @@ static void *listen_main(void *arg)
 {
     struct serving *s = arg;
     uint32_t heard = 0;
+    crash_prepare(); /* here, since the first task need not wait for it */
     for (;;) {
         uint32_t now = load_acquire(&s->lane->ask); /* pairs with lane_ask */
         if (now == heard) {

@@ -156,7 +156,7 @@ static struct lane *lane_choose(struct procs *p)
     unsigned least = UINT32_MAX, n = p->ex.workers;
     for (unsigned k = 0, i = p->next; k < n && least; k++, i = i + 1 == n ? 0 : i + 1) {
         struct lane *l = &p->lane[i];
-        if (l->head - l->tail >= RING || !l->pid)
+        if (l->head - l->tail >= RING || !lane_lives(l))
             continue;
         /* relaxed: a hint */
         unsigned cost = l->queued * 2 + load_relaxed(&head_own(p->arena.head, i)->asleep);

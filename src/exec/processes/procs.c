@@ -55,6 +55,8 @@ static void procs_after_fork(void)
         close(p->bell);
         close(p->poll);
         close(p->arena.fd);
+        if (p->births.ask >= 0)
+            close(p->births.ask);
     }
 }
 
@@ -139,7 +141,7 @@ static void procs_stat(const struct tutti_executor *ex, tutti_executor_stats *ou
 
 static int descriptor_take(int fd)
 {
-    int high = fd < 0 ? -1 : fcntl(fd, F_DUPFD_CLOEXEC, ARENA_FD_LEAST);
+    int high = fd < 0 || fault_now() ? -1 : fcntl(fd, F_DUPFD_CLOEXEC, ARENA_FD_LEAST);
     if (fd >= 0)
         close(fd);
     return high;
@@ -163,6 +165,7 @@ static int procs_descriptors(struct procs *p)
 
 static void procs_free(struct procs *p)
 {
+    births_end(p);
     for (unsigned i = 0; p->lane && i < p->ex.workers; i++) {
         struct lane *l = &p->lane[i];
         if (l->pid) { /* opening failed half way */
@@ -229,7 +232,7 @@ static int procs_begin(struct procs *p)
     if ((rc = procs_descriptors(p)) < 0)
         return why_set(rc, "no descriptors for an executor of processes");
     for (unsigned i = 0; i < p->ex.workers && rc == 0; i++)
-        rc = worker_start(p, i);
+        rc = worker_start(p, i, false);
     enum io_kind io = (enum io_kind)p->url->io;
     if (rc == 0 && !(p->home = threads_open(1, 0, p->url->stack, false, io, &rc)))
         return rc;
@@ -254,7 +257,7 @@ static struct procs *procs_new(const struct url *u)
     p->slot = (unsigned)slot;
     p->queue_end = &p->queue;
     p->timer = CLOCK_NEVER;
-    p->life[0] = p->life[1] = p->bell = p->poll = -1;
+    p->life[0] = p->life[1] = p->bell = p->poll = p->births.ask = -1;
     p->ex.ops = &procs_ops;
     p->ex.workers = u->workers;
     return p;

@@ -16,6 +16,7 @@
 #include "core/task.h"
 #include "exec/processes/arena.h"
 #include "exec/processes/processes.h"
+#include "exec/processes/zygote.h"
 #include <pthread.h>
 #include <signal.h>
 #include <sys/types.h>
@@ -51,17 +52,20 @@ struct job {
 };
 
 /* Home's book of one worker.  Holds: requests tail..head are posted and not taken back;
- * job[n % RING] is NULL for those that were revoked.  Under procs.latch. */
+ * job[n % RING] is NULL for those that were revoked; pid and coming are not both set.
+ * Under procs.latch. */
 struct lane {
     struct job *job[RING];
     uint64_t head, tail;
     unsigned queued;       /* jobs in it */
     pid_t pid;             /* 0: none */
+    bool coming;           /* the zygote has been asked for one */
     int pidfd;
     uint64_t outbox;
     uint64_t released;     /* as in lane_shared */
     uint32_t generation;
     int64_t started;
+    int64_t retry;         /* when to start one again that could not be; 0: no need */
     bool mad;              /* it wrote rubbish, and is about to be dead */
     struct latch release_latch; /* guards lane_shared.released, and outbox against it */
     int output[2];         /* its stdout and stderr; -1: none */
@@ -77,6 +81,7 @@ struct procs {
     struct latch latch;      /* guards all below */
     struct lane *lane;       /* ex.workers of them */
     struct job *queue, **queue_end; /* not posted yet */
+    struct births births;
     struct job *spare;       /* ended */
     struct job_block *blocks;
     size_t outstanding;      /* jobs posted or queued */
@@ -97,7 +102,7 @@ struct procs {
 };
 
 /* What an event of `poll` is about: kind << 32 | lane. */
-enum { POLL_BELL = 1, POLL_DEATH, POLL_STDOUT, POLL_STDERR };
+enum { POLL_BELL = 1, POLL_DEATH, POLL_STDOUT, POLL_STDERR, POLL_ZYGOTE };
 
 static inline struct procs *procs_of(const struct tutti_executor *ex)
 {
@@ -144,13 +149,26 @@ bool procs_doze(void *ctx, _Atomic uint32_t *word, uint32_t value, int64_t until
 /* --- start.c --- */
 enum { START_STILLBORN = 3 };
 #define START_PATIENCE INT64_C(20000000000) /* ns until one that does not serve is killed */
-/* Start lane i's worker.  0 or an error, with words. */
-int worker_start(struct procs *p, unsigned i);
+/* Start lane i's worker; forked: by the zygote, if there is one, and then it is still to come.
+ * 0 or an error, with words. */
+int worker_start(struct procs *p, unsigned i, bool forked);
+/* Its pid is known: wait for its end and its output.  0, or it is gone, with words. */
+int lane_watch(struct procs *p, unsigned i);
+/* A zygote with that end of the socket.  0 or an error. */
+int zygote_spawn(struct procs *p, int ask, pid_t *pid);
+int poll_add(struct procs *p, int fd, uint64_t kind, unsigned i);
 void output_close(struct lane *l);
+/* Has it a worker, or will have? */
+static inline bool lane_lives(const struct lane *l)
+{
+    return l->pid || l->coming;
+}
 
 /* --- death.c --- */
 /* The pidfd of lane i says it is gone.  Under the latch. */
 void lane_died(struct procs *p, unsigned i);
+/* It has none: execute the program. */
+void lane_restart(struct procs *p, unsigned i);
 /* Nothing can run any more: all that is queued or posted fails. */
 void procs_break(struct procs *p, const char *why);
 

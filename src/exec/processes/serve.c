@@ -16,7 +16,9 @@
 enum {
     SOON = 100000,    /* ns: a request that comes as soon is worth looking for */
     LAZY_AHEAD = 8,   /* requests still to be done that let home sleep on... */
-    LAZY_NS = 100000  /* ...for so long */
+    LAZY_NS = 100000, /* ...for so long */
+    LAZIER_AHEAD = 64, /* and as many as these for longer: each wake takes home's thread a */
+    LAZIER_NS = 1000000 /* CPU from a worker for several us */
 };
 
 /* --- waiting for the next -------------------------------------------------------- */
@@ -73,6 +75,11 @@ static bool serve_wait(struct serving *s, const struct request *r, uint64_t numb
 
 /* --- telling home -------------------------------------------------------------------- */
 
+static bool serve_has_ahead(const struct serving *s, uint64_t number)
+{
+    return request_is_there(&s->lane->request[number % RING], number);
+}
+
 static void serve_tell(struct serving *s, uint64_t number)
 {
     /* seq_cst: pairs with help_sleep and keeper_sleep, which say that they wait and then look
@@ -80,9 +87,9 @@ static void serve_tell(struct serving *s, uint64_t number)
     uint32_t waits = load_seqcst(&s->head->waits);
     if (waits == WAITS_NOBODY)
         return;
-    int64_t now = clock_now();
-    const struct request *ahead = &s->lane->request[(number + LAZY_AHEAD) % RING];
-    if (request_is_there(ahead, number + LAZY_AHEAD) && now - s->told < LAZY_NS)
+    int64_t now = clock_now(), since = now - s->told;
+    if ((since < LAZY_NS && serve_has_ahead(s, number + LAZY_AHEAD))
+        || (since < LAZIER_NS && serve_has_ahead(s, number + LAZIER_AHEAD)))
         return;
     s->told = now;
     if (waits == WAITS_HELPER) {

@@ -33,6 +33,9 @@ void serve_run(struct serving *s, uint64_t number, const struct request *r,
                struct answer *a, unsigned char *side);
 /* crash.c: record what kills this process. */
 void crash_watch(struct serving *s);
+/* What that takes time: the unwinder is loaded, our files are listed.  Any thread, once; the
+ * zygote does it for its children.  The handler waits for it a moment. */
+void crash_prepare(void);
 /* listen.c: hear of cancellations. */
 int listen_begin(struct serving *s);
 /* What a request that is about to run has been told before.  Under the latch. */

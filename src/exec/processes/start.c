@@ -13,10 +13,18 @@
 #include <stdlib.h>
 #include <sys/epoll.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 /* What the worker finds where; the next and all above are closed. */
-enum { AT_ARENA = 3, AT_BELL, AT_LIFE, AT_NOTHING };
+enum { AT_ARENA = 3, AT_BELL, AT_LIFE, AT_ASK = BOOT_ASK, AT_NOTHING };
+
+/* What to start.  Holds: ask is a socket for the zygote, which has no lane, else -1. */
+struct spawned {
+    unsigned index;
+    const int *theirs; /* for its stdout and stderr; -1: ours */
+    int ask;
+};
 
 /* --- what to execute ------------------------------------------------------------------- */
 
@@ -91,7 +99,7 @@ static int surroundings_make(struct surroundings *s, const struct procs *p, unsi
 /* High, so that none is in the way of where it goes. */
 static int descriptor_high(int fd)
 {
-    int high = fd < 0 ? -1 : fcntl(fd, F_DUPFD_CLOEXEC, ARENA_FD_LEAST);
+    int high = fd < 0 || fault_now() ? -1 : fcntl(fd, F_DUPFD_CLOEXEC, ARENA_FD_LEAST);
     if (fd >= 0)
         close(fd);
     return high;
@@ -107,8 +115,9 @@ static bool pipe_high(int ends[2])
     ends[1] = descriptor_high(low[1]);
     if (ends[0] >= 0 && ends[1] >= 0)
         return true;
-    close(ends[0]);
-    close(ends[1]);
+    for (int k = 0; k < 2; k++)
+        if (ends[k] >= 0)
+            close(ends[k]);
     return false;
 }
 
@@ -129,28 +138,34 @@ static int output_open(struct procs *p, struct lane *l, int theirs[2])
     return 0;
 }
 
-static int poll_add(struct procs *p, int fd, uint64_t kind, unsigned i)
+int poll_add(struct procs *p, int fd, uint64_t kind, unsigned i)
 {
     struct epoll_event e = { .events = EPOLLIN, .data.u64 = kind << 32 | i };
+    if (fault_now())
+        return -ENOMEM;
     return epoll_ctl(p->poll, EPOLL_CTL_ADD, fd, &e) < 0 ? -errno : 0;
 }
 
 /* --- starting -------------------------------------------------------------------------------- */
 
 static int spawn_actions(posix_spawn_file_actions_t *a, const struct procs *p,
-                         const int theirs[2])
+                         const struct spawned *what)
 {
     int rc = posix_spawn_file_actions_addopen(a, 0, "/dev/null", O_RDONLY, 0);
     for (int k = 0; k < 2 && !rc; k++)
-        rc = theirs[k] < 0 ? 0 : posix_spawn_file_actions_adddup2(a, theirs[k], k + 1);
+        rc = what->theirs[k] < 0
+                 ? 0 : posix_spawn_file_actions_adddup2(a, what->theirs[k], k + 1);
     rc = rc ? rc : posix_spawn_file_actions_adddup2(a, p->arena.fd, AT_ARENA);
     rc = rc ? rc : posix_spawn_file_actions_adddup2(a, p->bell, AT_BELL);
     rc = rc ? rc : posix_spawn_file_actions_adddup2(a, p->life[0], AT_LIFE);
-    return rc ? rc : posix_spawn_file_actions_addclosefrom_np(a, AT_NOTHING);
+    if (!rc && what->ask >= 0)
+        rc = posix_spawn_file_actions_adddup2(a, what->ask, AT_ASK);
+    return rc ? rc : posix_spawn_file_actions_addclosefrom_np(
+                         a, what->ask >= 0 ? AT_NOTHING : AT_ASK);
 }
 
-static int spawn(struct procs *p, const char *program, char **env, const int theirs[2],
-                 pid_t *pid)
+static int spawn_program(struct procs *p, const char *program, char **env,
+                         const struct spawned *what, pid_t *pid)
 {
     posix_spawn_file_actions_t actions;
     posix_spawnattr_t how;
@@ -166,11 +181,30 @@ static int spawn(struct procs *p, const char *program, char **env, const int the
     posix_spawnattr_setsigmask(&how, &none);
     posix_spawnattr_setsigdefault(&how, &all);
     posix_spawnattr_setflags(&how, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
-    int rc = spawn_actions(&actions, p, theirs);
+    int rc = spawn_actions(&actions, p, what);
     rc = rc ? rc : posix_spawn(pid, program, &actions, &how, argv, env);
     posix_spawnattr_destroy(&how);
     posix_spawn_file_actions_destroy(&actions);
     return rc;
+}
+
+/* 0 and *pid, or an error, with words. */
+static int spawn(struct procs *p, const struct spawned *what, pid_t *pid)
+{
+    struct surroundings s = { .env = NULL };
+    char program[512];
+    int rc = start_program(program, sizeof program);
+    rc = rc ? rc : surroundings_make(&s, p, what->index);
+    if (rc == 0 && (rc = -spawn_program(p, program, s.env, what, pid)) < 0)
+        why_set(rc, "a worker process could not be started: %s", tutti_strerror(rc));
+    memory_free(s.env);
+    return rc;
+}
+
+int zygote_spawn(struct procs *p, int ask, pid_t *pid)
+{
+    static const int ours[2] = { -1, -1 };
+    return spawn(p, &(struct spawned){ p->ex.workers, ours, ask }, pid);
 }
 
 /* The lane's memory as a new worker must find it; nobody else looks at it now. */
@@ -214,36 +248,44 @@ void output_close(struct lane *l)
     }
 }
 
-int worker_start(struct procs *p, unsigned i)
+int lane_watch(struct procs *p, unsigned i)
 {
     struct lane *l = &p->lane[i];
-    struct surroundings s = { .env = NULL };
-    char program[512];
+    l->pidfd = fault_now() ? -1 : (int)syscall(SYS_pidfd_open, l->pid, 0);
+    int rc = l->pidfd < 0 ? -EMFILE : poll_add(p, l->pidfd, POLL_DEATH, i);
+    for (int k = 0; k < 2 && rc == 0; k++)
+        if (l->output[k] >= 0)
+            rc = poll_add(p, l->output[k], k ? POLL_STDERR : POLL_STDOUT, i);
+    if (rc == 0)
+        return 0;
+    kill(l->pid, SIGKILL);
+    waitpid(l->pid, NULL, 0);
+    l->pid = 0;
+    if (l->pidfd >= 0)
+        close(l->pidfd);
+    l->pidfd = -1;
+    return why_set(rc, "a worker process cannot be watched: %s", tutti_strerror(rc));
+}
+
+int worker_start(struct procs *p, unsigned i, bool forked)
+{
+    struct lane *l = &p->lane[i];
     int theirs[2] = { -1, -1 };
-    int rc = start_program(program, sizeof program);
-    rc = rc ? rc : lane_prepare(p, l, i);
+    int rc = lane_prepare(p, l, i);
     rc = rc ? rc : output_open(p, l, theirs);
-    rc = rc ? rc : surroundings_make(&s, p, i);
     if (rc == 0) {
-        rc = -spawn(p, program, s.env, theirs, &l->pid);
-        l->pid = rc ? 0 : l->pid;
-        if (rc)
-            why_set(rc, "a worker process could not be started: %s", tutti_strerror(rc));
+        bool asked = forked && p->births.state == ZYGOTE_READY
+                     && births_ask(p, i, theirs) == 0;
+        l->started = clock_now();
+        if (!asked) {
+            rc = spawn(p, &(struct spawned){ i, theirs, -1 }, &l->pid);
+            l->pid = rc ? 0 : l->pid;
+            rc = rc ? rc : lane_watch(p, i);
+        }
     }
     for (int k = 0; k < 2; k++)
         if (theirs[k] >= 0)
             close(theirs[k]);
-    memory_free(s.env);
-    if (rc == 0) {
-        l->started = clock_now();
-        l->pidfd = (int)syscall(SYS_pidfd_open, l->pid, 0);
-        rc = l->pidfd < 0 ? -errno : poll_add(p, l->pidfd, POLL_DEATH, i);
-        for (int k = 0; k < 2 && rc == 0; k++)
-            if (l->output[k] >= 0)
-                rc = poll_add(p, l->output[k], k ? POLL_STDERR : POLL_STDOUT, i);
-        if (rc)
-            why_set(rc, "a worker process cannot be watched: %s", tutti_strerror(rc));
-    }
     if (rc)
         output_close(l);
     return rc;

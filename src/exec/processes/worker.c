@@ -4,6 +4,7 @@
 #include "exec/processes/boot.h"
 #include "exec/processes/names.h"
 #include "exec/processes/serve.h"
+#include "exec/processes/zygote.h"
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
@@ -18,19 +19,19 @@ enum { WORKER_USELESS = 113 };
 
 /* When home ends, however it does, its end of the pipe closes and the kernel kills us.  (The
  * signal that PR_SET_PDEATHSIG asks for comes already when the thread that started us ends.)
- * False: it has ended before. */
-static bool tie_to_home(int inherited, pid_t home)
+ * The descriptor by which we are tied; -1: it has ended before. */
+static int tie_to_home(int inherited, pid_t home)
 {
     char path[40];
     /* Whom to kill is kept with the open file, which all workers have inherited: so each
      * opens it once more for itself. */
     snprintf(path, sizeof path, "/proc/self/fd/%d", inherited);
     struct pollfd look = { .fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC) };
-    close(inherited);
-    return look.fd >= 0 && fcntl(look.fd, F_SETSIG, SIGKILL) == 0
-           && fcntl(look.fd, F_SETOWN, getpid()) == 0
-           && fcntl(look.fd, F_SETFL, O_RDONLY | O_NONBLOCK | O_ASYNC) == 0
-           && getppid() == home && poll(&look, 1, 0) == 0;
+    bool tied = look.fd >= 0 && fcntl(look.fd, F_SETSIG, SIGKILL) == 0
+                && fcntl(look.fd, F_SETOWN, getpid()) == 0
+                && fcntl(look.fd, F_SETFL, O_RDONLY | O_NONBLOCK | O_ASYNC) == 0
+                && getppid() == home && poll(&look, 1, 0) == 0;
+    return tied ? look.fd : -1;
 }
 
 static void heard_nothing(int number)
@@ -46,33 +47,6 @@ static void leave_signals_to_home(void)
     sigaction(SIGINT, &quiet, NULL);
 }
 
-/* Where our files are mapped, so that home can name an address after our end. */
-static void list_objects(struct own *own)
-{
-    char line[MODULE_PATH + 100];
-    unsigned long from, to, offset;
-    int at;
-    FILE *maps = fopen("/proc/self/maps", "re");
-    while (maps && own->objects < OBJECTS && fgets(line, sizeof line, maps)) {
-        line[strcspn(line, "\n")] = 0;
-        if (sscanf(line, "%lx-%lx %*s %lx %*s %*s %n", &from, &to, &offset, &at) != 3
-            || line[at] != '/' || strlen(line + at) >= MODULE_PATH)
-            continue;
-        struct object *last = own->objects ? &own->object[own->objects - 1] : NULL;
-        if (last && !strcmp(last->path, line + at)) {
-            last->to = to;
-            continue;
-        }
-        struct object *o = &own->object[own->objects++];
-        o->base = from - offset;
-        o->from = from;
-        o->to = to;
-        strcpy(o->path, line + at);
-    }
-    if (maps)
-        fclose(maps);
-}
-
 _Noreturn static void worker_give_up(const char *why)
 {
     fprintf(stderr, "tutti: worker process: %s\n", why);
@@ -85,24 +59,45 @@ static int worker_inner(struct serving *s)
     return tutti_executor_open(&s->inner, url);
 }
 
-static void worker_begin(struct serving *s)
+/* What a worker and the zygote have in common; nothing here may start a thread. */
+static void worker_ready(struct serving *s)
 {
     const char *why;
     s->index = boot.index;
     s->bell = boot.bell;
-    s->head = arena_enter(boot.arena, boot.base, boot.index, &why);
+    s->head = arena_enter(boot.arena, boot.base, &why);
     if (!s->head)
         worker_give_up(why);
-    s->lane = head_lane(s->head, s->index);
-    s->own = head_own(s->head, s->index);
-    close(boot.arena); /* what is mapped is all we can ever write */
-    if (!tie_to_home(boot.life, s->head->home))
-        _exit(0); /* nobody is left to tell */
     prctl(PR_SET_NAME, "tutti-worker");
     leave_signals_to_home();
     names_load(s->head);
     setvbuf(stdout, NULL, _IOLBF, 0); /* a crash takes along what is not written */
-    list_objects(s->own);
+}
+
+/* Executed as a zygote: the worker that returns is a child of it. */
+static void worker_hatch(struct serving *s)
+{
+    int tie = tie_to_home(boot.life, s->head->home);
+    if (tie < 0)
+        _exit(0);
+    crash_prepare();
+    s->index = zygote_serve(BOOT_ASK);
+    close(tie); /* by which the zygote is killed; ours follows */
+    prctl(PR_SET_NAME, "tutti-worker");
+    names_load(s->head); /* what home has loaded since */
+}
+
+/* It has its lane. */
+static void worker_begin(struct serving *s)
+{
+    if (!arena_own(s->head, boot.arena, s->index))
+        worker_give_up("the arena cannot be mapped for writing");
+    s->lane = head_lane(s->head, s->index);
+    s->own = head_own(s->head, s->index);
+    close(boot.arena); /* what is mapped is all we can ever write */
+    if (tie_to_home(boot.life, s->head->home) < 0)
+        _exit(0); /* nobody is left to tell */
+    close(boot.life);
     crash_watch(s);
     if (extents_init(&s->outbox, head_at(s->head, s->lane->outbox), s->head->out_size,
                      s->head->out_size / 4) < 0
@@ -116,6 +111,9 @@ int worker_main(int argc, char **argv, char **env)
     (void)argv;
     (void)env;
     struct serving *s = &serving;
+    worker_ready(s);
+    if (boot.zygote)
+        worker_hatch(s);
     worker_begin(s);
     serve(s);
     fflush(NULL);
