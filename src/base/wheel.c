@@ -10,7 +10,7 @@
 #include "base/atomic.h"
 #include <assert.h>
 
-enum { WHEEL_MASK = WHEEL_SLOTS - 1 };
+enum { WHEEL_MASK = WHEEL_SLOTS - 1, NEXT_MOST = 16 };
 
 static uint64_t tick_of(const struct wheel *w, int64_t when)
 {
@@ -121,13 +121,31 @@ struct wheel_timer *wheel_pop(struct wheel *w, int64_t now)
     return NULL;
 }
 
+/* The first tick of those in a slot above level 0, so that nobody wakes only to spread it.
+ * One with many is spread: they must be, soon, and looking through them all is no less. */
+static uint64_t slot_first(const struct wheel *w, const struct list *slot, uint64_t start)
+{
+    uint64_t least = UINT64_MAX;
+    unsigned count = 0;
+    for (const struct list *l = slot->next; l != slot; l = l->next) {
+        const struct wheel_timer *t = list_entry(l, struct wheel_timer, link);
+        uint64_t tick = tick_of(w, t->when);
+        least = tick < least ? tick : least;
+        if (++count > NEXT_MOST)
+            return start;
+    }
+    return least;
+}
+
 int64_t wheel_next(const struct wheel *w)
 {
     if (!w->count)
         return INT64_MAX;
     unsigned level;
     uint64_t start;
-    wheel_first(w, &level, &start);
+    const struct list *slot = wheel_first(w, &level, &start);
+    if (level)
+        start = slot_first(w, slot, start);
     return start < (uint64_t)1 << (63 - WHEEL_TICK_SHIFT)
                ? (int64_t)(start << WHEEL_TICK_SHIFT) : INT64_MAX;
 }

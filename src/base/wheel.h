@@ -32,8 +32,8 @@ void wheel_arm(struct wheel *w, struct wheel_timer *t, int64_t when);
 void wheel_cancel(struct wheel *w, struct wheel_timer *t);
 /* A timer whose time has come by `now`, taken out; NULL: none.  Call until NULL. */
 struct wheel_timer *wheel_pop(struct wheel *w, int64_t now);
-/* The time until which nothing fires, exact to a tick for timers of the lowest level
- * and never too late for the others; INT64_MAX when none is armed. */
+/* The time until which nothing fires, exact to a tick unless many timers lie close to each
+ * other far ahead, and never too late; INT64_MAX when none is armed. */
 int64_t wheel_next(const struct wheel *w);
 void wheel_check(const struct wheel *w);
 #endif

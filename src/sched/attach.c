@@ -39,7 +39,7 @@ struct worker *worker_attach(struct pool *p, unsigned index, bool takes)
     fifo_init(&w->low);
     w->offered = 0;
     w->spare = NULL;
-    w->spares = w->lingered = 0;
+    w->spares = w->lingered = w->vain = 0;
     store_relaxed(&w->live, 0); /* this and `tick` are ours to write */
     w->polls = false;
     w->sim = 0;

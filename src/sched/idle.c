@@ -13,7 +13,8 @@
 #include "sched/strand.h"
 #include <assert.h>
 
-enum { SEARCH_ROUNDS = 200 };
+/* A round takes some 0.3 us with one other worker; VAIN_MOST halvings leave a few. */
+enum { SEARCH_ROUNDS = 200, VAIN_MOST = 5 };
 
 static uint32_t worker_random(struct worker *w)
 {
@@ -70,11 +71,30 @@ static bool search_begin(struct pool *p)
            && cas_seqcst(&p->searching, &none, 1);
 }
 
-static struct runnable *search(struct worker *w)
+/* How often to look.  Where all others sleep nobody is about to start or fork anything, and
+ * who does from outside wakes us: once.  One that wakes for timers of its own beside others
+ * that share nothing would spend more on searching than on its work: fewer each time that
+ * it was for nothing, but all of it when it was woken to search. */
+static int search_rounds(const struct worker *w, bool woken)
 {
-    for (int i = 0; i < SEARCH_ROUNDS; i++) {
+    const struct pool *p = w->pool;
+    if (woken)
+        return SEARCH_ROUNDS;
+    for (uint32_t i = 0; i < pool_seats(p); i++) {
+        const struct worker *v = pool_worker(p, i);
+        if (v && v != w && load_relaxed(&v->sleeping) == AWAKE) /* a hint */
+            return SEARCH_ROUNDS >> w->vain;
+    }
+    return 1;
+}
+
+static struct runnable *search(struct worker *w, bool woken)
+{
+    int rounds = search_rounds(w, woken);
+    for (int i = 0; i < rounds; i++) {
         struct runnable *r = worker_steal(w);
         if (r) {
+            w->vain = 0;
             store_seqcst(&w->pool->searching, 0);
             if (!deque_seems_empty(&w->deque) || load_relaxed(&w->pool->injections)
                 || calls_open(w->pool))
@@ -86,6 +106,8 @@ static struct runnable *search(struct worker *w)
         for (int k = 0; k < 8; k++)
             spin_pause();
     }
+    if (w->vain < VAIN_MOST)
+        w->vain++;
     return NULL;
 }
 
@@ -190,13 +212,17 @@ struct runnable *worker_idle(struct worker *w)
     bool token = false;
     if (p->gil)
         gil_release(p->gil);
+    if (w->wheel.count && !w->sim) { /* one that is due needs no search or fence */
+        worker_fire(w);
+        r = fifo_pop(&w->ready);
+    }
     while (!r) {
         if (w->poller && poller_busy(w->poller))
             poller_run(w->poller, 0);
         bool takes = load_relaxed(&w->takes); /* see anything_to_do */
         bool searching = token || (takes && search_begin(p));
         if (searching)
-            r = search(w);
+            r = search(w, token);
         if (token)
             offer_answer(p, r || load_relaxed(&w->inbox)); /* a hint */
         token = false;
@@ -218,6 +244,9 @@ struct runnable *worker_idle(struct worker *w)
         }
         if (!r)
             token = worker_sleep(w, searching);
+        if (!r && !token)
+            r = worker_take(w); /* what has roused us: no search, and so nobody to hand
+                                   one over to */
     }
     if (p->gil)
         gil_acquire(p->gil);

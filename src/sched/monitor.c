@@ -3,7 +3,9 @@
  * Period: 0.1 ms after it was woken, growing to 2 ms while all move; 0.25 ms while one does
  * not, so that it is known soon what that one is at; longer when there are so many workers
  * that looking would cost more than a hundredth of a CPU.  When nothing has run for a while
- * it naps until a worker wakes up; when no pool is open for a while its thread ends. */
+ * it naps until a worker wakes up: soon, so that one that wakes now and then costs few looks,
+ * but late where they wake so often that each would have to end a nap first.  When no pool is
+ * open for a while its thread ends. */
 #include "sched/monitor.h"
 #include "base/cpus.h"
 #include "base/memory.h"
@@ -23,6 +25,8 @@ enum { COST = 100 }; /* it sleeps so many times what it looked */
 #define FOLLOW_EVERY INT64_C(500000000)
 #define NAME_BLOCKED INT64_C(5000000) /* ns; a page that is read in is nobody's fault */
 #define NAP_AFTER INT64_C(10000000)
+#define NAP_SOON INT64_C(100000)  /* the same, where the last nap was worth it */
+#define NAP_SHORT INT64_C(5000000) /* one that was not: the next would end as soon */
 #define LINGER INT64_C(100000000)
 
 _Atomic uint32_t monitor_naps;
@@ -43,6 +47,7 @@ static bool pool_has_work(struct pool *p)
 
 struct look {
     unsigned take, blocked, busy, stale, awake;
+    bool moved;  /* something has run since the last look */
     bool offers; /* tasks lie in the deque of one that does not move */
 };
 
@@ -61,6 +66,7 @@ static void worker_watch(struct worker *w, int64_t now, bool has_work, struct lo
 {
     /* hints, all */
     bool cares = has_work || load_relaxed(&w->live) > 1 || load_relaxed(&w->inbox);
+    l->moved |= load_relaxed(&w->tick) != w->watch.tick; /* a hint */
     int verdict = worker_judge(w, now, cares || w->pool->loop);
     bool outside = w->watch.stale && w->pool->loop && culprit_is_root(w);
     l->offers |= w->watch.stale /* hints */
@@ -129,6 +135,7 @@ static void pool_watch(struct pool *p, int64_t now, struct look *all)
         pool_balance(p, &l, has_work);
     all->awake += l.awake;
     all->stale += l.stale;
+    all->moved |= l.moved;
 }
 
 /* --- its thread ------------------------------------------------------------------- */
@@ -217,17 +224,17 @@ static int64_t monitor_period(int64_t period, const struct look *l, int64_t cost
 static void *monitor_main(void *unused)
 {
     (void)unused;
-    int64_t period = PERIOD_LEAST, ran = clock_now(), cost = 0;
+    int64_t period = PERIOD_LEAST, ran = clock_now(), cost = 0, nap_after = NAP_AFTER;
     latch_lock(&latch);
     for (;;) {
         uint32_t seen = load_acquire(&bell); /* pairs with monitor_poke */
         int64_t now = clock_now();
         struct look l = pools_watch(now);
-        if (l.awake)
+        if (l.awake || l.moved)
             ran = now;
         int64_t end = clock_now();
         cost += (end - now - cost) / 8; /* a mean, so that one preemption counts little */
-        if (end - ran < NAP_AFTER) {
+        if (end - ran < nap_after) {
             period = monitor_period(period, &l, cost);
             monitor_sleep(seen, end + period);
             continue;
@@ -235,9 +242,13 @@ static void *monitor_main(void *unused)
         if (list_empty(&pools) && end - ran > LINGER)
             break;
         monitor_nap(seen, end);
-        period = PERIOD_LEAST;
+        int64_t awake = clock_now();
+        bool was_short = awake - end < NAP_SHORT;
+        nap_after = was_short ? NAP_AFTER : NAP_SOON;
+        if (!was_short)
+            period = PERIOD_LEAST;
         if (!list_empty(&pools))
-            ran = clock_now();
+            ran = awake;
     }
     culprit_end();
     store_relaxed(&running, false); /* under the latch */

@@ -118,6 +118,7 @@ struct worker {
     struct context *leaving; /* ended, of another pool: given back after the switch */
     _Atomic uint32_t tick;   /* turns; the monitor sees by it that the worker moves */
     _Atomic uint32_t live;   /* tasks begun here that have not ended; read by the monitor */
+    unsigned vain;           /* searches in a row that found nothing, up to some: idle.c */
     unsigned lingered;       /* how often in a row it did so for nothing: worker_linger */
     unsigned index;          /* in the pool */
     unsigned users;          /* executors that use it, and its pool */
