@@ -224,7 +224,7 @@ static int64_t monitor_period(int64_t period, const struct look *l, int64_t cost
 static void *monitor_main(void *unused)
 {
     (void)unused;
-    int64_t period = PERIOD_LEAST, ran = clock_now(), cost = 0, nap_after = NAP_AFTER;
+    int64_t period = PERIOD_LEAST, ran = clock_now(), cost = 0, nap_after = NAP_SOON;
     latch_lock(&latch);
     for (;;) {
         uint32_t seen = load_acquire(&bell); /* pairs with monitor_poke */
