@@ -55,7 +55,9 @@ struct worker *worker_attach(struct pool *p, unsigned index, bool takes)
     w->deque.alone = pool_alone(p);
     w->users = 1;
     w->seed = index * 2654435761u + 1;
-    wheel_init(&w->wheel, clock_now());
+    w->time_mask = 0; /* each turn, until the first look */
+    w->fired_at = clock_now();
+    wheel_init(&w->wheel, w->fired_at);
     if (!had)
         memset(&w->stats, 0, sizeof w->stats);
     store_relaxed(&w->quit, false); /* the thread that sets it learns of w after this */

@@ -14,11 +14,15 @@ enum {
     LINGER_VAIN = 4, /* so often in a row for nothing, and it is seldom tried again */
     LINGER_AGAIN = 16
 };
+#define BRISK INT64_C(10000) /* ns, an eighth of a wheel's tick: so short a time between two
+                                looks at the clock is too short */
 
 void worker_fire(struct worker *w)
 {
     if (w->wheel.count) {
         int64_t now = clock_now();
+        w->time_mask = now - w->fired_at < BRISK ? FAIR_EVERY - 1 : TIME_EVERY - 1;
+        w->fired_at = now;
         struct wheel_timer *t;
         while ((t = wheel_pop(&w->wheel, now))) {
             struct park_timer *p = list_entry(t, struct park_timer, timer);
@@ -95,7 +99,7 @@ struct runnable *worker_attend(struct worker *w)
     worker_drain(w);
     if (unlikely(w->sim != 0))
         return sim_take(w);
-    if (tick % TIME_EVERY == 0)
+    if (!(tick & w->time_mask))
         worker_fire(w);
     return tick % FAIR_EVERY == 0 ? worker_take_fair(w) : NULL;
 }

@@ -127,6 +127,8 @@ struct worker {
                                 there are none.  See offer.h */
     uint32_t offers;         /* starts and turns since */
     uint64_t sim;            /* not 0: of a sim:// executor; its random numbers */
+    uint32_t time_mask;      /* the clock is read when `tick` has none of these bits */
+    int64_t fired_at;        /* when it was read last */
     struct wheel wheel;
     struct poller *poller;   /* of pollers; NULL: nothing on it has waited for any yet */
     struct poller *pollers[IO_KINDS]; /* made when first needed, kept as w is */
