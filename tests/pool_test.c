@@ -164,6 +164,49 @@ TEST(short_bursts_wake_nobody)
     CHECK_INT(tutti_executor_close(ex), 0);
 }
 
+/* Who wakes for a timer of its own wakes nobody else, and searches for nobody. */
+static int sleep_often(void *arg)
+{
+    for (int i = 0; i < 100; i++)
+        CHECK_INT(tutti_sleep_until(tutti_after(TUTTI_MS)), 0);
+    tutti_executor_stats n = { .size = sizeof n };
+    CHECK_INT(tutti_executor_stat(arg, &n), 0);
+    CHECK(n.wakes < 20);
+    return 0;
+}
+
+TEST(a_timer_wakes_only_its_own_worker)
+{
+    tutti_executor *ex = urls_open("threads://4");
+    tutti_scope s;
+    tutti_scope_open(&s, ex, TUTTI_NEVER, 0);
+    CHECK_INT(tutti_go(&s, sleep_often, ex), 0);
+    CHECK_INT(tutti_scope_close(&s), 0);
+    CHECK_INT(tutti_executor_close(ex), 0);
+}
+
+/* A long sleep is one, however far ahead its end is. */
+static int sleep_long(void *arg)
+{
+    tutti_executor_stats before = { .size = sizeof before }, after = before;
+    CHECK_INT(tutti_sleep_until(tutti_after(20 * TUTTI_MS)), 0); /* all are asleep by now */
+    CHECK_INT(tutti_executor_stat(arg, &before), 0);
+    CHECK_INT(tutti_sleep_until(tutti_after(400 * TUTTI_MS)), 0);
+    CHECK_INT(tutti_executor_stat(arg, &after), 0);
+    CHECK(after.sleeps - before.sleeps <= 2);
+    return 0;
+}
+
+TEST(a_long_sleep_is_one_sleep)
+{
+    tutti_executor *ex = urls_open("threads://1");
+    tutti_scope s;
+    tutti_scope_open(&s, ex, TUTTI_NEVER, 0);
+    CHECK_INT(tutti_go(&s, sleep_long, ex), 0);
+    CHECK_INT(tutti_scope_close(&s), 0);
+    CHECK_INT(tutti_executor_close(ex), 0);
+}
+
 /* --- idle ----------------------------------------------------------------- */
 
 static double cpu_seconds(void)

@@ -98,6 +98,26 @@ TEST(waiting_for_wheel_next_reaches_every_timer_in_few_steps)
     CHECK(steps <= TIMERS * (WHEEL_LEVELS + 1));
 }
 
+/* Who sleeps until then is not woken before. */
+TEST(the_next_of_few_timers_is_known_to_the_tick)
+{
+    unsigned seed = check_seed();
+    for (int round = 0; round < 1000; round++) {
+        int64_t now = (int64_t)(random64(&seed) >> 16), first = INT64_MAX;
+        int n = 1 + (int)(check_random(&seed) % 8);
+        wheel_init(&wheel, now);
+        for (int i = 0; i < n; i++) {
+            int64_t when = now + random_ahead(&seed);
+            wheel_arm(&wheel, &timer[i], when);
+            first = when < first ? when : first;
+        }
+        int64_t next = wheel_next(&wheel);
+        CHECK(next >= first && next - first < TICK);
+        for (int i = 0; i < n; i++)
+            wheel_cancel(&wheel, &timer[i]);
+    }
+}
+
 TEST(a_timer_is_never_early_and_a_tick_late_at_most)
 {
     int64_t when = 1000 * TICK + 1;

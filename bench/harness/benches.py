@@ -23,6 +23,7 @@ PROGRAMS = {
     'inside_bench': target('inside_bench'),
     'parked_bench': target('parked_bench'),
     'blocking_bench': target('blocking_bench', 'BLOCKING_ROUNDS=1', 'BLOCKING_SECONDS=2'),
+    'monitor_bench': target('monitor_bench'),
     'hook_bench': target('hook_bench'),
     'explore': script('explore_bench.py', 'cli/tutti', 'explore/libtutti-explore.so'),
     'serial': compiled('serial', ('cc', *FAST), ('peers/serial.c', *FORK), 'gcc'),
@@ -80,6 +81,19 @@ def explore(what):
     return {'tutti': Command('explore', (what,))}
 
 
+def watched(name, means):
+    """A figure of the monitor, whose workers are all busy."""
+    words = ('-r', '1', '-w', '{workers}', name)
+    share = name.startswith('monitor-share')
+    systems = {'tutti': Command('monitor_bench', words)}
+    if not share:
+        systems['unwatched'] = Command('monitor_bench', ('-u', *words), says='tutti',
+                                       baseline=True)
+    goal = AtMost(1, workers=2) if share else AtMost(1.01, 'unwatched', workers=2)
+    return Bench(name, '% of a CPU' if share else 'CPU ns', means, systems, workers=(2,),
+                 goals=(goal,), ahead=False)
+
+
 FORK_GOALS = (SpeedUp(1.85),)
 BENCHES = [
     Bench('fib', 'ns', 'a forked call and its join', forks('fib'), workers=SCALE,
@@ -123,6 +137,9 @@ BENCHES = [
           {**{s: c for s, c in forks('idle-cpu').items() if s != 'serial'},
            'asyncio': peer('asyncio', 'idle-cpu'), 'uvloop': peer('uvloop', 'idle-cpu')},
           workers=(2,), goals=(AtMost(0.001, workers=2),)),
+    watched('monitor-cost', 'a turn of a task, with the monitor and without'),
+    watched('monitor-share', 'taken by the monitor while tasks take turns'),
+    watched('monitor-share-long', 'taken by the monitor while tasks compute without a turn'),
     hooked('hook-libpq', 'libpq'),
     hooked('hook-curl', 'libcurl'),
     hooked('hook-https', 'libcurl and verified HTTPS'),

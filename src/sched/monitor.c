@@ -1,8 +1,9 @@
 /* sched/monitor.c - see monitor.h.
  *
- * Period: 0.1 ms after it was woken, growing to 2 ms while all move; 0.25 ms while one does
- * not, so that it is known soon what that one is at; longer when there are so many workers
- * that looking would cost more than a hundredth of a CPU.  When nothing has run for a while
+ * Period: 0.1 ms after it was woken, growing to 2 ms; 0.25 ms while one does not move, until
+ * it is known what that one is at; longer when its thread would use more
+ * than a hundredth of a CPU, by its own clock: as with very many workers, or where more
+ * threads than CPUs compete and many seem not to move.  When nothing has run for a while
  * it naps until a worker wakes up: soon, so that one that wakes now and then costs few looks,
  * but late where they wake so often that each would have to end a nap first.  When no pool is
  * open for a while its thread ends. */
@@ -17,7 +18,10 @@
 #include <errno.h>
 #include <signal.h>
 
-enum { COST = 100 }; /* it sleeps so many times what it looked */
+enum { SHARE = 125 }; /* one part in so many of a CPU is the monitor's */
+#define BURST INT64_C(500000) /* ns of CPU time that it may have saved up */
+enum { FRESH = 40, STUCK_AFTER = 20 }; /* looks at one that does not move */
+#define STUCK_MOST INT64_C(50000000) /* ns; so long it does not look at it, at the most */
 #define PERIOD_LEAST INT64_C(100000)
 #define PERIOD_STALE INT64_C(250000)
 #define PERIOD_MOST INT64_C(2000000)
@@ -30,11 +34,14 @@ enum { COST = 100 }; /* it sleeps so many times what it looked */
 #define LINGER INT64_C(100000000)
 
 _Atomic uint32_t monitor_naps;
+bool monitor_off;
+bool monitor_patient;
 
 /* Latches: the monitor's before a pool's. */
 static struct latch latch; /* guards what follows, and is held during each look */
 static struct list pools = { &pools, &pools };
 static _Atomic bool running; /* its thread is there; changed under the latch */
+static clockid_t cpu_clock;   /* its thread's, while it runs */
 static _Atomic uint32_t bell; /* futex: moved by who wants a look */
 
 /* --- a look at one pool --------------------------------------------------------- */
@@ -46,10 +53,20 @@ static bool pool_has_work(struct pool *p)
 }
 
 struct look {
-    unsigned take, blocked, busy, stale, awake;
+    unsigned take, blocked, busy, awake;
+    unsigned fresh; /* do not move, and it is not known yet why */
+    int64_t stuck;  /* how long the last of those that are stuck is; 0: none is */
     bool moved;  /* something has run since the last look */
     bool offers; /* tasks lie in the deque of one that does not move */
 };
+
+/* Is w blocked for so long that it may be left alone for a while?  Others that wake say so,
+ * and what it does next is soon enough seen in proportion. */
+static bool worker_is_stuck(const struct worker *w)
+{
+    return w->watch.stale >= STUCK_AFTER && w->watch.still
+           && load_relaxed(&w->tick) == w->watch.tick; /* a hint */
+}
 
 /* w computes without a fork or a turn: what it has forked before, others may want. */
 static void worker_share(struct worker *w)
@@ -73,8 +90,11 @@ static void worker_watch(struct worker *w, int64_t now, bool has_work, struct lo
                  && (!deque_seems_empty(&w->deque) || load_relaxed(&w->open_count));
     if (verdict == BUSY)
         worker_share(w);
-    l->awake += verdict != RESTS && !outside;
-    l->stale += w->watch.stale > 0 && !outside;
+    int64_t stuck = !has_work && worker_is_stuck(w) ? now - w->watch.since : 0;
+    if (stuck && (!l->stuck || stuck < l->stuck))
+        l->stuck = stuck;
+    l->awake += verdict != RESTS && !outside && !stuck;
+    l->fresh += w->watch.stale && w->watch.stale < FRESH && verdict == MOVES && !outside;
     if (!load_relaxed(&w->takes)) /* changed by this thread */
         return;
     l->take++;
@@ -134,7 +154,9 @@ static void pool_watch(struct pool *p, int64_t now, struct look *all)
     if (p->room > p->count || p->follows)
         pool_balance(p, &l, has_work);
     all->awake += l.awake;
-    all->stale += l.stale;
+    all->fresh += l.fresh;
+    if (l.stuck && (!all->stuck || l.stuck < all->stuck))
+        all->stuck = l.stuck;
     all->moved |= l.moved;
 }
 
@@ -177,7 +199,8 @@ static bool anybody_awake(void)
             const struct worker *w = spare_alive(p, i) ? pool_worker(p, i) : NULL;
             /* relaxed: the fence in monitor_nap orders it */
             if (w && load_relaxed(&w->sleeping) == AWAKE
-                && !(p->loop && culprit_is_root(w)))
+                && !(p->loop && culprit_is_root(w))
+                && (!worker_is_stuck(w) || pool_has_work(p)))
                 return true;
         }
     }
@@ -200,31 +223,53 @@ static void monitor_sleep(uint32_t seen, int64_t until)
     latch_lock(&latch);
 }
 
-/* Nothing has run for a while.  Announce, look once more, sleep. */
-static void monitor_nap(uint32_t seen, int64_t now)
+/* Nothing has run for a while.  Announce, look once more, sleep.  True: somebody is up. */
+static bool monitor_nap(uint32_t seen, int64_t now, int64_t stuck)
 {
+    int64_t until = CLOCK_NEVER;
     bool rest = spares_rest(now);
     store_seqcst(&monitor_naps, 1);
-    fence_heavy(); /* pairs with fence_light in monitor_heed */
-    if (!anybody_awake())
-        monitor_sleep(seen, list_empty(&pools) ? now + LINGER
-                            : rest             ? now + 500 * TUTTI_MS
-                                               : CLOCK_NEVER);
+    fence_heavy(); /* pairs with fence_light in monitor_heed and pool_notify */
+    if (list_empty(&pools))
+        until = now + LINGER;
+    else if (stuck && !monitor_patient)
+        until = now + (stuck / 8 > STUCK_MOST ? STUCK_MOST : stuck / 8);
+    else if (rest)
+        until = now + 500 * TUTTI_MS;
+    bool up = anybody_awake();
+    if (!up)
+        monitor_sleep(seen, until);
     store_relaxed(&monitor_naps, 0); /* a poke too many is one look */
+    return up || load_acquire(&bell) != seen; /* as in monitor_main */
 }
 
-static int64_t monitor_period(int64_t period, const struct look *l, int64_t cost)
+/* What its thread may use.  Holds: left <= BURST; negative: to be earned by sleeping. */
+struct purse {
+    int64_t left, at, cpu;
+};
+
+static void purse_fill(struct purse *p, int64_t now)
 {
-    period = l->stale ? PERIOD_STALE : period + period / 2;
+    struct timespec t = { 0 };
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+    int64_t cpu = (int64_t)t.tv_sec * TUTTI_SEC + t.tv_nsec;
+    int64_t left = p->left + (now - p->at) / SHARE;
+    *p = (struct purse){ (left < BURST ? left : BURST) - (cpu - p->cpu), now, cpu };
+}
+
+static int64_t monitor_period(int64_t period, const struct look *l, const struct purse *p)
+{
+    period = l->fresh ? PERIOD_STALE : period + period / 2;
     if (period > PERIOD_MOST)
         period = PERIOD_MOST;
-    return period < cost * COST ? cost * COST : period;
+    return period < -p->left * SHARE ? -p->left * SHARE : period;
 }
 
 static void *monitor_main(void *unused)
 {
     (void)unused;
-    int64_t period = PERIOD_LEAST, ran = clock_now(), cost = 0, nap_after = NAP_SOON;
+    int64_t period = PERIOD_LEAST, ran = clock_now(), nap_after = NAP_SOON;
+    struct purse purse = { BURST, ran, 0 };
     latch_lock(&latch);
     for (;;) {
         uint32_t seen = load_acquire(&bell); /* pairs with monitor_poke */
@@ -233,27 +278,37 @@ static void *monitor_main(void *unused)
         if (l.awake || l.moved)
             ran = now;
         int64_t end = clock_now();
-        cost += (end - now - cost) / 8; /* a mean, so that one preemption counts little */
+        purse_fill(&purse, end);
         if (end - ran < nap_after) {
-            period = monitor_period(period, &l, cost);
+            period = monitor_period(period, &l, &purse);
             monitor_sleep(seen, end + period);
             continue;
         }
         if (list_empty(&pools) && end - ran > LINGER)
             break;
-        monitor_nap(seen, end);
+        if (!monitor_nap(seen, end, l.stuck))
+            continue;
         int64_t awake = clock_now();
         bool was_short = awake - end < NAP_SHORT;
         nap_after = was_short ? NAP_AFTER : NAP_SOON;
         if (!was_short)
             period = PERIOD_LEAST;
-        if (!list_empty(&pools))
-            ran = awake;
+        ran = awake;
     }
     culprit_end();
     store_relaxed(&running, false); /* under the latch */
     latch_unlock(&latch);
     return NULL;
+}
+
+int64_t monitor_cpu_time(void)
+{
+    struct timespec t = { 0 };
+    latch_lock(&latch); /* it ends under it */
+    if (load_relaxed(&running))
+        clock_gettime(cpu_clock, &t);
+    latch_unlock(&latch);
+    return (int64_t)t.tv_sec * TUTTI_SEC + t.tv_nsec;
 }
 
 bool monitor_runs(void)
@@ -274,6 +329,7 @@ static void monitor_begin(void)
 {
     pthread_t thread;
     if (worker_thread(&thread, monitor_main, NULL) == 0) {
+        pthread_getcpuclockid(thread, &cpu_clock);
         pthread_detach(thread);
         store_relaxed(&running, true); /* under the latch */
     }
@@ -281,7 +337,7 @@ static void monitor_begin(void)
 
 void monitor_enter(struct pool *p)
 {
-    if (!culprit_wants_loops() && p->loop)
+    if (monitor_off || (!culprit_wants_loops() && p->loop))
         return;
     latch_lock(&latch);
     if (!load_relaxed(&running)) /* under the latch */

@@ -14,6 +14,12 @@ void monitor_enter(struct pool *p);
 void monitor_follow(struct pool *p, _Atomic unsigned *said);
 /* No more: what runs in p is the caller's alone when it returns.  Unknown to it is fine. */
 void monitor_leave(struct pool *p);
+/* Nobody is, in pools opened from now on: to measure what watching costs. */
+extern bool monitor_off;
+/* It does not look at those that are stuck until it is called: for tests. */
+extern bool monitor_patient;
+/* The CPU time of its thread in ns, all that it has used; 0: there is none. */
+int64_t monitor_cpu_time(void);
 /* Is there somebody to do it? */
 bool monitor_runs(void);
 /* Look now, and not at the next period. */

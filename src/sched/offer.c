@@ -30,7 +30,8 @@ void offer_slow(struct worker *w)
 {
     struct pool *p = w->pool;
     if (load_relaxed(&p->useless) < USELESS_MOST /* a hint */
-        || !p->is_watched || !monitor_runs()) {
+        || !p->is_watched || !monitor_runs()
+        || load_relaxed(&monitor_naps)) { /* w was stuck, and is not known to be back */
         offer_wake(w);
     } else if (!w->offered) {
         w->offered = clock_now();

@@ -3,6 +3,7 @@
 #include "base/fence.h"
 #include "base/memory.h"
 #include "sched/gil.h"
+#include "sched/monitor.h"
 #include "sched/spare.h"
 #include "sched/worker.h"
 
@@ -116,8 +117,12 @@ void pool_notify(struct pool *p)
         fence_seqcst();
     else
         fence_light();
-    if (unlikely(load_relaxed(&p->sleepers) && !load_relaxed(&p->searching)))
+    if (likely(!load_relaxed(&p->sleepers))) {
+        if (unlikely(load_relaxed(&monitor_naps))) /* all are stuck: a spare is wanted */
+            monitor_poke();
+    } else if (!load_relaxed(&p->searching)) {
         pool_notify_slow(p);
+    }
 }
 
 void pool_wake_searcher(struct pool *p)

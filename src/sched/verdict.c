@@ -70,13 +70,10 @@ static void worker_measure(struct worker *w, struct watch *v, int64_t now, bool 
         return;
     int64_t cpu = cpu_time(w), used = cpu - v->cpu;
     v->ran = cpu - v->cpu_first;
+    v->still = used * 2 < span;
     if (v->ran >= HOG_AFTER && used * 2 >= span)
         v->verdict = BUSY;
-    if (used * 2 >= span) {
-        window_begin(v, now, cpu, -1);
-        return;
-    }
-    if (!cares || v->verdict == BLOCKED) { /* files are opened seldom, since each takes a
+    if (!v->still || !cares || v->verdict == BLOCKED) { /* files are opened seldom, since each takes a
                                     descriptor for a moment, which the program may miss */
         window_begin(v, now, cpu, -1);
         return;
@@ -101,6 +98,7 @@ int worker_judge(struct worker *w, int64_t now, bool cares)
         culprit_back(w, now);
         v->tick = tick;
         v->stale = 0;
+        v->still = false;
         v->ran = 0;
         store_relaxed(&w->share, SHARE_NONE); /* a late answer does no harm */
         v->since = now;

@@ -91,6 +91,7 @@ struct watch {
     int verdict;
     int64_t since;    /* when it was last known to move */
     int64_t at, cpu, delay; /* where the window began that is measured; delay < 0: unknown */
+    bool still;       /* it used little of a CPU in the last window */
     int64_t cpu_first, ran; /* its CPU time when it was found stale; used since */
     bool named;       /* who runs there was looked at since */
     int entry;        /* as which culprit; negative: as none that is kept */

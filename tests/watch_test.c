@@ -1,0 +1,164 @@
+/* tests/watch_test.c - the monitor from within: it leaves alone what is stuck for long, is
+ * called when that matters to somebody, and takes its share of a CPU and no more. */
+#include "urls.h"
+#include "sched/monitor.h"
+#include <sched.h>
+#include <semaphore.h>
+
+static sem_t gate;
+static atomic_int inside, ran;
+
+static void sem_take(sem_t *s)
+{
+    while (sem_wait(s))
+        CHECK_INT(errno, EINTR);
+}
+
+static int block(void *arg)
+{
+    (void)arg;
+    atomic_fetch_add(&inside, 1);
+    sem_take(&gate);
+    return 0;
+}
+
+static int let_go(void *arg)
+{
+    atomic_fetch_add(&ran, 1);
+    for (intptr_t i = (intptr_t)arg; i; i--)
+        sem_post(&gate);
+    return 0;
+}
+
+/* It does so while nothing but what is stuck is awake; else this is a hang. */
+static void until_it_naps(void)
+{
+    while (!load_seqcst(&monitor_naps))
+        sched_yield();
+}
+
+static void stick(tutti_scope *s, int workers)
+{
+    int want = atomic_load(&inside) + workers;
+    for (int i = 0; i < workers; i++)
+        CHECK_INT(tutti_go(s, block, NULL), 0);
+    urls_until(&inside, want);
+}
+
+/* --- naps --------------------------------------------------------------------- */
+
+TEST(it_naps_while_all_that_is_awake_is_stuck)
+{
+    tutti_executor *ex = urls_open("threads://2");
+    tutti_scope s;
+    tutti_scope_open(&s, ex, TUTTI_NEVER, 0);
+    sem_init(&gate, 0, 0);
+    stick(&s, 1);
+    until_it_naps();
+    stick(&s, 1); /* two, now */
+    until_it_naps();
+    let_go((void *)2);
+    CHECK_INT(tutti_scope_close(&s), 0);
+    CHECK_INT(tutti_executor_close(ex), 0);
+}
+
+/* What is started meanwhile does not wait for the end of the nap, as there is none. */
+static void start_while_it_naps(unsigned flags)
+{
+    monitor_patient = true;
+    tutti_executor *ex = urls_open("threads://2");
+    for (int round = 0; round < 3; round++) {
+        tutti_scope s, low;
+        tutti_scope_open(&s, ex, TUTTI_NEVER, 0);
+        tutti_scope_open(&low, ex, TUTTI_NEVER, flags);
+        sem_init(&gate, 0, 0);
+        ran = 0;
+        stick(&s, 2);
+        usleep(100000);
+        until_it_naps();
+        CHECK_INT(tutti_go(&low, let_go, (void *)2), 0);
+        CHECK_INT(tutti_scope_close(&low), 0);
+        CHECK_INT(tutti_scope_close(&s), 0);
+        CHECK_INT(ran, 1);
+    }
+    CHECK_INT(tutti_executor_close(ex), 0);
+}
+
+TEST(a_task_that_is_started_while_all_are_stuck_calls_it)
+{
+    start_while_it_naps(0);
+}
+TEST(so_does_one_of_the_low_class)
+{
+    start_while_it_naps(TUTTI_LOW);
+}
+
+/* One that was stuck comes back, starts a task, and is stuck again, without a turn. */
+static int start_and_stick(void *arg)
+{
+    struct pool *p = worker_current->pool;
+    tutti_scope *s = arg;
+    block(NULL);
+    store_relaxed(&p->useless, 2); /* wakes have been of no use: see offer.h */
+    CHECK_INT(tutti_go(s, let_go, (void *)1), 0);
+    sem_take(&gate);
+    return 0;
+}
+
+TEST(what_one_that_is_back_starts_is_seen_at_once)
+{
+    monitor_patient = true;
+    tutti_executor *ex = urls_open("threads://2");
+    tutti_scope s, t;
+    tutti_scope_open(&s, ex, TUTTI_NEVER, 0);
+    tutti_scope_open(&t, ex, TUTTI_NEVER, 0);
+    sem_init(&gate, 0, 0);
+    CHECK_INT(tutti_go(&s, start_and_stick, &t), 0);
+    urls_until(&inside, 1);
+    usleep(100000);
+    until_it_naps();
+    sem_post(&gate);
+    urls_until(&ran, 1);
+    CHECK_INT(tutti_scope_close(&t), 0);
+    CHECK_INT(tutti_scope_close(&s), 0);
+    CHECK_INT(tutti_executor_close(ex), 0);
+}
+
+/* --- its share ------------------------------------------------------------------ */
+
+static int compute(void *arg)
+{
+    tutti_time until = tutti_now() + (intptr_t)arg;
+    while (tutti_now() < until)
+        getppid();
+    return 0;
+}
+
+/* By its own CPU clock, so it does not matter what else the machine is at. */
+TEST(it_takes_a_hundredth_of_a_cpu_at_most)
+{
+    if (getenv("CHECK_VALGRIND") || UNDER_TSAN || UNDER_ASAN)
+        check_skip("a look costs many times as much");
+    tutti_executor *ex = urls_open("threads://128");
+    tutti_scope s;
+    tutti_scope_open(&s, ex, TUTTI_NEVER, 0);
+    tutti_sleep_until(tutti_after(10 * TUTTI_MS));
+    int64_t began = tutti_now(), before = monitor_cpu_time();
+    for (int i = 0; i < 128; i++)
+        CHECK_INT(tutti_go(&s, compute, (void *)(intptr_t)(300 * TUTTI_MS)), 0);
+    CHECK_INT(tutti_scope_close(&s), 0);
+    int64_t used = monitor_cpu_time() - before;
+    CHECK(before > 0);
+    CHECK(used <= (tutti_now() - began) / 100 + 3 * TUTTI_MS); /* some saved up */
+    CHECK_INT(tutti_executor_close(ex), 0);
+}
+
+TEST(without_it_nobody_is_watched)
+{
+    monitor_off = true;
+    tutti_executor *ex = urls_open("threads://2");
+    CHECK(!monitor_runs());
+    CHECK_INT(tutti_executor_close(ex), 0);
+}
+
+TEST_MAIN
