@@ -151,7 +151,7 @@ static int https_begin(void)
         return -1;
     struct nginx_options o = { NULL, 1, behind.port };
     int rc = begun(server_nginx(&server, &o), &server);
-    snprintf(authority, sizeof authority, "%s/cert.pem", server.folder);
+    snprintf(authority, sizeof authority, "%s/cert.pem", server.folder.path);
     return rc;
 }
 

@@ -50,6 +50,8 @@ const struct tour_program catalog[] = {
     { "learn", "learn", "5", { NULL }, "svg",
       "five ways to learn from one data set, each tried ten times",
       "liblinear and zlib" },
+    { "media", "media", "100", { NULL }, "png",
+      "pictures shrunk and put on a sheet, some of them broken", "libjpeg and libexif" },
     { "echo", "echo", "5", { NULL }, NULL,
       "a server that sends back what it gets, to clients that are far away" },
     { "httpd", "httpd", "40", { NULL }, NULL,

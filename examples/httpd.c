@@ -10,6 +10,7 @@
  * by the kernel.  A client has ten seconds to finish a request that it began, and a minute to
  * begin the next; one that sends nonsense gets 400 and is hung up on. */
 #include "common/example.h"
+#include "common/folder.h"
 #include "common/serve.h"
 #include "common/site.h"
 #include <http_parser.h>
@@ -327,39 +328,34 @@ static int read_serially(struct example *e, const char *directory, uint64_t *sum
     return read ? 0 : tutti_fail(-EIO, "%s cannot be read", directory);
 }
 
-static int make_files(char *directory, int remove)
+static int make_files(const char *directory)
 {
     char path[300];
-    int ok = remove || mkdtemp(directory) != NULL;
+    int ok = 1;
     for (int i = 0; i < FILES && ok; i++) {
         snprintf(path, sizeof path, "%s/%d.txt", directory, i);
-        if (remove) {
-            unlink(path);
-            continue;
-        }
         FILE *f = fopen(path, "w");
         for (size_t at = 0; f && at < file_size(i); at++)
             fputc('a' + (int)((at * 7 + (size_t)i) % 26), f);
         ok = f && fclose(f) == 0;
     }
-    if (remove)
-        rmdir(directory);
     return ok ? 0 : tutti_fail(-EIO, "%s cannot be written", directory);
 }
 
 static int demonstrate(struct example *e, uint64_t *sum)
 {
-    char directory[] = "/tmp/tutti-httpd-XXXXXX";
+    struct folder folder;
     int listener = e->serial ? 0 : tutti_listen("tcp:127.0.0.1:0");
     if (listener < 0)
         return listener;
-    int rc = make_files(directory, 0);
-    rc = rc < 0 ? rc : site_open(directory);
+    int rc = folder_open(&folder, "httpd") ? tutti_fail(-EIO, "no folder for files") : 0;
+    rc = rc < 0 ? rc : make_files(folder.path);
+    rc = rc < 0 ? rc : site_open(folder.path);
     rc = rc < 0 ? rc
-         : e->serial ? read_serially(e, directory, sum)
+         : e->serial ? read_serially(e, folder.path, sum)
                      : ask_self(e, listener, sum);
     site_close();
-    make_files(directory, 1);
+    folder_close(&folder);
     if (!e->serial)
         tutti_close(listener);
     return rc;

@@ -222,7 +222,7 @@ int main(int argc, char **argv)
         if (server_slow(&ours, &slow))
             example_lacks(&e, "%s", ours.why);
         int there = server_nginx(&nginx, &tls) == 0;
-        snprintf(trusted, sizeof trusted, "%s/cert.pem", nginx.folder);
+        snprintf(trusted, sizeof trusted, "%s/cert.pem", nginx.folder.path);
         if (there)
             web_trust(trusted);
         make_addresses(&e, ours.port, there ? nginx.port : 0);

@@ -101,7 +101,7 @@ static size_t swallow(char *from, size_t size, size_t n, void *unused)
 static int get_shared(void *arg)
 {
     char url[100], authority[128];
-    snprintf(authority, sizeof authority, "%s/cert.pem", secure.folder);
+    snprintf(authority, sizeof authority, "%s/cert.pem", secure.folder.path);
     snprintf(url, sizeof url, "https://127.0.0.1:%d/wait/%d", secure.port, *(int *)arg % 20);
     for (int i = 0; i < 3; i++) {
         CURL *c = curl_easy_init();
@@ -212,7 +212,7 @@ TEST(openssl_on_blocking_sockets_waits_side_by_side)
     char authority[128];
     secure_begin();
     signal(SIGPIPE, SIG_IGN);
-    snprintf(authority, sizeof authority, "%s/cert.pem", secure.folder);
+    snprintf(authority, sizeof authority, "%s/cert.pem", secure.folder.path);
     context = SSL_CTX_new(TLS_client_method());
     CHECK_INT(SSL_CTX_load_verify_locations(context, authority, NULL), 1);
     SSL_CTX_set_verify(context, SSL_VERIFY_PEER, NULL);

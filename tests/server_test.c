@@ -54,10 +54,10 @@ static void begun(int rc, struct server *s)
 static void ended(struct server *s)
 {
     struct stat st;
-    char folder[sizeof s->folder];
+    char folder[sizeof s->folder.path];
     int port = s->port;
     pid_t pid = s->pid;
-    strcpy(folder, s->folder);
+    strcpy(folder, s->folder.path);
     server_stop(s);
     CHECK_INT(port_open(port), -1);
     CHECK_INT(kill(pid, 0), -1);

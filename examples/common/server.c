@@ -5,7 +5,6 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <ftw.h>
 #include <netinet/in.h>
 #include <pwd.h>
 #include <signal.h>
@@ -41,60 +40,11 @@ static void pause_ms(int ms)
 
 /* --- folders ------------------------------------------------------------------ */
 
-static int remove_one(const char *path, const struct stat *st, int flag, struct FTW *at)
-{
-    (void)st;
-    (void)flag;
-    (void)at;
-    return remove(path);
-}
-
-void folder_remove(const char *path)
-{
-    nftw(path, remove_one, 16, FTW_DEPTH | FTW_PHYS);
-}
-
-/* Make a folder of the name s->folder, tell so, and wait until whoever made us is gone;
- * then see it gone as well: what still writes into it ends soon. */
-static _Noreturn void folder_watch(struct server *s, int parent)
-{
-    char none;
-    setsid(); /* Ctrl-C is not for us */
-    dup2(parent, 0);
-    close_range(1, ~0u, 0); /* nobody shall wait for us to close what we got from them */
-    if (!mkdtemp(s->folder))
-        s->folder[0] = 0;
-    if (write(0, s->folder, sizeof s->folder) == sizeof s->folder)
-        while (read(0, &none, 1) < 0 && errno == EINTR)
-            ;
-    for (int tries = 0; tries < 100 && access(s->folder, F_OK) == 0; tries++) {
-        folder_remove(s->folder);
-        pause_ms(50);
-    }
-    _exit(0);
-}
-
-/* By a process that outlives us, so that Ctrl-C and worse leave no folder behind. */
 static int folder_make(struct server *s)
 {
-    int ends[2];
-    const char *tmp = getenv("TMPDIR");
-    if (!tmp || strlen(tmp) > 30)
-        tmp = "/tmp"; /* sockets in it have short names */
-    snprintf(s->folder, sizeof s->folder, "%s/tutti-server-XXXXXX", tmp);
-    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends))
-        return s->folder[0] = 0, refuse(s, "no sockets: %s", strerror(errno));
-    s->watcher = fork();
-    if (s->watcher == 0) {
-        close(ends[1]);
-        folder_watch(s, ends[0]);
-    }
-    close(ends[0]);
-    s->watched = ends[1];
-    if (s->watcher < 0 ||
-        recv(ends[1], s->folder, sizeof s->folder, MSG_WAITALL) != sizeof s->folder)
-        s->folder[0] = 0;
-    return s->folder[0] ? 0 : refuse(s, "no folder in %s", tmp);
+    return folder_open(&s->folder, "server")
+               ? refuse(s, "no folder in $TMPDIR or /tmp: %s", strerror(errno))
+               : 0;
 }
 
 /* FOLDER/name, in one of a few rooms. */
@@ -103,7 +53,7 @@ static const char *in_folder(const struct server *s, const char *name)
     static char rooms[4][PATH_ROOM];
     static unsigned next;
     char *room = rooms[next++ % 4];
-    snprintf(room, PATH_ROOM, "%s/%s", s->folder, name);
+    snprintf(room, PATH_ROOM, "%s/%s", s->folder.path, name);
     return room;
 }
 
@@ -113,7 +63,7 @@ static int file_write(struct server *s, const char *name, const char *text)
     int bad = !f || fputs(text, f) < 0;
     if (f)
         bad |= fclose(f) != 0;
-    return bad ? refuse(s, "cannot write in %s", s->folder) : 0;
+    return bad ? refuse(s, "cannot write in %s", s->folder.path) : 0;
 }
 
 /* --- ports ---------------------------------------------------------------------- */
@@ -174,7 +124,7 @@ static int become(const char *name)
 static void own(const struct server *s, const char *name)
 {
     struct passwd *user = geteuid() == 0 ? getpwnam(name) : NULL;
-    if (user && chown(s->folder, user->pw_uid, user->pw_gid))
+    if (user && chown(s->folder.path, user->pw_uid, user->pw_gid))
         return; /* it will say so itself */
 }
 
@@ -189,7 +139,7 @@ static pid_t start(const struct server *s, const char *user, char *const argv[])
     dup2(none, 0);
     dup2(log < 0 ? none : log, 1);
     dup2(log < 0 ? none : log, 2);
-    if (chdir(s->folder) || become(user))
+    if (chdir(s->folder.path) || become(user))
         _exit(126);
     prctl(PR_SET_PDEATHSIG, s->end ? s->end : SIGTERM); /* setuid would clear it */
     if (getppid() != parent)
@@ -268,15 +218,7 @@ void server_stop(struct server *s)
         waitpid(s->pid, NULL, 0); /* -1 when it has been waited for */
     }
     s->pid = 0;
-    if (s->folder[0])
-        folder_remove(s->folder);
-    s->folder[0] = 0;
-    if (s->watched)
-        close(s->watched);
-    if (s->watcher > 0)
-        waitpid(s->watcher, NULL, 0);
-    s->watcher = 0;
-    s->watched = 0;
+    folder_close(&s->folder);
 }
 
 /* --- nginx ----------------------------------------------------------------------------- */
@@ -317,13 +259,13 @@ int server_nginx(struct server *s, const struct nginx_options *o)
         snprintf(keys, sizeof keys,
                  "        ssl_certificate %s; ssl_certificate_key %s;\n",
                  in_folder(s, "cert.pem"), in_folder(s, "key.pem"));
-    int n = snprintf(text, sizeof text, nginx_form, s->folder, s->port, o->tls ? " ssl" : "",
-                     keys, o->root ? o->root : s->folder, o->behind ? o->behind : 9);
+    int n = snprintf(text, sizeof text, nginx_form, s->folder.path, s->port, o->tls ? " ssl" : "",
+                     keys, o->root ? o->root : s->folder.path, o->behind ? o->behind : 9);
     if (n >= (int)sizeof text)
         return refuse(s, "the name of %s is too long", o->root);
     if (file_write(s, "nginx.conf", text))
         return -1;
-    char *const argv[] = { (char *)(size_t)program, "-e", "stderr", "-p", s->folder, "-c",
+    char *const argv[] = { (char *)(size_t)program, "-e", "stderr", "-p", s->folder.path, "-c",
                            (char *)(size_t)in_folder(s, "nginx.conf"), NULL };
     return start_server(s, "nginx", NULL, argv);
 }
@@ -339,8 +281,8 @@ int server_postgres(struct server *s, int connections)
     own(s, user);
     snprintf(port, sizeof port, "%d", s->port);
     snprintf(most, sizeof most, "max_connections=%d", connections + 5);
-    snprintf(data, sizeof data, "%s/data", s->folder);
-    snprintf(sockets, sizeof sockets, "unix_socket_directories=%s", s->folder);
+    snprintf(data, sizeof data, "%s/data", s->folder.path);
+    snprintf(sockets, sizeof sockets, "unix_socket_directories=%s", s->folder.path);
     char *const make[] = { POSTGRES_BIN "/initdb", "-D", data, "-A", "trust", "-U",
                            (char *)(size_t)user, "--no-sync", "--no-instructions", "-E",
                            "UTF8", "--locale=C", NULL };
@@ -370,7 +312,7 @@ int server_redis(struct server *s)
         return -1;
     snprintf(port, sizeof port, "%d", s->port);
     char *const argv[] = { "/usr/bin/redis-server", "--port", port, "--bind", "127.0.0.1",
-        "--save", "", "--appendonly", "no", "--dir", s->folder, NULL };
+        "--save", "", "--appendonly", "no", "--dir", s->folder.path, NULL };
     return start_server(s, "redis-server", NULL, argv);
 }
 

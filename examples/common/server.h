@@ -8,17 +8,16 @@
  * Tests: tests/server_test.c. */
 #ifndef EXAMPLES_SERVER_H
 #define EXAMPLES_SERVER_H
+#include "folder.h"
 #include <stddef.h>
 #include <sys/types.h>
 
-/* Holds: pid is 0 when none runs; folder is "" or is removed by server_stop, or by a
- * process that watches over it when we end without. */
+/* Holds: pid is 0 when none runs. */
 struct server {
-    pid_t pid, watcher;
-    int watched; /* the end of a pipe that is closed when we end */
+    pid_t pid;
     int end; /* the signal that ends it; 0: SIGTERM */
     int port; /* on 127.0.0.1 */
-    char folder[64];
+    struct folder folder;
     char why[160]; /* when one could not be started: a sentence */
 };
 
@@ -50,6 +49,4 @@ int server_slow(struct server *s, const struct slow_options *o);
 
 /* End it and remove its folder.  Fine if it never ran. */
 void server_stop(struct server *s);
-/* Remove a folder and all in it. */
-void folder_remove(const char *path);
 #endif
