@@ -154,6 +154,17 @@ typedef struct tutti_executor tutti_executor;
  *   quarantine=n       an idempotent start that has killed n workers is not tried again, 3
  *   output=lines       what workers print comes out in whole lines; tagged: with the
  *                      worker's number; inherit: as they write it
+ *   sandbox=a,b        what tasks may not do: readonly (change files or names), nofiles
+ *                      (open any), nonet (make sockets), noexec (start processes or
+ *                      programs), all of these.  Any of them also sets no_new_privs and
+ *                      refuses ptrace, mount, io_uring and their like.  A task that makes
+ *                      such a call fails with -TUTTI_ECRASH, SIGSYS and the call's name; a
+ *                      look into /proc or /sys, which libc takes by itself, just fails.
+ *                      By seccomp; files by landlock as well, where the kernel has it.
+ *                      The word landlock beside them demands that (-ENOTSUP)
+ *   memory=size, file-size=size   of a worker: RLIMIT_DATA, so that malloc gives NULL, and
+ *                      RLIMIT_FSIZE, so that a longer file is SIGXFSZ
+ *   cpu-seconds=n      of each task, then SIGXCPU
  * 0 and *out, which is yours until tutti_executor_close.  On error *out is NULL:
  * -EINVAL, and tutti_why() names the word; -ENOTSUP for a scheme this build
  * lacks, or an io= that is not granted here; -EBUSY: a loop of this thread has

@@ -1,5 +1,6 @@
 /* exec/url.c - see url.h.  Tests: tests/url_test.c, tests/fuzz/url_fuzz.c. */
 #include "exec/url.h"
+#include "base/calls.h"
 #include "base/memory.h"
 #include "core/context.h"
 #include "io/poll.h"
@@ -146,6 +147,41 @@ static int parse_output(struct url *u, struct word w, const char *text)
                    text, word_shown(w), w.at);
 }
 
+static const struct {
+    const char *name;
+    unsigned kinds;
+} sandboxes[] = { { "readonly", CALL_CHANGES },
+                  { "nofiles", CALL_CHANGES | CALL_OPENS },
+                  { "nonet", CALL_NETS },
+                  { "noexec", CALL_STARTS },
+                  { "all", CALL_CHANGES | CALL_OPENS | CALL_NETS | CALL_STARTS },
+                  { "landlock", URL_LANDLOCK } };
+
+/* Words with commas between them. */
+static int parse_sandbox(struct url *u, struct word w, const char *text)
+{
+    do {
+        const char *comma = memchr(w.at, ',', w.size);
+        struct word one = { w.at, comma ? (size_t)(comma - w.at) : w.size };
+        size_t i = 0, n = sizeof sandboxes / sizeof *sandboxes;
+        while (i < n && !word_is(one, sandboxes[i].name))
+            i++;
+        if (i == n)
+            return why_set(-EINVAL, "\"%.60s\": a sandbox is made of readonly, nofiles, nonet, "
+                           "noexec, all and landlock, with commas between; not of \"%.*s\"",
+                           text, word_shown(one), one.at);
+        u->sandbox |= sandboxes[i].kinds;
+        w.at += one.size + 1;
+        w.size -= comma ? one.size + 1 : one.size;
+        if (!comma)
+            break;
+    } while (true);
+    if (u->sandbox == URL_LANDLOCK)
+        return why_set(-EINVAL, "\"%.60s\": sandbox=landlock refuses nothing by itself; add "
+                       "readonly or nofiles", text);
+    return 0;
+}
+
 /* 1: taken; 0: no option of processes://; or negative. */
 static int parse_processes(struct url *u, struct word name, struct word value,
                            const char *text)
@@ -158,10 +194,14 @@ static int parse_processes(struct url *u, struct word name, struct word value,
                   { "recycle", &u->recycle, 1, 1 },
                   { "recycle-memory", &u->recycle_bytes, 1 << 20, 1 },
                   { "grace-ms", &u->grace, 0, 1000000 },
+                  { "memory", &u->memory, 1 << 20, 1 },
+                  { "file-size", &u->file, 1, 1 },
+                  { "cpu-seconds", &u->cpu_seconds, 1, 1 },
                   { "quarantine", &u->quarantine, 1, 1 } };
-    int rc = word_is(name, "inner")    ? parse_inner(u, value, text)
-             : word_is(name, "output") ? parse_output(u, value, text)
-                                       : 1;
+    int rc = word_is(name, "inner")     ? parse_inner(u, value, text)
+             : word_is(name, "output")  ? parse_output(u, value, text)
+             : word_is(name, "sandbox") ? parse_sandbox(u, value, text)
+                                        : 1;
     if (rc <= 0)
         return rc < 0 ? rc : 1;
     for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
@@ -225,7 +265,8 @@ static int parse_option(struct url *u, struct word option, const char *text)
                    u->scheme == URL_LOOP        ? "a loop takes stack and io"
                    : u->scheme == URL_PROCESSES ? "there are workers, stack, io, inner, arena, "
                                                   "recycle, recycle-memory, grace-ms, "
-                                                  "quarantine and output"
+                                                  "quarantine, output, sandbox, memory, "
+                                                  "file-size and cpu-seconds"
                                                 : "there are workers, stack, io, lock "
                                                    "and spares");
 }
@@ -290,6 +331,26 @@ static void show_option(struct shown *s, const char *name, uint64_t n, const cha
     s->mark = '&';
 }
 
+static void show_limits(struct shown *s, const struct url *u)
+{
+    unsigned shown = 0;
+    if (u->memory)
+        show_option(s, "memory", u->memory, "");
+    if (u->file)
+        show_option(s, "file-size", u->file, "");
+    if (u->cpu_seconds)
+        show_option(s, "cpu-seconds", u->cpu_seconds, "");
+    for (size_t n = sizeof sandboxes / sizeof *sandboxes; n-- > 0;) {
+        if ((u->sandbox & sandboxes[n].kinds) != sandboxes[n].kinds
+            || !(sandboxes[n].kinds & ~shown))
+            continue; /* not whole, or said already by a word for more */
+        if (!shown)
+            show(s, "%csandbox=", s->mark);
+        show(s, "%s%s", shown ? "," : "", sandboxes[n].name);
+        shown |= sandboxes[n].kinds;
+    }
+}
+
 static void show_processes(struct shown *s, const struct url *u)
 {
     static const char *const output[] = { "lines", "tagged", "inherit" };
@@ -306,8 +367,11 @@ static void show_processes(struct shown *s, const struct url *u)
         show_option(s, "grace-ms", u->grace / 1000000, "");
     if (u->quarantine != URL_QUARANTINE)
         show_option(s, "quarantine", u->quarantine, "");
-    if (u->output)
+    if (u->output) {
         show(s, "%coutput=%s", s->mark, output[u->output]);
+        s->mark = '&';
+    }
+    show_limits(s, u);
 }
 
 char *url_print(const struct url *u)

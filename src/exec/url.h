@@ -23,12 +23,15 @@ struct url {
     uint64_t grace;   /* ns from asking a task to end until its worker is killed */
     uint64_t quarantine; /* workers that one idempotent start may kill */
     enum url_output output;
+    uint64_t memory, file, cpu_seconds; /* limits of a worker, the last of a task; 0: none */
+    unsigned sandbox; /* kinds of base/calls.h, and URL_LANDLOCK; 0: none */
 };
 
 enum { URL_STACK = 256 << 10, URL_WORKERS_MOST = 1024, URL_PROCESSES_MOST = 256,
        URL_SPARES = 64, URL_SPARES_MOST = 1024 };
 #define URL_GRACE UINT64_C(1000000000)
 enum { URL_QUARANTINE = 3 };
+enum { URL_LANDLOCK = 1 << 16 }; /* must be had */
 
 /* 0, or -EINVAL, -ENOTSUP, and the caller's tutti_why names the word that is wrong. */
 int url_parse(struct url *u, const char *text);

@@ -4,8 +4,10 @@
  * may.  A second fault in the handler finds the default action and kills at once, and an
  * alarm ends one that hangs.  A child that a task has fork()ed has no arena, and is left to
  * its fate.  Tests: tests/processes_crash_test.c. */
-#include "base/registers.h"
+#include "base/calls.h"
 #include "base/memory.h"
+#include "base/registers.h"
+#include "core/context.h"
 #include "exec/processes/serve.h"
 #include <execinfo.h>
 #include <signal.h>
@@ -36,6 +38,20 @@ static void crash_default(int number)
     sigaction(number, &plain, NULL);
 }
 
+/* Not a task's own doing?  The runtime finds out what it may by trying, and libc looks at
+ * /proc and /sys when it likes. */
+static bool call_is_ours(const siginfo_t *info, const void *context)
+{
+    const struct context *c = context_current;
+    const char *name = call_name(info->si_syscall);
+    if (!c || (!c->name && !c->task))
+        return true;
+    if (!name || strncmp(name, "open", 4))
+        return false;
+    const char *path = (const char *)registers_argument(context, name[4] ? 1 : 0);
+    return path && (!strncmp(path, "/proc/", 6) || !strncmp(path, "/sys/", 5));
+}
+
 static void crash_record(struct crash *c, int number, const siginfo_t *info,
                          const void *context)
 {
@@ -46,6 +62,7 @@ static void crash_record(struct crash *c, int number, const siginfo_t *info,
     c->pc = registers_pc(context);
     c->sp = sp;
     c->number = serving.running;
+    c->call = number == SIGSYS && info->si_code == CALL_REFUSED ? info->si_syscall : -1;
     c->frames = 0;
     c->overflow = number == SIGSEGV && sp < stack_low + NEAR && address + NEAR >= sp
                   && address < sp + NEAR;
@@ -77,6 +94,10 @@ static void crash_frames(struct crash *c)
 static void crash_handle(int number, siginfo_t *info, void *context)
 {
     static volatile sig_atomic_t entered;
+    if (number == SIGSYS && info->si_code == CALL_REFUSED && call_is_ours(info, context)) {
+        registers_set_result(context, -EPERM);
+        return;
+    }
     crash_default(number);
     if (getpid() == crash_pid && !entered) {
         struct crash *c = &serving.own->crash;

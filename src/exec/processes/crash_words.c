@@ -1,6 +1,7 @@
 /* exec/processes/crash_words.c - the sentence about a worker that died: the task, the input,
  * the signal, the place.  The record is a worker's word, so it is copied before it is looked
  * at.  Tests: tests/processes_crash_test.c. */
+#include "base/calls.h"
 #include "base/memory.h"
 #include "exec/processes/procs.h"
 #include <dlfcn.h>
@@ -112,7 +113,11 @@ static void say_fault(struct procs *p, struct text *t, const struct crash *c)
 {
     const struct head *h = p->arena.head;
     uint64_t at = c->address - h->base;
-    if (c->overflow) {
+    const char *call = c->signal == SIGSYS && c->call >= 0 ? call_name(c->call) : NULL;
+    if (c->signal == SIGSYS && c->call >= 0) {
+        say(t, ": it called %s", call ? call : "the system");
+        say(t, call ? "(), which its sandbox refuses" : " by a number its sandbox refuses");
+    } else if (c->overflow) {
         say(t, ": its stack ran over (ulimit -s)");
     } else if ((c->signal == SIGSEGV || c->signal == SIGBUS) && c->address >= h->base
                && at < h->total) {
@@ -142,9 +147,10 @@ static void say_frames(struct text *t, const struct own *own, const struct crash
     }
 }
 
-static void say_end(struct procs *p, struct text *t, const struct own *own,
-                    const siginfo_t *how, uint64_t number, int *signal)
+static void say_end(struct procs *p, struct text *t, const struct lane *l,
+                    const struct job *j, const siginfo_t *how, uint64_t number, int *signal)
 {
+    const struct own *own = head_own(p->arena.head, (unsigned)(l - p->lane));
     struct crash c = own->crash;
     bool recorded = load_acquire(&((struct own *)(uintptr_t)own)->crash.state) /* crash.c */
                     && c.number == number;
@@ -163,19 +169,19 @@ static void say_end(struct procs *p, struct text *t, const struct own *own,
     *signal = how->si_status;
     const char *name = sigabbrev_np(how->si_status);
     say(t, "died of SIG%s", name ? name : "?");
-    if (how->si_status == SIGKILL)
-        say(t, " (somebody's kill -9, or memory ran out)");
+    if (how->si_status == SIGKILL && !j->asked && !l->mad)
+        say(t, oom_has_struck(p) ? " (memory ran out: the kernel's OOM killer chose it)"
+                                 : " (somebody's kill -9)");
     if (recorded && c.signal == how->si_status) {
         say_fault(p, t, &c);
         say_frames(t, own, &c);
     }
 }
 
-char *crash_words(struct procs *p, const struct lane *l, unsigned i, const struct job *j,
+char *crash_words(struct procs *p, const struct lane *l, const struct job *j,
                   uint64_t number, const siginfo_t *how, int *signal)
 {
     struct text t = { .used = 0 };
-    const struct own *own = head_own(p->arena.head, i);
     *signal = 0;
     say(&t, "task %s, %s %llu: ", j->task->type->name, j->split ? "input" : "start",
         (unsigned long long)(j->split ? j->from : j->task->index));
@@ -184,7 +190,7 @@ char *crash_words(struct procs *p, const struct lane *l, unsigned i, const struc
     if (l->mad)
         say(&t, "its worker process wrote rubbish where its answers go, and was killed; ");
     say(&t, "its worker process ");
-    say_end(p, &t, own, how, number, signal);
+    say_end(p, &t, l, j, how, number, signal);
     if (j->kills >= p->url->quarantine && j->task->type->flags & TUTTI_IDEMPOTENT)
         say(&t, "; quarantined: it has killed %u workers", j->kills);
     return memory_strdup(t.at);

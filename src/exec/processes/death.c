@@ -53,7 +53,7 @@ static void job_crashed(struct procs *p, struct lane *l, struct job *j, uint64_t
         queue_push_front(p, j);
         return;
     }
-    char *words = crash_words(p, l, i, j, number, how, &signal);
+    char *words = crash_words(p, l, j, number, how, &signal);
     if (!j->split) {
         job_end(p, j, end, code, signal, words);
         return;

@@ -137,6 +137,10 @@ static void *keeper_main(void *arg)
     struct procs *p = arg;
     struct epoll_event e[EVENTS];
     pthread_setname_np(pthread_self(), "tutti-keeper");
+    uint64_t ooms = oom_kills(); /* here, since opening need not wait for it */
+    latch_lock(&p->latch);
+    p->ooms = ooms;
+    latch_unlock(&p->latch);
     while (keeper_work(p)) {
         int n = keeper_sleep(p, e);
         for (int i = 0; i < n; i++)

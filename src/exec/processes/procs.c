@@ -213,10 +213,17 @@ static void head_tell(struct head *h, const struct url *u)
     strcpy(h->inner, u->inner);
     h->recycle = (uint32_t)u->recycle;
     h->recycle_bytes = u->recycle_bytes;
+    h->memory = u->memory;
+    h->file = u->file;
+    h->cpu_seconds = u->cpu_seconds;
+    h->sandbox = u->sandbox & ~(unsigned)URL_LANDLOCK;
 }
 
 static int procs_begin(struct procs *p)
 {
+    if (p->url->sandbox & URL_LANDLOCK && !sandbox_has_landlock())
+        return why_set(-ENOTSUP, "sandbox=landlock: this kernel has no landlock, or it is "
+                       "switched off; without that word seccomp alone refuses");
     int rc = arena_open(&p->arena, p->url, p->slot);
     if (rc < 0)
         return rc;

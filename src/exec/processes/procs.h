@@ -94,6 +94,7 @@ struct procs {
     bool closing;
     int64_t timer;           /* when the keeper has to look at asked tasks */
     uint64_t deaths, replaced, started;
+    uint64_t ooms; /* oom_kills() when last asked */
     /* --- */
     _Atomic uint32_t look;   /* something is over: the keeper shall look */
     int bell, poll, life[2]; /* eventfd that workers ring; epoll; the pipe that ties them */
@@ -174,8 +175,15 @@ void procs_break(struct procs *p, const char *why);
 
 /* --- crash_words.c --- */
 /* How it came to an end, in words of our own memory; *signal as for tutti_outcome. */
-char *crash_words(struct procs *p, const struct lane *l, unsigned i, const struct job *j,
+char *crash_words(struct procs *p, const struct lane *l, const struct job *j,
                   uint64_t number, const siginfo_t *how, int *signal);
+
+/* --- oom.c --- */
+/* How many processes the kernel has killed so far because memory had run out. */
+uint64_t oom_kills(void);
+/* Has it killed one since this was last asked?  Under the latch. */
+bool oom_has_struck(struct procs *p);
+
 
 /* --- cancel.c: under the latch --- */
 /* End what is over. */

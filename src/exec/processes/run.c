@@ -180,6 +180,8 @@ static void run_in_scope(struct serving *s, const tutti_task *t, uint64_t number
     c->why_code = 0;
     c->why_static = NULL;
     const unsigned char *in = request_input(s, r, number);
+    if (unlikely(s->head->cpu_seconds))
+        sandbox_give_time(s->head);
     /* release: pairs with lane_died; from here on it may have done anything */
     store_release(&a->tag, number << ANSWER_BITS | ANSWER_RUNNING);
     if (r->runs == 1)

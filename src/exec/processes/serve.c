@@ -115,15 +115,14 @@ static bool serve_claim(const struct request *r, struct answer *a, uint64_t numb
     return ours;
 }
 
-/* Bytes of its own that this process has in memory: not what it shares with home. */
-static uint64_t serve_memory(void)
+uint64_t serve_memory(void)
 {
     char text[128];
     unsigned long resident = 0, shared = 0;
-    int fd = open("/proc/self/statm", O_RDONLY | O_CLOEXEC);
-    ssize_t n = fd < 0 ? -1 : read(fd, text, sizeof text - 1);
-    if (fd >= 0)
-        close(fd);
+    static int fd = -1; /* asked for before the first task, whose sandbox may refuse it */
+    if (fd < 0)
+        fd = open("/proc/self/statm", O_RDONLY | O_CLOEXEC);
+    ssize_t n = fd < 0 ? -1 : pread(fd, text, sizeof text - 1, 0);
     text[n > 0 ? n : 0] = 0;
     if (sscanf(text, "%*u %lu %lu", &resident, &shared) != 2 || shared > resident)
         return 0;

@@ -28,6 +28,8 @@ extern struct serving serving;
 
 /* serve.c: take requests until told to leave. */
 void serve(struct serving *s);
+/* Bytes of its own that this process has in memory: not what it shares with home. */
+uint64_t serve_memory(void);
 /* run.c: run one request to its end; the answer's fields but for the tag are set. */
 void serve_run(struct serving *s, uint64_t number, const struct request *r,
                struct answer *a, unsigned char *side);
@@ -36,6 +38,12 @@ void crash_watch(struct serving *s);
 /* What that takes time: the unwinder is loaded, our files are listed.  Any thread, once; the
  * zygote does it for its children.  The handler waits for it a moment. */
 void crash_prepare(void);
+/* sandbox.c: before the worker has other threads, and when it has all it needs.  NULL, or what
+ * went wrong. */
+const char *sandbox_enter(const struct head *h);
+const char *sandbox_close(const struct head *h);
+/* A task begins: cpu-seconds of its own. */
+void sandbox_give_time(const struct head *h);
 /* listen.c: hear of cancellations. */
 int listen_begin(struct serving *s);
 /* What a request that is about to run has been told before.  Under the latch. */

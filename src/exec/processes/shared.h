@@ -24,6 +24,7 @@
 #ifndef EXEC_PROCESSES_SHARED_H
 #define EXEC_PROCESSES_SHARED_H
 #include "base/atomic.h"
+#include <stdbool.h>
 #include <stddef.h>
 #include <tutti.h>
 
@@ -101,6 +102,7 @@ struct crash {
     _Atomic uint32_t state; /* 0 none, 1 the signal, 2 and the frames */
     int32_t signal, code;
     uint64_t address, pc, sp, number;
+    int32_t call;           /* of SIGSYS: which system call was refused; -1: none */
     uint32_t overflow, frames;
     uint64_t frame[FRAMES];
 };
@@ -147,14 +149,18 @@ struct head {
     char inner[64];
     uint32_t recycle;       /* runs until a worker makes way for a new one; 0: never */
     uint64_t recycle_bytes; /* the same for its memory; 0: never */
-    uint64_t memory, file, cpu_seconds; /* rlimits; 0: none */
-    uint32_t sandbox;
+    uint64_t memory, file;  /* rlimits, in bytes; 0: none */
+    uint64_t cpu_seconds;   /* of each task; 0: any */
+    uint32_t sandbox;       /* kinds of calls refused: base/calls.h */
     _Alignas(64) _Atomic uint32_t waits;
     _Alignas(64) _Atomic uint32_t names, modules;
     struct name name[NAMES];
     char module[MODULES][MODULE_PATH];
     _Alignas(4096) struct segment_shared segment[SEGMENTS];
 };
+
+/* sandbox.c: does this kernel have it, switched on? */
+bool sandbox_has_landlock(void);
 
 static inline struct lane_shared *head_lane(const struct head *h, unsigned i)
 {

@@ -99,10 +99,19 @@ static void worker_begin(struct serving *s)
         _exit(0); /* nobody is left to tell */
     close(boot.life);
     crash_watch(s);
+    if (s->head->sandbox) { /* while files may be read */
+        crash_prepare();
+        serve_memory();
+    }
+    const char *why = sandbox_enter(s->head);
+    if (why)
+        worker_give_up(why);
     if (extents_init(&s->outbox, head_at(s->head, s->lane->outbox), s->head->out_size,
                      s->head->out_size / 4) < 0
         || worker_inner(s) < 0 || listen_begin(s) < 0)
         worker_give_up(*tutti_why() ? tutti_why() : "out of memory");
+    if ((why = sandbox_close(s->head)))
+        worker_give_up(why);
 }
 
 int worker_main(int argc, char **argv, char **env)
