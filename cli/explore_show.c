@@ -290,6 +290,11 @@ static void show_failure(const struct painter *p, const struct explore_options *
     show_where(p, failure);
     show_interleaving(p, failure);
     fputc('\n', p->out);
+    if (*text_of(failure, "why")) {
+        fprintf(p->out, "The schedule is not shown: %s.\n", text_of(failure, "why"));
+        show_again(p, o, failure);
+        return;
+    }
     if (json_is_false(sure)) {
         fputs("This schedule did not fail in the same way from the start: the program "
               "depends on\nsomething that is not put back. --fork searches with a "

@@ -309,6 +309,7 @@ void fail(enum failure kind, const void *pc, const char *format, ...)
     __attribute__((noreturn, format(printf, 3, 4)));
 void fail_place(int thread, enum op op, const void *pc);
 void fail_watch(void);
+extern hidden bool fail_watched; /* another process reads what went wrong */
 void fail_all_blocked(void) __attribute__((noreturn));
 void cannot(const char *format, ...) __attribute__((noreturn, format(printf, 1, 2)));
 

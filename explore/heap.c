@@ -5,7 +5,7 @@
  * Holds: a span of 64 KiB has blocks of one size, 2^shift; larger blocks have spans of
  * their own, the first of which says how many.
  * Tests: tests/cells/ (use after free, double free, overflow by a byte). */
-#include "engine.h"
+#include "scarce.h"
 #include <errno.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -33,20 +33,13 @@ static char *saved_heap, *saved_meta;
 static size_t saved;
 static uint64_t *large_size;
 
-static void *map(void *at, size_t size)
-{
-    void *p = mmap(at, size, PROT_READ | PROT_WRITE,
-                   MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    return p == MAP_FAILED ? NULL : p;
-}
-
 bool heap_open(void)
 {
-    shift_of = map(NULL, SPANS);
-    head_of = map(NULL, SPANS * sizeof *head_of);
-    large_size = map(NULL, SPANS * sizeof *large_size);
-    return shift_of && head_of && large_size && map(HEAP_AT, HEAP_SIZE) == HEAP_AT &&
-           map(META_AT, HEAP_SIZE) == META_AT;
+    shift_of = scarce_map(NULL, SPANS);
+    head_of = scarce_map(NULL, SPANS * sizeof *head_of);
+    large_size = scarce_map(NULL, SPANS * sizeof *large_size);
+    return shift_of && head_of && large_size && scarce_map(HEAP_AT, HEAP_SIZE) &&
+           scarce_map(META_AT, HEAP_SIZE);
 }
 
 bool heap_owns(const void *p)
@@ -75,8 +68,8 @@ void heap_seal(void)
     sealed = spans;
     saved = (size_t)spans << SPAN_BITS;
     if (saved) {
-        saved_heap = map(NULL, saved);
-        saved_meta = map(NULL, saved);
+        saved_heap = scarce_map(NULL, saved);
+        saved_meta = scarce_map(NULL, saved);
         if (!saved_heap || !saved_meta)
             cannot("no memory to keep %zu bytes of heap", saved);
         memcpy(saved_heap, HEAP_AT, saved);

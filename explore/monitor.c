@@ -5,11 +5,11 @@
 #include "options.h"
 #include "real.h"
 #include "run.h"
+#include "scarce.h"
 #include <errno.h>
 #include <poll.h>
 #include <signal.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -147,12 +147,15 @@ static int failed(bool good_order)
         shared->trace.count = 0;
         sure = shrink_try(shared->event, shrunk, found.seed, &found);
     }
+    static char why[WORDS];
+    if (!sure && shared->result.kind == FAIL_CANNOT)
+        memcpy(why, shared->result.words, sizeof why);
     if (!sure)
         shared->result = found;
     shared->result.seed = found.seed;
     if (sure && options.gdb)
         run_for_gdb(shrunk);
-    report_failure(&shared->result, recorded, shrunk, sure);
+    report_failure(&shared->result, recorded, shrunk, sure, why);
     return 1;
 }
 
@@ -162,9 +165,8 @@ int search_main(int (*program)(int, char **, char **), int argc, char **argv, ch
         cannot("no part of this program was built with -fsanitize=thread, so nothing can be "
                "seen of it: compile each file with that flag (tutti cc does)");
     check_replay();
-    shared = mmap(NULL, sizeof *shared, PROT_READ | PROT_WRITE,
-                  MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    if (shared == MAP_FAILED)
+    shared = scarce_shared(sizeof *shared);
+    if (!shared)
         cannot("no memory to share");
     ex.result = &shared->result;
     run_open(program, argc, argv, env);
@@ -174,11 +176,13 @@ int search_main(int (*program)(int, char **, char **), int argc, char **argv, ch
     sigprocmask(SIG_BLOCK, &child, NULL);
     double since = now();
     fflush(NULL);
-    pid_t pid = (pid_t)real_syscall(SYS_fork, 0, 0, 0, 0, 0, 0);
+    pid_t pid = (pid_t)scarce_fork();
     if (pid < 0)
         cannot("no process for the search: %s", strerror((int)-pid));
-    if (pid == 0)
+    if (pid == 0) {
+        fail_watched = true;
         search_run();
+    }
     bool good = watch(pid, since);
     progress(since);
     int rc = 0;

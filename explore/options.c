@@ -16,11 +16,14 @@
  *   weaken=PC+..:O  make the orders at these addresses weaker: orders.c
  *   text=0          the report is not printed on standard error (with report-fd)
  *   json=1          progress as JSON objects
+ *   refuse=N        fail the N-th request for memory, a process or a file: for tests
  *   progress-fd=N   a line of progress now and then on this descriptor
  *   report-fd=N     the report as one JSON object on this descriptor
  *
  * An unknown word, a number that is none, a seed of another build: a sentence, status 2. */
 #include "options.h"
+#include "base/memory.h"
+#include "scarce.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
@@ -119,6 +122,7 @@ static void word(char *name)
         if (!orders_weaken(value))
             cannot("weaken=%s: that is not PC+PC:ORDER", value);
     } else if (!strcmp(name, "replay")) seed(value);
+    else if (!strcmp(name, "refuse")) fault_arm((long)number(name, value), false);
     else if (!strcmp(name, "model")) model(value);
     else if (!strcmp(name, "progress-fd")) options.progress_fd = descriptor(name, value);
     else if (!strcmp(name, "report-fd")) options.report_fd = descriptor(name, value);
@@ -140,7 +144,10 @@ void options_read(void)
     if (!text)
         return;
     options.explore = true;
-    char *copy = strdup(text), *rest = copy, *one;
+    char *copy = scarce_bytes(strlen(text) + 1), *rest = copy, *one;
+    if (!copy)
+        cannot("no memory for TUTTI_EXPLORE");
+    memcpy(copy, text, strlen(text));
     while ((one = strsep(&rest, ",")) != NULL)
         if (*one)
             word(one);

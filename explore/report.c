@@ -4,6 +4,7 @@
 #include "report.h"
 #include "options.h"
 #include "run.h"
+#include "scarce.h"
 #include <string.h>
 
 static const char *const kinds[FAILURES][2] = {
@@ -138,9 +139,14 @@ static void gather_lines(struct report *r)
 {
     struct trace *t = &shared->trace;
     size_t n = t->count < TRACE_STEPS ? t->count : TRACE_STEPS, shows = 0, kept = 0;
-    struct step **all = malloc((n + 1) * sizeof *all), **order = malloc((n + 1) * sizeof *all);
-    if (!all || !order)
+    struct step **all = scarce_bytes((n + 1) * sizeof *all), **order = NULL;
+    if (all)
+        order = scarce_bytes((n + 1) * sizeof *all);
+    if (!order) {
+        free(all);
+        r->why = "no memory for its steps";
         return;
+    }
     for (size_t i = 0; i < n; i++)
         all[i] = order[i] = &t->step[(t->count - n + i) % TRACE_STEPS];
     size_t touching = 0;
@@ -249,7 +255,9 @@ static void print_report(const struct report *r)
             fprintf(stderr, " (%u times)", l->times);
         fprintf(stderr, "\n");
     }
-    if (!r->sure)
+    if (r->why[0])
+        fprintf(stderr, "The schedule is not shown: %s. Its seed brings it back.\n", r->why);
+    else if (!r->sure)
         fprintf(stderr, "This schedule did not fail in the same way when it was run again "
                 "from the start: the program depends on something that is not put back. "
                 "fork=1 searches with a process for each schedule.\n");
@@ -257,13 +265,15 @@ static void print_report(const struct report *r)
     fprintf(stderr, "seed: %s\n", r->seed);
 }
 
-void report_failure(const struct result *result, size_t recorded, size_t shrunk, bool sure)
+void report_failure(const struct result *result, size_t recorded, size_t shrunk, bool sure,
+                    const char *why)
 {
     static struct report r;
     r.result = result;
     r.recorded = recorded;
     r.shrunk = shrunk;
     r.sure = sure;
+    r.why = why;
     seed_print(r.seed, sizeof r.seed, result->seed);
     if (result->address)
         symbol_data(result->address, r.data, sizeof r.data);

@@ -23,6 +23,7 @@ struct report {
     unsigned switches;     /* in the shrunk schedule */
     size_t recorded, shrunk; /* decisions */
     bool sure;             /* it was seen to fail again */
+    const char *why;       /* what was missing to show it; "" */
     char seed[64], data[100];
 };
 

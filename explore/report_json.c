@@ -3,10 +3,11 @@
  *   {"schedules", "behaviours", "rate", "seconds", "threads", "unseen" (share of changed
  *    memory), "gaps": [words], "failure": null or {"kind", "words", "data", "where":
  *    [{"thread", "function", "file", "line", "what"}], "seed", "switches", "decisions",
- *    "recorded", "sure", "steps": [the same, with "times"], "hidden"}}
+ *    "recorded", "sure", "why" (not shown), "steps": [the same, with "times"], "hidden"}}
  * Tests: tests/explore_test.py. */
 #include "options.h"
 #include "report.h"
+#include "scarce.h"
 #include <string.h>
 #include <unistd.h>
 
@@ -57,8 +58,10 @@ static void failure(FILE *f, const struct report *r)
     fprintf(f, "],");
     text(f, "seed", r->seed);
     fprintf(f, ",\"switches\":%u,\"decisions\":%zu,\"recorded\":%zu,\"sure\":%s,"
-            "\"hidden\":%llu,\"steps\":[", r->switches, r->shrunk, r->recorded,
+            "\"hidden\":%llu,", r->switches, r->shrunk, r->recorded,
             r->sure ? "true" : "false", (unsigned long long)r->hidden_steps);
+    text(f, "why", r->why);
+    fprintf(f, ",\"steps\":[");
     for (size_t i = 0; i < r->lines; i++) {
         const struct line *l = &r->line[i];
         fputs(i ? "," : "", f);
@@ -74,9 +77,9 @@ void report_json(const struct report *r)
 {
     if (options.report_fd < 0)
         return;
-    FILE *f = fdopen(dup(options.report_fd), "w");
+    FILE *f = scarce_stream(options.report_fd);
     if (!f)
-        return;
+        cannot("cannot write the report to descriptor %d", options.report_fd);
     double s = shared->seconds;
     fprintf(f, "{\"schedules\":%llu,\"behaviours\":%llu,\"seconds\":%.6f,\"rate\":%.0f,"
             "\"threads\":%llu,\"accesses\":%llu,\"unseen\":%.4f,\"gaps\":[",

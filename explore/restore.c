@@ -5,10 +5,10 @@
  * not every write is seen (libc's, for instance).
  * Tests: tests/cells/ (statics, large statics written behind the hooks' back). */
 #include "run.h"
+#include "scarce.h"
 #include "shadow.h"
 #include <link.h>
 #include <string.h>
-#include <sys/mman.h>
 
 enum { PARTS = 64, WHOLE = 128 << 10, PAGE = 4096, COMPARE_EVERY = 4096 };
 
@@ -43,15 +43,14 @@ static void add(char *low, char *high)
     struct part *p = &part[parts++];
     p->at = low;
     p->size = (size_t)(high - low);
-    p->saved = mmap(NULL, p->size, PROT_READ | PROT_WRITE,
-                    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    if (p->saved == MAP_FAILED)
+    p->saved = scarce_map(NULL, p->size);
+    if (!p->saved)
         cannot("no memory to keep the program's %zu bytes of variables", p->size);
     memcpy(p->saved, low, p->size);
     if (p->size > WHOLE) {
         p->n = 0;
-        p->dirty = calloc(p->size / PAGE + 1, 1);
-        p->pages = calloc(p->size / PAGE + 1, sizeof *p->pages);
+        p->dirty = scarce_bytes(p->size / PAGE + 1);
+        p->pages = scarce_bytes((p->size / PAGE + 1) * sizeof *p->pages);
         if (!p->dirty || !p->pages)
             cannot("no memory to keep the program's variables");
         restore_tracks = true;

@@ -2,6 +2,8 @@
  * Tests: tests/explore_test.py. */
 #include "run.h"
 #include "real.h"
+#include "scarce.h"
+#include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
 #include <stdio_ext.h>
@@ -27,7 +29,7 @@ void run_open(program_main *main, int argc, char **argv, char **env)
     count = argc;
     words = argv;
     environment = env;
-    words_kept = calloc((size_t)argc + 1, sizeof *words_kept);
+    words_kept = scarce_bytes(((size_t)argc + 1) * sizeof *words_kept);
     if (!words_kept)
         cannot("no memory for %d arguments", argc);
     memcpy(words_kept, argv, (size_t)argc * sizeof *argv);
@@ -110,14 +112,14 @@ void run_calibrating(void)
 void run_quietly(void)
 {
     static char room[1 << 16];
-    int fd = open("/dev/null", O_RDWR | O_CLOEXEC);
-    if (fd >= 0) {
-        dup2(fd, STDIN_FILENO);
-        dup2(fd, STDOUT_FILENO);
-        dup2(fd, STDERR_FILENO);
-        if (fd > STDERR_FILENO)
-            close(fd);
-    }
+    int fd = scarce_open("/dev/null", O_RDWR);
+    if (fd < 0)
+        cannot("cannot open /dev/null for what the program prints: %s", strerror(errno));
+    dup2(fd, STDIN_FILENO);
+    dup2(fd, STDOUT_FILENO);
+    dup2(fd, STDERR_FILENO);
+    if (fd > STDERR_FILENO)
+        close(fd);
     setvbuf(stdout, room, _IOFBF, sizeof room);
     fail_watch();
 }

@@ -27,7 +27,9 @@ bool shrink_try(const struct event *events, size_t n, uint64_t seed,
 size_t shrink(struct event *events, size_t n, uint64_t seed, const struct result *r);
 
 /* --- report.c --- */
-void report_failure(const struct result *r, size_t recorded, size_t shrunk, bool sure);
+/* sure: it was seen to fail again; else why: what was missing to see it, or "". */
+void report_failure(const struct result *r, size_t recorded, size_t shrunk, bool sure,
+                    const char *why);
 void report_good(void);
 double report_seconds(void);
 #endif

@@ -3,7 +3,7 @@
  * waiter), each named by its thread and that thread's count of points, so that a script
  * with some of them taken out still says what was meant: shrink.c lives from that.
  * Tests: tests/explore_test.py (replays, shrunk lengths). */
-#include "engine.h"
+#include "scarce.h"
 
 struct event *script_events; /* recorded, or to be followed, each thread's in order */
 size_t script_count, script_room;
@@ -58,7 +58,7 @@ void script_load(const struct event *e, size_t n)
     if (!order || room < n) {
         room = n + 1024;
         free(order);
-        order = malloc(room * sizeof *order);
+        order = scarce_bytes(room * sizeof *order);
         if (!order)
             cannot("no memory for a script of %zu decisions", n);
     }

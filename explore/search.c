@@ -4,8 +4,8 @@
  * Tests: tests/explore_test.py. */
 #include "real.h"
 #include "run.h"
+#include "scarce.h"
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -64,14 +64,16 @@ static void end(double since)
 /* The schedule in a process of its own; false if that died. */
 static bool in_child(uint64_t seed)
 {
-    long pid = real_syscall(SYS_fork, 0, 0, 0, 0, 0, 0);
+    long pid = scarce_fork();
+    if (pid < 0)
+        cannot("no process for a schedule: %s", strerror((int)-pid));
     if (pid == 0) {
         run_schedule(seed);
         account();
         real_syscall(SYS_exit_group, 0, 0, 0, 0, 0, 0);
     }
     int status = 0;
-    if (pid < 0 || real_syscall(SYS_wait4, pid, (long)&status, 0, 0, 0, 0) != pid)
+    if (real_syscall(SYS_wait4, pid, (long)&status, 0, 0, 0, 0) != pid)
         return false;
     return status == 0;
 }
@@ -80,7 +82,7 @@ static void one(uint64_t seed, double since)
 {
     shared->at_seed = seed;
     if (options.fork) {
-        if (!in_child(seed)) {
+        if (!in_child(seed) && shared->result.kind != FAIL_CANNOT) {
             shared->result.kind = FAIL_CRASH;
             shared->result.seed = seed;
             strcpy(shared->result.words, "the process of this schedule died");
@@ -124,10 +126,9 @@ void search_run(void)
     ex.mode = MODE_SEARCH;
     ex.result = &shared->result;
     run_quietly();
-    behaviours = mmap(NULL, BEHAVIOURS * sizeof *behaviours, PROT_READ | PROT_WRITE,
-                      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    if (behaviours == MAP_FAILED)
-        behaviours = NULL;
+    behaviours = scarce_map(NULL, BEHAVIOURS * sizeof *behaviours);
+    if (!behaviours)
+        gap("no memory to count behaviours");
     calibrate(since);
     if (options.replay) {
         if (options.replay_seed)

@@ -1,6 +1,7 @@
 /* explore/shadow.c - see shadow.h; also the arena from which one schedule's objects come.
  * Holds: at most half of the table is used by this generation. */
 #include "shadow.h"
+#include "scarce.h"
 #include <string.h>
 #include <sys/mman.h>
 
@@ -13,18 +14,11 @@ static unsigned bits;
 static size_t used;
 static char *arena = ARENA_AT;
 
-static void *map(void *at, size_t size)
-{
-    void *p = mmap(at, size, PROT_READ | PROT_WRITE,
-                   MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    return p == MAP_FAILED ? NULL : p;
-}
-
 void shadow_open(void)
 {
     bits = FIRST_BITS;
-    table = map(NULL, sizeof *table << bits);
-    if (!table || map(ARENA_AT, ARENA_SIZE) != ARENA_AT)
+    table = scarce_map(NULL, sizeof *table << bits);
+    if (!table || !scarce_map(ARENA_AT, ARENA_SIZE))
         cannot("no address space for the tables of the explorer");
 }
 
@@ -57,7 +51,7 @@ static void grow(void)
 {
     struct cell *old = table;
     size_t n = (size_t)1 << bits;
-    table = map(NULL, sizeof *table * n * 2);
+    table = scarce_map(NULL, sizeof *table * n * 2);
     if (!table)
         cannot("no memory for the table of accesses");
     bits++;

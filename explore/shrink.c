@@ -5,6 +5,7 @@
  * Tests: tests/explore_test.py (lengths, replays). */
 #include "real.h"
 #include "run.h"
+#include "scarce.h"
 #include <string.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -31,6 +32,7 @@ static void child(const struct event *events, size_t n, uint64_t seed)
     __attribute__((noreturn));
 static void child(const struct event *events, size_t n, uint64_t seed)
 {
+    fail_watched = true;
     run_quietly();
     real_syscall(SYS_alarm, ALARM, 0, 0, 0, 0, 0);
     ex.tracing = true;
@@ -59,19 +61,27 @@ bool shrink_try(const struct event *events, size_t n, uint64_t seed,
     shared->done = false;
     shared->trace.count = 0;
     shared->result.kind = FAIL_NONE;
-    long pid = real_syscall(SYS_fork, 0, 0, 0, 0, 0, 0);
+    long pid = scarce_fork();
     if (pid == 0)
         child(events, n, seed);
-    if (pid < 0 || waitpid((pid_t)pid, &status, 0) != pid || !shared->done)
+    if (pid < 0) {
+        shared->result.kind = FAIL_CANNOT;
+        snprintf(shared->result.words, WORDS, "no process: %s", strerror((int)-pid));
+        return false;
+    }
+    if (waitpid((pid_t)pid, &status, 0) != pid || !shared->done)
         return false;
     return alike(&shared->result, like);
 }
 
 size_t shrink(struct event *events, size_t n, uint64_t seed, const struct result *r)
 {
-    struct event *best = malloc((n + 1) * sizeof *best), *less = malloc((n + 1) * sizeof *less);
-    if (!best || !less)
+    struct event *best = scarce_bytes((n + 1) * sizeof *best);
+    struct event *less = best ? scarce_bytes((n + 1) * sizeof *less) : NULL;
+    if (!less) {
+        free(best);
         return n;
+    }
     memcpy(best, events, n * sizeof *best);
     int trials = 0;
     for (size_t part = n; part >= 1 && trials < TRIALS;) {

@@ -96,7 +96,8 @@ __attribute__((constructor(101))) static void open_library(int argc, char **argv
         cannot("ThreadSanitizer is linked too and stands in front of this library: compile "
                "with -fsanitize=thread, and link without it (tutti cc does)");
     if (!heap_open())
-        cannot("no address space for the program's heap");
+        cannot("no address space for the program's heap: 128 GiB of it are set aside, "
+               "and hardly used; lift the limit (ulimit -v unlimited)");
     memory_open(true);
 }
 

@@ -3,7 +3,7 @@
  * of the executable.  Without either the report has bare addresses.
  * Tests: tests/explore_test.py. */
 #include "symbol.h"
-#include "engine.h"
+#include "scarce.h"
 #include <elf.h>
 #include <fcntl.h>
 #include <link.h>
@@ -94,14 +94,14 @@ static void read_answers(FILE *f, struct site *site, size_t n)
 static void ask(const struct object_file *o, struct site *site, size_t n)
 {
     size_t room = n * 20 + 512;
-    char *command = malloc(room);
+    char *command = scarce_bytes(room);
     if (!command)
         return;
     int k = snprintf(command, room, "addr2line -a -f -C -i -e '%s'", o->path);
     for (size_t i = 0; i < n; i++)
         k += snprintf(command + k, room - (size_t)k, " %lx", site[i].pc - 1 - o->base);
     snprintf(command + k, room - (size_t)k, " 2>/dev/null");
-    FILE *f = popen(command, "r");
+    FILE *f = scarce_pipe(command);
     if (f) {
         read_answers(f, site, n);
         pclose(f);
@@ -173,7 +173,7 @@ void symbol_data(uintptr_t address, char *to, size_t room)
     }
     if (!object_at(address, &o))
         return;
-    int fd = open(o.path, O_RDONLY | O_CLOEXEC);
+    int fd = scarce_open(o.path, O_RDONLY);
     if (fd < 0)
         return;
     if (!fstat(fd, &st)) {

@@ -8,6 +8,7 @@
 #include "engine.h"
 #include "fiber/inside.h"
 #include "real.h"
+#include "scarce.h"
 #include <elf.h>
 #include <errno.h>
 #include <link.h>
@@ -95,17 +96,14 @@ void thread_image(void)
     while (above > 2304 && !mapped(tp + above - 1))
         above -= 64;
     block_size = (below + above + 16383) & ~4095ul;
-    image = malloc(below + above);
-    first_image = malloc(below + above);
+    image = scarce_bytes(below + above);
+    first_image = scarce_bytes(below + above);
     if (!image || !first_image)
         cannot("no memory for thread-locals");
     memcpy(first_image, own_low, below + above);
     memcpy(image, own_low, below + above);
     dl_iterate_phdr(scan_image, NULL);
-    char *blocks = mmap(BLOCKS_AT, block_size * THREADS, PROT_READ | PROT_WRITE,
-                        MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED_NOREPLACE,
-                        -1, 0);
-    if (blocks != BLOCKS_AT)
+    if (!scarce_map(BLOCKS_AT, block_size * THREADS))
         cannot("no address space for thread-locals");
     for (int i = 0; i < THREADS; i++)
         ex.thread[i].tp = BLOCKS_AT + (size_t)i * block_size + ((below + 4095) & ~4095ul);
@@ -150,15 +148,13 @@ static void block_fill(struct thread *t)
 bool threads_open(void)
 {
     quick = getauxval(AT_HWCAP2) & 2;
-    char *at = mmap(STACKS_AT, (size_t)(STACK + GUARD) * THREADS, PROT_NONE,
-                    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED_NOREPLACE, -1,
-                    0);
-    if (at != STACKS_AT)
+    char *at = scarce_map(STACKS_AT, (size_t)(STACK + GUARD) * THREADS);
+    if (!at)
         return false;
     for (int i = 0; i < THREADS; i++) {
         struct thread *t = &ex.thread[i];
         char *low = at + (size_t)i * (STACK + GUARD) + GUARD;
-        if (mprotect(low, STACK, PROT_READ | PROT_WRITE))
+        if (mprotect(low - GUARD, GUARD, PROT_NONE))
             return false;
         t->id = i;
         t->low = t->fiber.low = low;
