@@ -145,13 +145,27 @@ static int command_run(const struct command *c)
     return WIFEXITED(status) ? WEXITSTATUS(status) : EXIT_BY_SIGNAL + WTERMSIG(status);
 }
 
-/* Defaults first, so that what the user says wins. */
+/* Defaults first, so that what the user says wins.  Copies that gcc makes on the spot carry
+ * no hooks, so it is to call the functions. */
 static void add_flags(struct command *c, bool clang)
 {
+    static const char *const gcc[] = { "-Wno-tsan", "-fno-builtin-memcpy",
+                                       "-fno-builtin-memmove", "-fno-builtin-memset",
+                                       "-fno-builtin-strcpy" };
     command_add(c, "-fsanitize=thread");
     command_add(c, "-g");
     command_add(c, "-O1");
-    command_add(c, clang ? "-Qunused-arguments" : "-Wno-tsan");
+    if (clang)
+        command_add(c, "-Qunused-arguments");
+    for (size_t i = 0; !clang && i < sizeof gcc / sizeof *gcc; i++)
+        command_add(c, gcc[i]);
+}
+
+/* Last, so that it wins: the checking forms of libc's calls are not those that are
+ * explored. */
+static void add_last(struct command *c)
+{
+    command_add(c, "-U_FORTIFY_SOURCE");
 }
 
 /* -fsanitize= without "thread"; NULL when nothing is left.  Allocated or word itself.
@@ -183,6 +197,7 @@ static void compile_words(struct command *c, const struct request *r, int source
         else if (r->kind[i] == WORD_OPTION || r->kind[i] == WORD_VALUE)
             command_add(c, r->word[i]);
     }
+    add_last(c);
     command_add(c, "-c");
     command_add(c, "-o");
     command_add(c, object);
@@ -270,6 +285,8 @@ static int pass_on(struct command *c, const struct request *r, const char *compi
         add_flags(c, clang);
     for (int i = 0; i < r->count; i++)
         command_add(c, r->word[i]);
+    if (flags)
+        add_last(c);
     int code = command_run(c);
     free(text);
     return code;
@@ -285,7 +302,7 @@ int cc_command(int argc, char **argv)
     if (!compiler || !compiler[strspn(compiler, " \t")])
         compiler = "cc";
     struct request r = { .word = argv + 1, .count = argc - 1 };
-    struct command c = { .word = calloc((size_t)argc + strlen(compiler) + 24,
+    struct command c = { .word = calloc((size_t)argc + strlen(compiler) + 32,
                                         sizeof *c.word) };
     r.kind = calloc((size_t)argc, sizeof *r.kind);
     char folder[4096];

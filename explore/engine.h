@@ -181,6 +181,7 @@ struct engine {
     int sc;        /* sequentially consistent operations so far */
     uint64_t hash; /* of the behaviour */
     uint64_t accesses, unseen;
+    bool stepping; /* by single instructions: step.c */
     bool instrumented; /* some object was built with the flag */
     uint64_t length; /* points of the calibrating run */
     uint64_t stop_at; /* raise SIGTRAP at this step; 0: never */
@@ -280,6 +281,7 @@ void restore_take(void);
 void restore_back(void);
 void restore_touched(const void *a, size_t n);
 bool restore_owns(const void *a);
+bool restore_system(const char *name); /* an object whose variables are not the program's */
 extern hidden bool restore_tracks;
 
 /* --- objects.c --- */
@@ -322,6 +324,14 @@ static inline void trace_value(uint64_t v)
         ex.me->step->flags |= STEP_VALUE;
     }
 }
+/* How many bytes a plain access touches. */
+static inline void trace_range(size_t n)
+{
+    if (rare(ex.tracing) && ex.me->step) {
+        ex.me->step->size = (uint8_t)(n > 255 ? 255 : n);
+        ex.me->step->before = n;
+    }
+}
 /* The value of an atomic of size bytes, and what was there before. */
 static inline void trace_wide(int size, wide v, wide before)
 {
@@ -346,6 +356,9 @@ int orders_at(enum op op, int order, const void *pc);
 
 /* --- gaps.c: calls and features met that are not modelled --- */
 void gap(const char *words);
+
+/* --- step.c --- */
+void step_main(void); /* the program's code is about to begin, or a thread's */
 
 /* --- behaviours --- */
 static inline void behave(uint64_t what)

@@ -5,7 +5,7 @@
 
 void gap(const char *words)
 {
-    if (!shared)
+    if (!shared || ex.stepping)
         return;
     for (int i = 0; i < shared->gaps; i++)
         if (!strncmp(shared->gap[i], words, GAP_WORDS - 1))

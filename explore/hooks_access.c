@@ -8,14 +8,14 @@ static void slow(const void *a, size_t n, bool write, const void *pc)
     if (rare(write ? ex.me->deaf_writes : ex.me->deaf_reads))
         return;
     plain_point(write ? OP_WRITE : OP_READ, a, pc);
-    if (rare(ex.tracing) && ex.me->step)
-        ex.me->step->size = (uint8_t)(n > 255 ? 255 : n);
+    trace_range(n);
     race_access(a, n, write, pc);
 }
 
 static void slow_range(const void *a, size_t n, bool write, const void *pc)
 {
     plain_point(write ? OP_WRITE : OP_READ, a, pc);
+    trace_range(n);
     race_range(a, n, write, pc);
 }
 

@@ -134,6 +134,7 @@ void memory_reads(const void *a, size_t n, const void *pc)
 {
     if (watched(pc)) {
         plain_point(OP_READ, a, pc);
+        trace_range(n);
         race_range(a, n, false, pc);
     }
 }
@@ -142,6 +143,7 @@ void memory_writes(const void *a, size_t n, const void *pc)
 {
     if (watched(pc)) {
         plain_point(OP_WRITE, a, pc);
+        trace_range(n);
         race_range(a, n, true, pc);
     }
 }

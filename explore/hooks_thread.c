@@ -63,6 +63,8 @@ struct thread *thread_start(void *(*run)(void *), int (*run11)(void *), void *ar
 void thread_begin(struct thread *t)
 {
     ex.on = true;
+    if (rare(ex.stepping) && t->id)
+        step_main();
     if (t->main11)
         finish((void *)(intptr_t)t->main11(t->argument));
     finish(t->main(t->argument));

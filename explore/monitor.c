@@ -176,6 +176,7 @@ int search_main(int (*program)(int, char **, char **), int argc, char **argv, ch
     sigprocmask(SIG_BLOCK, &child, NULL);
     double since = now();
     fflush(NULL);
+    step_start();
     pid_t pid = (pid_t)scarce_fork();
     if (pid < 0)
         cannot("no process for the search: %s", strerror((int)-pid));
@@ -185,6 +186,7 @@ int search_main(int (*program)(int, char **, char **), int argc, char **argv, ch
     }
     bool good = watch(pid, since);
     progress(since);
+    step_end(!shared->result.kind);
     int rc = 0;
     if (shared->result.kind == FAIL_CANNOT)
         cannot("%s", shared->result.words);

@@ -213,23 +213,6 @@ static void say_site(const struct site *s, char *to, size_t room)
         to[0] = 0;
 }
 
-static void print_gaps(void)
-{
-    for (int i = 0; i < shared->gaps; i++)
-        fprintf(stderr, "%s %s\n", i ? "             " : "not modelled:", shared->gap[i]);
-    if (shared->changed)
-        fprintf(stderr, "unseen: %.1f%% of the variables that the program changed were "
-                "changed where no hook sees it\n",
-                100.0 * (double)shared->changed_unseen / (double)shared->changed);
-    if (shared->unseen_at) {
-        char name[100];
-        symbol_data(shared->unseen_at, name, sizeof name);
-        fprintf(stderr, "        such as %s: by a function of libc, an object that was not "
-                "built with -fsanitize=thread, or inline asm (write such asm with "
-                "<stdatomic.h>, or its races stay unseen)\n", name);
-    }
-}
-
 static void print_report(const struct report *r)
 {
     char at[160];
@@ -261,7 +244,7 @@ static void print_report(const struct report *r)
         fprintf(stderr, "This schedule did not fail in the same way when it was run again "
                 "from the start: the program depends on something that is not put back. "
                 "fork=1 searches with a process for each schedule.\n");
-    print_gaps();
+    report_seen_text();
     fprintf(stderr, "seed: %s\n", r->seed);
 }
 
@@ -295,7 +278,7 @@ static void print_good(void)
                 "%.0f a second)\n", (unsigned long long)shared->schedules,
                 (unsigned long long)shared->behaviours, s,
                 s > 0 ? (double)shared->schedules / s : 0);
-    print_gaps();
+    report_seen_text();
 }
 
 void report_good(void)

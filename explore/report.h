@@ -29,5 +29,8 @@ struct report {
 
 const char *report_kind(enum failure kind);       /* one word, for programs */
 const char *report_kind_words(enum failure kind); /* for people */
+void report_seen_text(void); /* report_seen.c: what was not seen */
+void report_seen_json(FILE *f);
+void json_text(FILE *f, const char *name, const char *s);
 void report_json(const struct report *r);         /* r NULL: nothing failed */
 #endif

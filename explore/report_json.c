@@ -1,7 +1,7 @@
 /* explore/report_json.c - the report as one JSON object on the descriptor that was asked
  * for:
- *   {"schedules", "behaviours", "rate", "seconds", "threads", "unseen" (share of changed
- *    memory), "gaps": [words], "failure": null or {"kind", "words", "data", "where":
+ *   {"schedules", "behaviours", "rate", "seconds", "threads", what report_seen.c adds,
+ *    "failure": null or {"kind", "words", "data", "where":
  *    [{"thread", "function", "file", "line", "what"}], "seed", "switches", "decisions",
  *    "recorded", "sure", "why" (not shown), "steps": [the same, with "times"], "hidden"}}
  * Tests: tests/explore_test.py. */
@@ -18,7 +18,7 @@ static const char *const op_names[OPS] = {
     "futex-wake", "sleep", "clock", "yield", "destroy", "free", "blocking", "spin", "end",
 };
 
-static void text(FILE *f, const char *name, const char *s)
+void json_text(FILE *f, const char *name, const char *s)
 {
     fprintf(f, "\"%s\":\"", name);
     for (; *s; s++) {
@@ -36,9 +36,9 @@ static void text(FILE *f, const char *name, const char *s)
 static void site(FILE *f, int thread, const struct site *s, enum op op)
 {
     fprintf(f, "{\"thread\":%d,", thread);
-    text(f, "function", s->function);
+    json_text(f, "function", s->function);
     fputc(',', f);
-    text(f, "file", s->file);
+    json_text(f, "file", s->file);
     fprintf(f, ",\"line\":%d,\"op\":\"%s\"", s->line, op_names[op]);
 }
 
@@ -46,9 +46,9 @@ static void failure(FILE *f, const struct report *r)
 {
     const struct result *x = r->result;
     fprintf(f, "{\"kind\":\"%s\",", report_kind(x->kind));
-    text(f, "words", x->words);
+    json_text(f, "words", x->words);
     fputc(',', f);
-    text(f, "data", r->data);
+    json_text(f, "data", r->data);
     fprintf(f, ",\"where\":[");
     for (int i = 0; i < x->places; i++) {
         fputs(i ? "," : "", f);
@@ -56,18 +56,18 @@ static void failure(FILE *f, const struct report *r)
         fputc('}', f);
     }
     fprintf(f, "],");
-    text(f, "seed", r->seed);
+    json_text(f, "seed", r->seed);
     fprintf(f, ",\"switches\":%u,\"decisions\":%zu,\"recorded\":%zu,\"sure\":%s,"
             "\"hidden\":%llu,", r->switches, r->shrunk, r->recorded,
             r->sure ? "true" : "false", (unsigned long long)r->hidden_steps);
-    text(f, "why", r->why);
+    json_text(f, "why", r->why);
     fprintf(f, ",\"steps\":[");
     for (size_t i = 0; i < r->lines; i++) {
         const struct line *l = &r->line[i];
         fputs(i ? "," : "", f);
         site(f, l->step->thread, &l->site, l->step->op);
         fputc(',', f);
-        text(f, "what", l->what);
+        json_text(f, "what", l->what);
         fprintf(f, ",\"times\":%u}", l->times);
     }
     fprintf(f, "]}");
@@ -82,17 +82,11 @@ void report_json(const struct report *r)
         cannot("cannot write the report to descriptor %d", options.report_fd);
     double s = shared->seconds;
     fprintf(f, "{\"schedules\":%llu,\"behaviours\":%llu,\"seconds\":%.6f,\"rate\":%.0f,"
-            "\"threads\":%llu,\"accesses\":%llu,\"unseen\":%.4f,\"gaps\":[",
-            (unsigned long long)shared->schedules, (unsigned long long)shared->behaviours,
-            s, s > 0 ? (double)shared->schedules / s : 0,
-            (unsigned long long)shared->threads, (unsigned long long)shared->accesses,
-            shared->changed ? (double)shared->changed_unseen / (double)shared->changed : 0);
-    for (int i = 0; i < shared->gaps; i++) {
-        fputs(i ? ",{" : "{", f);
-        text(f, "words", shared->gap[i]);
-        fputc('}', f);
-    }
-    fprintf(f, "]");
+            "\"threads\":%llu,\"accesses\":%llu,", (unsigned long long)shared->schedules,
+            (unsigned long long)shared->behaviours, s,
+            s > 0 ? (double)shared->schedules / s : 0, (unsigned long long)shared->threads,
+            (unsigned long long)shared->accesses);
+    report_seen_json(f);
     if (options.orders) {
         fprintf(f, ",\"orders\":[");
         for (int i = 0; i < shared->sites; i++)

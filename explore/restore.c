@@ -25,7 +25,7 @@ bool restore_tracks;
 
 /* Objects of the system, whose variables keep what they have: libc's own buffers and
  * lists refer to the world outside. */
-static bool system_object(const char *name)
+bool restore_system(const char *name)
 {
     static const char *const known[] = { "/libc.so", "/libm.so", "/ld-linux", "/libgcc_s",
                                          "/libtutti-explore", "/libdl.so", "/libpthread",
@@ -61,7 +61,7 @@ static int scan(struct dl_phdr_info *info, size_t size, void *arg)
 {
     uintptr_t relro_low = 0, relro_high = 0;
     (void)size, (void)arg;
-    if (system_object(info->dlpi_name))
+    if (restore_system(info->dlpi_name))
         return 0;
     for (int i = 0; i < info->dlpi_phnum; i++) {
         const ElfW(Phdr) *h = &info->dlpi_phdr[i];

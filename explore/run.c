@@ -17,6 +17,7 @@ static char **words, **words_kept, **environment;
 static void *run_main(void *unused)
 {
     (void)unused;
+    step_main();
     int status = program(count, words, environment);
     ex.me->pc = NULL;
     lock_leaks(true);

@@ -18,6 +18,10 @@ void search_run(void) __attribute__((noreturn));
 /* Words of memory that have changed in this schedule; those no hook has seen written. */
 void restore_changes(uint64_t *changed, uint64_t *unseen);
 
+/* --- step.c --- */
+void step_start(void); /* in the watching process: begin, aside */
+void step_end(bool wanted); /* until it is done, or, not wanted, now */
+
 /* --- shrink.c, in the watching process --- */
 /* Run a script (or, with events NULL, record the seed) in a process of its own; true if
  * it fails in the way of `like`, or in any way when that is NULL. */

@@ -4,6 +4,7 @@
  * Tests: tests/explore_test.py. */
 #include "symbol.h"
 #include "scarce.h"
+#include <dlfcn.h>
 #include <elf.h>
 #include <fcntl.h>
 #include <link.h>
@@ -109,6 +110,17 @@ static void ask(const struct object_file *o, struct site *site, size_t n)
     free(command);
 }
 
+/* What the dynamic linker knows, where there are no lines: a library's function. */
+static void by_linker(struct site *s)
+{
+    Dl_info known;
+    if (!s->pc || s->line || !dladdr((void *)(s->pc - 1), &known) || !known.dli_fname)
+        return;
+    if (known.dli_sname && (!s->function[0] || s->function[0] == '?'))
+        snprintf(s->function, sizeof s->function, "%.79s", known.dli_sname);
+    snprintf(s->object, sizeof s->object, "%.79s", base_name(known.dli_fname));
+}
+
 void symbol_sites(struct site *site, size_t n)
 {
     for (size_t i = 0; i < n;) {
@@ -122,7 +134,8 @@ void symbol_sites(struct site *site, size_t n)
                next.base == o.base)
             k++;
         ask(&o, site + i, k - i);
-        i = k;
+        for (; i < k; i++)
+            by_linker(&site[i]);
     }
 }
 

@@ -8,6 +8,7 @@ struct site {
     uintptr_t pc;
     int line; /* 0: not known */
     char function[80], file[160];
+    char object[80]; /* where there is no line: the library or program */
 };
 
 /* The sites of these return addresses, filled in; slow the first time. */

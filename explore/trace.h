@@ -10,7 +10,13 @@ struct order_site {
     uint8_t op, order;
 };
 
-enum { SITES = 4096 };
+/* An instruction whose access to memory no hook saw. */
+struct unseen_site {
+    uintptr_t pc;
+    uint64_t count;
+};
+
+enum { SITES = 4096, UNSEEN_SITES = 64 };
 enum { TRACE_STEPS = 1 << 14, EVENTS = 1 << 18, GAPS = 32, GAP_WORDS = 120 };
 
 struct trace {
@@ -25,6 +31,9 @@ struct shared {
     uint64_t schedules, behaviours, steps, accesses, unseen, threads;
     uint64_t changed, changed_unseen; /* words of memory after the calibrating run */
     uintptr_t unseen_at; /* such a word, or an atomic; 0: none */
+    uint64_t stepped, stepped_unseen; /* accesses of the stepped schedule: step.c */
+    int unseen_sites;
+    struct unseen_site unseen_site[UNSEEN_SITES];
     uint64_t length;
     uint64_t at_seed;
     uint64_t beat; /* moves while schedules go on */
