@@ -145,8 +145,8 @@ static int command_run(const struct command *c)
     return WIFEXITED(status) ? WEXITSTATUS(status) : EXIT_BY_SIGNAL + WTERMSIG(status);
 }
 
-/* Defaults first, so that what the user says wins.  Copies that gcc makes on the spot carry
- * no hooks, so it is to call the functions. */
+/* Defaults first, so that what the user says wins.  Copies that gcc makes on the spot
+ * carry no hooks, so it is to call the functions. */
 static void add_flags(struct command *c, bool clang)
 {
     static const char *const gcc[] = { "-Wno-tsan", "-fno-builtin-memcpy",

@@ -342,15 +342,19 @@ static void show_unseen(const struct painter *p, const json_t *report)
     double share = json_number_value(json_object_get(report, "unseen"));
     double changes = json_number_value(json_object_get(report, "unseen_changes"));
     if (share >= 0.0005)
-        fprintf(p->out,
-                "unseen: %.1f%% of the accesses to memory that threads may share, by code "
-                "that\n'tutti cc' did not compile:\n", 100 * share);
+        fprintf(
+            p->out,
+            "unseen: %.1f%% of the accesses to memory that threads may share, by code "
+            "that\n'tutti cc' did not compile:\n",
+            100 * share);
     json_array_foreach(json_object_get(report, "unseen_in"), i, in)
-        fprintf(p->out, "  %d in %s, %s\n", int_of(in, "count"), text_of(in, "function"),
-                text_of(in, "file"));
+        fprintf(p->out, "  %d in %s, %s\n", int_of(in, "count"),
+                text_of(in, "function"), text_of(in, "file"));
     if (changes >= 0.0005)
-        fprintf(p->out, "unseen: the change of %.1f%% of the variables that changed, such "
-                "as %s\n", 100 * changes, text_of(report, "unseen_data"));
+        fprintf(p->out,
+                "unseen: the change of %.1f%% of the variables that changed, such "
+                "as %s\n",
+                100 * changes, text_of(report, "unseen_data"));
 }
 
 /* What the model did not see or does not know. */
@@ -364,9 +368,12 @@ static void show_gaps(const struct painter *p, const json_t *report)
     json_array_foreach(json_object_get(report, "gaps"), i, gap)
         fprintf(p->out, "not modelled: %s\n", text_of(gap, "words"));
     show_unseen(p, report);
-    if (!json_object_get(report, "failure") || json_is_null(json_object_get(report, "failure")))
-        fputs("never shown: loads ahead of later stores, two stores swapped in two threads "
-              "(2+2W)\n", p->out);
+    if (!json_object_get(report, "failure") ||
+        json_is_null(json_object_get(report, "failure")))
+        fputs("never shown: loads ahead of later stores, two stores swapped in two "
+              "threads "
+              "(2+2W)\n",
+              p->out);
 }
 
 void explore_show(const struct painter *p, const struct explore_options *o,

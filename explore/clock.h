@@ -1,9 +1,9 @@
 /* explore/clock.h - vector clocks of a small fixed size.  Each thread has two clocks:
- * `hb` is happens-before, by which races are judged; `cc` adds the order of sequentially
- * consistent fences, by which is judged which stores a load may still read.  C11 keeps
- * the two apart: such fences forbid stale loads, yet plain accesses around them race.
- * A lane holds both for eight threads, one cache line; a schedule uses as many lanes as it
- * has threads (ex.lanes), so that few threads cost little.
+ * `hb` is happens-before, by which races are judged; `cc` adds the order of
+ * sequentially consistent fences, by which is judged which stores a load may still
+ * read.  C11 keeps the two apart: such fences forbid stale loads, yet plain accesses
+ * around them race. A lane holds both for eight threads, one cache line; a schedule
+ * uses as many lanes as it has threads (ex.lanes), so that few threads cost little.
  * Holds: hb[i] <= cc[i]; a clock's lanes below ex.lanes are initialised.
  * Tests: tests/cells/ (the cells of fences and orders). */
 #ifndef EXPLORE_CLOCK_H

@@ -1,6 +1,6 @@
-/* explore/decode.c - see decode.h.  Only where an instruction's operand in memory lies is
- * worked out: prefixes, the length of the opcode, and the address's bytes.  What it does
- * and how long it is are left aside.
+/* explore/decode.c - see decode.h.  Only where an instruction's operand in memory lies
+ * is worked out: prefixes, the length of the opcode, and the address's bytes.  What it
+ * does and how long it is are left aside.
  * Tests: tests/explore_seen_test.py (shares of accesses that are known). */
 #include "decode.h"
 #include <string.h>
@@ -124,9 +124,9 @@ static bool writes_one_byte(unsigned op, unsigned extension)
 /* Moves to memory, those that set or change bits, and the atomic ones. */
 static bool writes_two_bytes(unsigned op, unsigned extension)
 {
-    static const uint8_t stores[] = { 0x11, 0x13, 0x17, 0x29, 0x2B, 0x7F, 0xD6, 0xE7, 0xC3,
-                                      0x7E, 0xB0, 0xB1, 0xC0, 0xC1, 0xC7, 0xAB, 0xB3, 0xBB,
-                                      0xA4, 0xA5, 0xAC, 0xAD };
+    static const uint8_t stores[] = { 0x11, 0x13, 0x17, 0x29, 0x2B, 0x7F, 0xD6, 0xE7,
+                                      0xC3, 0x7E, 0xB0, 0xB1, 0xC0, 0xC1, 0xC7, 0xAB,
+                                      0xB3, 0xBB, 0xA4, 0xA5, 0xAC, 0xAD };
     return memchr(stores, (int)op, sizeof stores) || (op & 0xF0) == 0x90 ||
            (op == 0xBA && extension > 4);
 }
@@ -155,7 +155,8 @@ static int32_t number_at(const uint8_t *p)
 }
 
 /* Base, index and scale in a byte of their own; whole: without a base. */
-static uintptr_t scaled(const greg_t *r, const struct instruction *i, uint8_t sib, bool whole)
+static uintptr_t scaled(const greg_t *r, const struct instruction *i, uint8_t sib,
+                        bool whole)
 {
     unsigned index = (sib >> 3 & 7) | (i->rex & REX_X ? 8 : 0);
     uintptr_t at = whole ? 0 : value_of(r, (sib & 7) | (i->rex & REX_B ? 8 : 0));

@@ -12,7 +12,7 @@ struct operand {
 };
 
 enum { OPERANDS = 2 };
-/* The operands of the instruction at the registers' RIP, but for what lies on the stack by
- * push, call and the like, and in the thread's own segment; how many. */
+/* The operands of the instruction at the registers' RIP, but for what lies on the stack
+ * by push, call and the like, and in the thread's own segment; how many. */
 int decode_operands(const greg_t *registers, struct operand *to);
 #endif

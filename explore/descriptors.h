@@ -1,5 +1,5 @@
-/* explore/descriptors.h - waiting for descriptors, of one call (hooks_block.c, which owns
- * this) and of those for several (hooks_poll.c). */
+/* explore/descriptors.h - waiting for descriptors, of one call (hooks_block.c, which
+ * owns this) and of those for several (hooks_poll.c). */
 #ifndef EXPLORE_DESCRIPTORS_H
 #define EXPLORE_DESCRIPTORS_H
 #include "engine.h"

@@ -1,10 +1,11 @@
-/* explore/engine.h - what the files of the explorer share: the state of the schedule that
- * runs (`ex`), its threads, and the calls between the files.  Everything runs in one
- * kernel thread: threads of the program are fibers, and the search runs on the stack of
- * the process's first thread, outside of them ("the driver").
+/* explore/engine.h - what the files of the explorer share: the state of the schedule
+ * that runs (`ex`), its threads, and the calls between the files.  Everything runs in
+ * one kernel thread: threads of the program are fibers, and the search runs on the
+ * stack of the process's first thread, outside of them ("the driver").
  *
  *   hooks_*.c    what the program calls; each call is a point() and then its effect
- *   schedule.c   point, block, wake: who runs next; strategy.c answers, script.c records
+ *   schedule.c   point, block, wake: who runs next; strategy.c answers,
+ *                script.c records
  *   threads.c    fibers with thread-locals of their own
  *   model.c      C11 atomics: which stores a load may read
  *   races.c      plain accesses; shadow.c is the table under both
@@ -13,8 +14,8 @@
  *   search.c     one schedule after the other; monitor.c watches from another process
  *   shrink.c     fewest switches; report.c, report_json.c, symbol.c: words
  *
- * The library's own variables are not restored: what belongs to one schedule is reset by
- * the file that owns it, from run.c.  Decisions never depend on addresses.
+ * The library's own variables are not restored: what belongs to one schedule is reset
+ * by the file that owns it, from run.c.  Decisions never depend on addresses.
  * Tests: tests/explore_test.py with the cells in tests/cells/. */
 #ifndef EXPLORE_ENGINE_H
 #define EXPLORE_ENGINE_H
@@ -281,12 +282,15 @@ void restore_take(void);
 void restore_back(void);
 void restore_touched(const void *a, size_t n);
 bool restore_owns(const void *a);
-bool restore_system(const char *name); /* an object whose variables are not the program's */
+/* An object of that name has variables that are not the program's. */
+bool restore_system(const char *name);
 extern hidden bool restore_tracks;
 
 /* --- objects.c --- */
-enum object_kind { OBJECT_MUTEX = 1, OBJECT_RWLOCK, OBJECT_COND, OBJECT_BARRIER,
-                   OBJECT_SEM, OBJECT_ONCE, OBJECT_FUTEX, OBJECT_READERS, OBJECT_FD, OBJECT_TOLD };
+enum object_kind {
+    OBJECT_MUTEX = 1, OBJECT_RWLOCK, OBJECT_COND, OBJECT_BARRIER, OBJECT_SEM,
+    OBJECT_ONCE, OBJECT_FUTEX, OBJECT_READERS, OBJECT_FD, OBJECT_TOLD
+};
 struct object {
     void *address;
     struct object *next;
@@ -397,5 +401,6 @@ int once_call(void *address, bool done, void (*run)(void), const void *pc);
 
 /* --- run.c, search.c, monitor.c, shrink.c, report --- */
 void run_schedule(uint64_t seed);
-int search_main(int (*program)(int, char **, char **), int argc, char **argv, char **env);
+int search_main(int (*program)(int, char **, char **), int argc, char **argv,
+                char **env);
 #endif

@@ -1,7 +1,7 @@
 /* explore/fail.c - a schedule that fails: its kind, its words, where each thread stood.
- * Signals of crashes are failures too; they are handled on a stack of their own, so that
- * an overflow is told as one.  After a failure the driver goes on; memory that a crash
- * may have spoiled is never used again (monitor.c starts afresh).
+ * Signals of crashes are failures too; they are handled on a stack of their own, so
+ * that an overflow is told as one.  After a failure the driver goes on; memory that a
+ * crash may have spoiled is never used again (monitor.c starts afresh).
  * Tests: tests/cells/ (deadlocks, crashes, overflows). */
 #include "real.h"
 #include "scarce.h"
@@ -41,7 +41,8 @@ static void places_of_others(void)
     }
 }
 
-static void fail_list(enum failure kind, const void *pc, const char *format, va_list list)
+static void fail_list(enum failure kind, const void *pc, const char *format,
+                      va_list list)
 {
     struct result *r = ex.result;
     ex.on = false;
@@ -160,19 +161,22 @@ void fail_all_blocked(void)
             on_fd = t;
         int who = holder(t);
         if (n < (int)sizeof words - 80)
-            n += snprintf(words + n, sizeof words - (size_t)n, "%sthread %d waits for %s",
-                          n ? ", " : "", i, waits_in(t->op));
+            n +=
+                snprintf(words + n, sizeof words - (size_t)n,
+                         "%sthread %d waits for %s", n ? ", " : "", i, waits_in(t->op));
         if (who >= 0 && t->op != OP_JOIN && n < (int)sizeof words - 40)
-            n += snprintf(words + n, sizeof words - (size_t)n, " that thread %d %s", who,
-                          ex.thread[who].state == THREAD_ENDED ? "held when it ended"
-                                                               : "holds");
+            n += snprintf(
+                words + n, sizeof words - (size_t)n, " that thread %d %s", who,
+                ex.thread[who].state == THREAD_ENDED ? "held when it ended" : "holds");
         else if (who >= 0 && n < (int)sizeof words - 40)
             n += snprintf(words + n, sizeof words - (size_t)n, " %d", who);
     }
     if (on_fd)
-        fail(FAIL_UNMODELLED, on_fd->pc, "thread %d blocks in %s(), which is not modelled, "
+        fail(FAIL_UNMODELLED, on_fd->pc,
+             "thread %d blocks in %s(), which is not modelled, "
              "and nobody else can run: take that call out of the test, or feed it from "
-             "another thread", on_fd->id, (const char *)on_fd->value);
+             "another thread",
+             on_fd->id, (const char *)on_fd->value);
     fail(lost && !cycle ? FAIL_LOST_WAKEUP : FAIL_DEADLOCK, NULL, "%s", words);
 }
 

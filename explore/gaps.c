@@ -1,5 +1,5 @@
-/* explore/gaps.c - what the program met that is not modelled: a list of sentences without
- * repeats, for the report. */
+/* explore/gaps.c - what the program met that is not modelled: a list of sentences
+ * without repeats, for the report. */
 #include "trace.h"
 #include <string.h>
 

@@ -1,7 +1,7 @@
 /* explore/heap.c - the program's heap while it is explored: blocks lie at the same
  * addresses in each schedule, freed ones are not handed out again in it, so whoever
- * touches one, or the bytes behind a block, is caught.  Beside each 16 bytes of heap lie
- * 16 of what is known about the block that begins there.
+ * touches one, or the bytes behind a block, is caught.  Beside each 16 bytes of heap
+ * lie 16 of what is known about the block that begins there.
  * Holds: a span of 64 KiB has blocks of one size, 2^shift; larger blocks have spans of
  * their own, the first of which says how many.
  * Tests: tests/cells/ (use after free, double free, overflow by a byte). */
@@ -13,7 +13,9 @@
 #define HEAP_AT ((char *)0x110000000000)
 #define META_AT ((char *)0x120000000000)
 #define HEAP_SIZE (64ul << 30)
-enum { SPAN_BITS = 16, SPAN = 1 << SPAN_BITS, SHIFT_MIN = 4, SHIFT_MAX = 14, LARGE = 99 };
+enum {
+    SPAN_BITS = 16, SPAN = 1 << SPAN_BITS, SHIFT_MIN = 4, SHIFT_MAX = 14, LARGE = 99
+};
 enum { SPANS = 1 << 20 };
 
 struct meta {
@@ -108,7 +110,8 @@ static uint32_t new_spans(uint32_t n)
 
 static char *take_large(size_t n, size_t align)
 {
-    size_t need = (n + 16 + SPAN - 1) >> SPAN_BITS, extra = align > SPAN ? align >> SPAN_BITS : 0;
+    size_t need = (n + 16 + SPAN - 1) >> SPAN_BITS,
+           extra = align > SPAN ? align >> SPAN_BITS : 0;
     if (n > HEAP_SIZE / 2)
         return NULL;
     uint32_t first = new_spans((uint32_t)(need + extra));
@@ -184,8 +187,8 @@ void heap_give(void *p, const void *pc)
     }
     if (m->state == FREED && ex.on) {
         fail_place(m->thread, OP_FREE, (void *)m->pc);
-        fail(FAIL_FREED, pc, "freed twice: by thread %d and again by thread %d", m->thread,
-             ex.me->id);
+        fail(FAIL_FREED, pc, "freed twice: by thread %d and again by thread %d",
+             m->thread, ex.me->id);
     }
     if (ex.on)
         race_free(block, heap_size(block), pc);

@@ -1,5 +1,5 @@
-/* explore/hooks_access.c - the calls that the compiler puts before each plain access and
- * around each function.  With exploration off each is one compare.
+/* explore/hooks_access.c - the calls that the compiler puts before each plain access
+ * and around each function.  With exploration off each is one compare.
  * Tests: tests/cells/; the cost with exploration off: bench. */
 #include "engine.h"
 

@@ -10,8 +10,8 @@ typedef uint32_t u32;
 typedef uint64_t u64;
 typedef wide u128;
 
-/* The order of this operation: the compiler passes it in the low bits; orders.c may note it
- * or make it weaker. */
+/* The order of this operation: the compiler passes it in the low bits; orders.c may
+ * note it or make it weaker. */
 static inline int order_of(int order, enum op op, const void *pc)
 {
     int mo = order & 15;
@@ -166,8 +166,8 @@ static inline u128 wide_load_n(const volatile u128 *a, int mo)
     return swap16((volatile u128 *)a, 0, 0); /* writes back what was there */
 }
 
-static inline int wide_compare_exchange_n(volatile u128 *a, u128 *expected, u128 v, int weak,
-                                          int mo, int fail_mo)
+static inline int wide_compare_exchange_n(volatile u128 *a, u128 *expected, u128 v,
+                                          int weak, int mo, int fail_mo)
 {
     (void)weak, (void)mo, (void)fail_mo;
     u128 was = *expected;
@@ -230,7 +230,8 @@ bool atomic16_cas(wide *a, wide *expected, wide v, int mo, int fail_mo, const vo
     LIBATOMIC(u128, name##_16, (volatile u128 *a, u128 v, int mo),            \
               name##128(a, v, mo, CALLER))
 LIBATOMIC(u128, load_16, (const volatile u128 *a, int mo), load128(a, mo, CALLER))
-LIBATOMIC(void, store_16, (volatile u128 *a, u128 v, int mo), store128(a, v, mo, CALLER))
+LIBATOMIC(void, store_16, (volatile u128 * a, u128 v, int mo),
+          store128(a, v, mo, CALLER))
 LIBATOMIC(bool, compare_exchange_16,
           (volatile u128 *a, u128 *expected, u128 v, int mo, int fail_mo),
           cas128(a, expected, v, mo, fail_mo, 0, CALLER))

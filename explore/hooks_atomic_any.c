@@ -1,8 +1,8 @@
-/* explore/hooks_atomic_any.c - atomics of sizes that no instruction has (a structure of 24
- * bytes), by the names of libatomic, which need not be linked.  That library does them
- * under a lock, and so does this one: they are a point and then the whole effect, ordered
- * among themselves, never stale.  One of 16 bytes is an ordinary atomic that a compiler
- * left to the library because older processors have no instruction for it.
+/* explore/hooks_atomic_any.c - atomics of sizes that no instruction has (a structure of
+ * 24 bytes), by the names of libatomic, which need not be linked.  That library does
+ * them under a lock, and so does this one: they are a point and then the whole effect,
+ * ordered among themselves, never stale.  One of 16 bytes is an ordinary atomic that a
+ * compiler left to the library because older processors have no instruction for it.
  * Tests: tests/explore/calls.c. */
 #include "real.h"
 #include <sched.h>
@@ -46,7 +46,8 @@ static wide value_of(const void *v)
     return value;
 }
 
-exported void explore_any_load(size_t n, void *a, void *to, int mo) __asm__("__atomic_load");
+exported void explore_any_load(size_t n, void *a, void *to,
+                               int mo) __asm__("__atomic_load");
 void explore_any_load(size_t n, void *a, void *to, int mo)
 {
     if (ordinary(n, a)) {

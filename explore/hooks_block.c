@@ -1,9 +1,9 @@
-/* explore/hooks_block.c - calls that may block on one descriptor; hooks_poll.c waits for
- * several.  The kernel is asked whether the call would block; if so, the thread waits until
- * another has done something to some descriptor, and when nobody else can run that is an
- * error which names the call.  Data between threads of the program (pipes, socket pairs,
- * eventfds) is thus explored; what comes from outside is taken as it comes, and noted.
- * Descriptors that a schedule leaves open are closed behind it.
+/* explore/hooks_block.c - calls that may block on one descriptor; hooks_poll.c waits
+ * for several.  The kernel is asked whether the call would block; if so, the thread
+ * waits until another has done something to some descriptor, and when nobody else can
+ * run that is an error which names the call.  Data between threads of the program
+ * (pipes, socket pairs, eventfds) is thus explored; what comes from outside is taken as
+ * it comes, and noted. Descriptors that a schedule leaves open are closed behind it.
  * Tests: tests/cells/ (descriptors.c, unmodelled.c), tests/explore/calls_time.c. */
 #include "descriptors.h"
 #include "real.h"
@@ -129,22 +129,26 @@ exported ssize_t write(int fd, const void *from, size_t n)
             changed();                                                        \
         return r;                                                             \
     }
-ON_DESCRIPTOR(ssize_t, recv, POLLIN, f, (int fd, void *to, size_t n, int f), (fd, to, n, f))
+ON_DESCRIPTOR(ssize_t, recv, POLLIN, f, (int fd, void *to, size_t n, int f),
+              (fd, to, n, f))
 ON_DESCRIPTOR(ssize_t, send, POLLOUT, f, (int fd, const void *from, size_t n, int f),
               (fd, from, n, f))
 ON_DESCRIPTOR(ssize_t, recvfrom, POLLIN, f, (int fd, void *to, size_t n, int f,
               struct sockaddr *a, socklen_t *l), (fd, to, n, f, a, l))
 ON_DESCRIPTOR(ssize_t, sendto, POLLOUT, f, (int fd, const void *from, size_t n, int f,
               const struct sockaddr *a, socklen_t l), (fd, from, n, f, a, l))
-ON_DESCRIPTOR(ssize_t, recvmsg, POLLIN, f, (int fd, struct msghdr *m, int f), (fd, m, f))
+ON_DESCRIPTOR(ssize_t, recvmsg, POLLIN, f, (int fd, struct msghdr *m, int f),
+              (fd, m, f))
 ON_DESCRIPTOR(ssize_t, sendmsg, POLLOUT, f, (int fd, const struct msghdr *m, int f),
               (fd, m, f))
-ON_DESCRIPTOR(ssize_t, readv, POLLIN, 0, (int fd, const struct iovec *v, int n), (fd, v, n))
+ON_DESCRIPTOR(ssize_t, readv, POLLIN, 0, (int fd, const struct iovec *v, int n),
+              (fd, v, n))
 ON_DESCRIPTOR(ssize_t, writev, POLLOUT, 0, (int fd, const struct iovec *v, int n),
               (fd, v, n))
-ON_DESCRIPTOR(int, accept, POLLIN, 0, (int fd, struct sockaddr *a, socklen_t *l), (fd, a, l))
-ON_DESCRIPTOR(int, accept4, POLLIN, 0, (int fd, struct sockaddr *a, socklen_t *l, int how),
-              (fd, a, l, how))
+ON_DESCRIPTOR(int, accept, POLLIN, 0, (int fd, struct sockaddr *a, socklen_t *l),
+              (fd, a, l))
+ON_DESCRIPTOR(int, accept4, POLLIN, 0,
+              (int fd, struct sockaddr *a, socklen_t *l, int how), (fd, a, l, how))
 
 exported int close(int fd)
 {
@@ -172,7 +176,8 @@ struct io_uring;
 struct io_uring_params;
 exported int io_uring_queue_init_params(unsigned n, struct io_uring *r,
                                         struct io_uring_params *p);
-int io_uring_queue_init_params(unsigned n, struct io_uring *r, struct io_uring_params *p)
+int io_uring_queue_init_params(unsigned n, struct io_uring *r,
+                               struct io_uring_params *p)
 {
     if (!ex.on)
         return REAL(io_uring_queue_init_params)(n, r, p);

@@ -91,12 +91,14 @@ exported void mtx_destroy(mtx_t *m)
 
 exported int mtx_lock(mtx_t *m)
 {
-    return ex.on ? answer(mutex_lock((pthread_mutex_t *)m, 0, CALLER)) : REAL(mtx_lock)(m);
+    return ex.on ? answer(mutex_lock((pthread_mutex_t *)m, 0, CALLER))
+                 : REAL(mtx_lock)(m);
 }
 
 exported int mtx_trylock(mtx_t *m)
 {
-    return ex.on ? answer(mutex_try((pthread_mutex_t *)m, CALLER)) : REAL(mtx_trylock)(m);
+    return ex.on ? answer(mutex_try((pthread_mutex_t *)m, CALLER))
+                 : REAL(mtx_trylock)(m);
 }
 
 exported int mtx_timedlock(mtx_t *m, const struct timespec *at)

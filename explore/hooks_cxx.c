@@ -1,6 +1,6 @@
 /* explore/hooks_cxx.c - C++'s guards of static locals.  The compiler looks at a guard's
- * first byte by itself, as an acquiring load; the rest is in the language's library, which
- * no hook sees.
+ * first byte by itself, as an acquiring load; the rest is in the language's library,
+ * which no hook sees.
  * Tests: tests/explore_test.py (a program in C++). */
 #include "real.h"
 

@@ -1,5 +1,6 @@
-/* explore/hooks_futex.c - futexes: all operations but those that inherit priorities, which
- * are an error that names them.  A wait may end without a wake, as the kernel's may.
+/* explore/hooks_futex.c - futexes: all operations but those that inherit priorities,
+ * which are an error that names them.  A wait may end without a wake, as the kernel's
+ * may.
  * Tests: tests/cells/ (futex.c), tests/explore/calls_futex.c. */
 #include "locks.h"
 #include "real.h"
@@ -74,7 +75,8 @@ static long futex_requeue(uint32_t *a, int wake, int move, void *to,
         return -EAGAIN;
     }
     long done = wake_at(a, wake, FUTEX_BITSET_MATCH_ANY);
-    struct object *from = object_of(a, OBJECT_FUTEX), *other = object_of(to, OBJECT_FUTEX);
+    struct object *from = object_of(a, OBJECT_FUTEX),
+                  *other = object_of(to, OBJECT_FUTEX);
     for (int i = 0; i < ex.threads && move > 0; i++)
         if (ex.thread[i].state == THREAD_BLOCKED && ex.thread[i].key == from) {
             ex.thread[i].key = other;
@@ -110,8 +112,8 @@ static uint32_t changed(unsigned how, uint32_t old, uint32_t by)
 
 /* Change what is at another address, wake some here and, if what was there compares as
  * asked, some there.  The word says all that in 4, 4, 12 and 12 bits. */
-static long futex_wake_op(void *a, int wake, int wake_other, uint32_t *other, uint32_t word,
-                          const void *pc)
+static long futex_wake_op(void *a, int wake, int wake_other, uint32_t *other,
+                          uint32_t word, const void *pc)
 {
     unsigned how = word >> 28 & 7, compare = word >> 24 & 15;
     int by = (int)(word << 8) >> 20, with = (int)(word << 20) >> 20;
@@ -153,7 +155,8 @@ long futex(long *x, const void *pc)
                           command == FUTEX_WAIT ? FUTEX_BITSET_MATCH_ANY : last, pc);
     case FUTEX_WAKE:
     case FUTEX_WAKE_BITSET:
-        return futex_wake(a, n, command == FUTEX_WAKE ? FUTEX_BITSET_MATCH_ANY : last, pc);
+        return futex_wake(a, n, command == FUTEX_WAKE ? FUTEX_BITSET_MATCH_ANY : last,
+                          pc);
     case FUTEX_CMP_REQUEUE:
         return futex_requeue(a, n, m, other, &last, pc);
     case FUTEX_REQUEUE:
@@ -161,7 +164,9 @@ long futex(long *x, const void *pc)
     case FUTEX_WAKE_OP:
         return futex_wake_op(a, n, m, other, last, pc);
     default:
-        fail(FAIL_UNMODELLED, pc, "futex operation %d (%s) is not modelled: take it out of "
-             "the test", command, futex_name(command));
+        fail(FAIL_UNMODELLED, pc,
+             "futex operation %d (%s) is not modelled: take it out of "
+             "the test",
+             command, futex_name(command));
     }
 }

@@ -1,8 +1,8 @@
-/* explore/hooks_keys.c - a thread's own values by keys, and what is done once.  Keys that
- * were made before main began (by constructors) are there in every schedule, with the
- * values that the first thread had given them.
- * Holds: of slots [0, keys_used) those in use say so; a key is its slot, FIRST_KEY added,
- * so that it is never taken for one of libc's own.
+/* explore/hooks_keys.c - a thread's own values by keys, and what is done once.  Keys
+ * that were made before main began (by constructors) are there in every schedule, with
+ * the values that the first thread had given them.
+ * Holds: of slots [0, keys_used) those in use say so; a key is its slot, FIRST_KEY
+ * added, so that it is never taken for one of libc's own.
  * Tests: tests/cells/ (thread_*.c), tests/explore/calls_thread.c. */
 #include "real.h"
 #include <errno.h>

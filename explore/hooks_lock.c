@@ -1,6 +1,6 @@
-/* explore/hooks_lock.c - mutexes of every type and spin locks; hooks_rwlock.c has those of
- * readers and writers.  Whoever is let in is decided by the schedule: a release wakes all
- * who wait, as a lock that can be overtaken does.
+/* explore/hooks_lock.c - mutexes of every type and spin locks; hooks_rwlock.c has those
+ * of readers and writers.  Whoever is let in is decided by the schedule: a release
+ * wakes all who wait, as a lock that can be overtaken does.
  * Holds: owner >= 0 while somebody holds it.
  * Tests: tests/cells/ (lock_*.c). */
 #include "locks.h"
@@ -73,7 +73,8 @@ static int inherit(struct object *o, const pthread_mutex_t *m, const void *pc)
     return EOWNERDEAD;
 }
 
-static int lock_loop(pthread_mutex_t *m, struct object *o, uint64_t until, const void *pc)
+static int lock_loop(pthread_mutex_t *m, struct object *o, uint64_t until,
+                     const void *pc)
 {
     if (o->owner == ex.me->id)
         return again(o, m, false, pc);
@@ -125,10 +126,11 @@ int mutex_unlock(pthread_mutex_t *m, const void *pc)
             (m->__data.__kind & 16))
             return EPERM;
         if (o->owner < 0)
-            fail(FAIL_MISUSE, pc, "thread %d unlocks a mutex that nobody holds", ex.me->id);
+            fail(FAIL_MISUSE, pc, "thread %d unlocks a mutex that nobody holds",
+                 ex.me->id);
         fail_place(o->owner, OP_LOCK, o->pc);
-        fail(FAIL_MISUSE, pc, "thread %d unlocks a mutex that thread %d holds", ex.me->id,
-             o->owner);
+        fail(FAIL_MISUSE, pc, "thread %d unlocks a mutex that thread %d holds",
+             ex.me->id, o->owner);
     }
     if (--o->count > 0)
         return 0;
@@ -142,8 +144,10 @@ int mutex_leave(pthread_mutex_t *m, const void *pc)
 {
     struct object *o = object_of(m, OBJECT_MUTEX);
     if (o->owner != ex.me->id)
-        fail(FAIL_MISUSE, pc, "thread %d waits on a condition with a mutex that it does "
-             "not hold", ex.me->id);
+        fail(FAIL_MISUSE, pc,
+             "thread %d waits on a condition with a mutex that it does "
+             "not hold",
+             ex.me->id);
     int depth = o->count;
     lock_given(o);
     return depth;
@@ -219,7 +223,8 @@ exported int pthread_mutex_consistent(pthread_mutex_t *m)
     return 0;
 }
 
-/* --- spin locks: as mutexes, but who spins is not asleep for the deadlock's words --- */
+/* --- spin locks: as mutexes, but who spins is not asleep for the deadlock's words ---
+ */
 
 exported int pthread_spin_init(pthread_spinlock_t *s, int shared)
 {

@@ -1,7 +1,8 @@
-/* explore/hooks_memory.c - memcpy and its kin, which compilers leave to the library that
- * stands behind the flag, and malloc and its kin.  libc's own use of malloc keeps going
- * to libc's heap: what it holds (buffers, lists of open files) outlives a schedule.
- * The engine's own calls go around the hooks, by the names explore_* (engine.h).
+/* explore/hooks_memory.c - memcpy and its kin, which compilers leave to the library
+ * that stands behind the flag, and malloc and its kin.  libc's own use of malloc keeps
+ * going to libc's heap: what it holds (buffers, lists of open files) outlives a
+ * schedule. The engine's own calls go around the hooks, by the names explore_*
+ * (engine.h).
  * Tests: tests/cells/ (memory_*.c). */
 #define EXPLORE_DEFINES_LIBC
 #include "engine.h"

@@ -1,6 +1,6 @@
 /* explore/hooks_poll.c - waiting for several descriptors, or for none and a time: the
- * kernel is asked without waiting, and if nothing is ready the thread waits for a change
- * by another thread or for its time.  Masks of signals are left aside.
+ * kernel is asked without waiting, and if nothing is ready the thread waits for a
+ * change by another thread or for its time.  Masks of signals are left aside.
  * Tests: tests/cells/ (descriptors.c), tests/explore/calls_time.c. */
 #include "descriptors.h"
 #include "locks.h"
@@ -79,7 +79,8 @@ exported int epoll_wait(int fd, struct epoll_event *e, int n, int ms)
     return wait_for("epoll_wait", look_epoll, &x, ms == 0, until_ms(ms), CALLER);
 }
 
-exported int epoll_pwait(int fd, struct epoll_event *e, int n, int ms, const sigset_t *mask)
+exported int epoll_pwait(int fd, struct epoll_event *e, int n, int ms,
+                         const sigset_t *mask)
 {
     struct epolled x = { fd, e, n };
     if (!ex.on)
@@ -87,8 +88,8 @@ exported int epoll_pwait(int fd, struct epoll_event *e, int n, int ms, const sig
     return wait_for("epoll_pwait", look_epoll, &x, ms == 0, until_ms(ms), CALLER);
 }
 
-exported int epoll_pwait2(int fd, struct epoll_event *e, int n, const struct timespec *span,
-                          const sigset_t *mask)
+exported int epoll_pwait2(int fd, struct epoll_event *e, int n,
+                          const struct timespec *span, const sigset_t *mask)
 {
     struct epolled x = { fd, e, n };
     if (!ex.on)
@@ -143,8 +144,8 @@ exported int select(int n, fd_set *r, fd_set *w, fd_set *e, struct timeval *tv)
     return select_until("select", n, r, w, e, tv ? &span : NULL, CALLER);
 }
 
-exported int pselect(int n, fd_set *r, fd_set *w, fd_set *e, const struct timespec *span,
-                     const sigset_t *mask)
+exported int pselect(int n, fd_set *r, fd_set *w, fd_set *e,
+                     const struct timespec *span, const sigset_t *mask)
 {
     if (!ex.on)
         return REAL(pselect)(n, r, w, e, span, mask);

@@ -1,5 +1,5 @@
-/* explore/hooks_process.c - how a program ends (exit, abort, assert), and what it asks of
- * the process that must be the same in each schedule: its number, random numbers.
+/* explore/hooks_process.c - how a program ends (exit, abort, assert), and what it asks
+ * of the process that must be the same in each schedule: its number, random numbers.
  * Tests: tests/cells/ (end_*.c). */
 #include "real.h"
 #include <assert.h>

@@ -1,13 +1,15 @@
-/* explore/hooks_rwlock.c - read-write locks: readers are ordered after writers, and writers
- * after both.  Whoever is let in is decided by the schedule, as in hooks_lock.c.
- * Holds: owner >= 0 while somebody writes; readers counts those who read, reader_set says
- * who has read since nobody did.
+/* explore/hooks_rwlock.c - read-write locks: readers are ordered after writers, and
+ * writers after both.  Whoever is let in is decided by the schedule, as in
+ * hooks_lock.c.
+ * Holds: owner >= 0 while somebody writes; readers counts those who read, reader_set
+ * says who has read since nobody did.
  * Tests: tests/cells/ (lock_*.c), tests/explore/calls_lock.c. */
 #include "locks.h"
 #include "real.h"
 #include <errno.h>
 
-/* Wait until nobody holds it alone and, to hold it alone, nobody reads: 0 or why not. */
+/* Wait until nobody holds it alone and, to hold it alone, nobody reads: 0 or why not.
+ */
 static int rwlock_wait(struct object *o, bool alone, uint64_t until, bool try)
 {
     if (until == TIME_WRONG)
@@ -19,7 +21,8 @@ static int rwlock_wait(struct object *o, bool alone, uint64_t until, bool try)
             trace_flag(STEP_FAILED);
             return EBUSY;
         }
-        if ((until && until <= ex.time) || block(o, alone ? OP_WRLOCK : OP_RDLOCK, until)) {
+        if ((until && until <= ex.time) ||
+            block(o, alone ? OP_WRLOCK : OP_RDLOCK, until)) {
             trace_flag(STEP_TIMEOUT);
             return ETIMEDOUT;
         }
@@ -125,8 +128,10 @@ exported int pthread_rwlock_unlock(pthread_rwlock_t *l)
         return 0;
     }
     if (!(o->reader_set >> me->id & 1))
-        fail(FAIL_MISUSE, CALLER, "thread %d unlocks a read-write lock that it does not "
-             "hold", me->id);
+        fail(FAIL_MISUSE, CALLER,
+             "thread %d unlocks a read-write lock that it does not "
+             "hold",
+             me->id);
     if (--o->readers == 0)
         o->reader_set = 0;
     release_clock(&object_of(l, OBJECT_READERS)->clock);

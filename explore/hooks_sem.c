@@ -1,8 +1,8 @@
-/* explore/hooks_sem.c - semaphores, with and without names.  The names are the program's
- * own: when main begins there are none, whatever lies in /dev/shm, and each schedule
- * begins with none again.
- * Holds: a named one is in use while count > 0 of its opens are not closed, or while its
- * name stands.
+/* explore/hooks_sem.c - semaphores, with and without names.  The names are the
+ * program's own: when main begins there are none, whatever lies in /dev/shm, and each
+ * schedule begins with none again.
+ * Holds: a named one is in use while count > 0 of its opens are not closed, or while
+ * its name stands.
  * Tests: tests/explore/semaphore.c, calls_sem.c. */
 #include "locks.h"
 #include "real.h"
@@ -34,7 +34,8 @@ static struct object *sem_of(sem_t *s, const void *pc)
     struct object *o = object_find(s, OBJECT_SEM);
     const struct named *n = (const struct named *)s;
     if (n >= named && n < named + NAMED && !n->opens)
-        fail(FAIL_MISUSE, pc, "thread %d uses a named semaphore that is closed", ex.me->id);
+        fail(FAIL_MISUSE, pc, "thread %d uses a named semaphore that is closed",
+             ex.me->id);
     if (!o) {
         o = object_of(s, OBJECT_SEM);
         o->value = (int)*(const unsigned *)s;

@@ -1,7 +1,7 @@
-/* explore/hooks_syscall.c - syscall(): futexes (hooks_futex.c), fences in all threads, the
- * calls by which threads yield and name themselves.  Others go to the kernel and are
- * noted, but for those that could block or would bring in what is not explored: they are
- * failures that name them.
+/* explore/hooks_syscall.c - syscall(): futexes (hooks_futex.c), fences in all threads,
+ * the calls by which threads yield and name themselves.  Others go to the kernel and
+ * are noted, but for those that could block or would bring in what is not explored:
+ * they are failures that name them.
  * Tests: tests/cells/ (futex.c), tests/explore_test.py (system calls). */
 #include "locks.h"
 #include "real.h"
@@ -73,10 +73,10 @@ static long modelled(long n, long *x, const void *pc, bool *known)
     case SYS_membarrier:
         if (x[0] == MEMBARRIER_CMD_PRIVATE_EXPEDITED || x[0] == MEMBARRIER_CMD_GLOBAL)
             fence_everywhere(pc);
-        return x[0] == MEMBARRIER_CMD_QUERY ? MEMBARRIER_CMD_PRIVATE_EXPEDITED |
-                                                  MEMBARRIER_CMD_GLOBAL |
-                                                  MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED
-                                            : 0;
+        return x[0] == MEMBARRIER_CMD_QUERY
+                   ? MEMBARRIER_CMD_PRIVATE_EXPEDITED | MEMBARRIER_CMD_GLOBAL |
+                         MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED
+                   : 0;
     default:
         *known = false;
         return 0;
@@ -104,8 +104,10 @@ exported long syscall(long n, ...)
             char words[80];
             const char *name = syscall_name(n);
             if (name && n != SYS_fcntl)
-                fail(FAIL_UNMODELLED, CALLER, "syscall(SYS_%s) is not modelled: take it "
-                     "out of the test, or call the C library's %s()", name, name);
+                fail(FAIL_UNMODELLED, CALLER,
+                     "syscall(SYS_%s) is not modelled: take it "
+                     "out of the test, or call the C library's %s()",
+                     name, name);
             snprintf(words, sizeof words, "system call %ld: passed to the kernel", n);
             gap(words);
         }

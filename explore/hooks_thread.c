@@ -1,5 +1,5 @@
-/* explore/hooks_thread.c - threads: create, join, detach, exit, cancel, in POSIX's words;
- * hooks_c11.c says the same in C11's, hooks_keys.c has keys and once.
+/* explore/hooks_thread.c - threads: create, join, detach, exit, cancel, in POSIX's
+ * words; hooks_c11.c says the same in C11's, hooks_keys.c has keys and once.
  * Tests: tests/cells/ (thread_*.c), tests/explore/calls_thread.c. */
 #include "locks.h"
 #include "real.h"
@@ -20,7 +20,8 @@ static void finish(void *value) __attribute__((noreturn));
 static void finish(void *value)
 {
     struct thread *me = ex.me;
-    if (me->cleanups > 0) { /* to the innermost pthread_cleanup_push, which comes back */
+    if (me->cleanups >
+        0) { /* to the innermost pthread_cleanup_push, which comes back */
         me->value = value;
         me->cancel_off = true;
         longjmp(*(jmp_buf *)me->cleanup[--me->cleanups], 1);
@@ -102,8 +103,8 @@ void cancel_point(void)
         finish(PTHREAD_CANCELED);
 }
 
-exported int pthread_create(pthread_t *p, const pthread_attr_t *attr, void *(*run)(void *),
-                            void *argument)
+exported int pthread_create(pthread_t *p, const pthread_attr_t *attr,
+                            void *(*run)(void *), void *argument)
 {
     if (!ex.on)
         return REAL(pthread_create)(p, attr, run, argument);
@@ -154,7 +155,8 @@ exported int pthread_clockjoin_np(pthread_t p, void **value, clockid_t clock,
 {
     if (!ex.on)
         return REAL(pthread_clockjoin_np)(p, value, clock, at);
-    return thread_join(thread_of((void *)p), value, at ? time_until(clock, at) : 0, CALLER);
+    return thread_join(thread_of((void *)p), value, at ? time_until(clock, at) : 0,
+                       CALLER);
 }
 
 exported int pthread_detach(pthread_t p)
@@ -271,7 +273,8 @@ exported int pthread_setcanceltype(int type, int *old)
     if (type == PTHREAD_CANCEL_ASYNCHRONOUS)
         gap("asynchronous cancellation: taken at the next call that can be cancelled");
     if (old)
-        *old = ex.me->cancel_at_once ? PTHREAD_CANCEL_ASYNCHRONOUS : PTHREAD_CANCEL_DEFERRED;
+        *old = ex.me->cancel_at_once ? PTHREAD_CANCEL_ASYNCHRONOUS
+                                     : PTHREAD_CANCEL_DEFERRED;
     ex.me->cancel_at_once = type == PTHREAD_CANCEL_ASYNCHRONOUS;
     return 0;
 }
@@ -284,7 +287,8 @@ void __pthread_register_cancel(__pthread_unwind_buf_t *b)
     else if (me->cleanups < CLEANUPS)
         me->cleanup[me->cleanups++] = b;
     else
-        fail(FAIL_UNMODELLED, CALLER, "more than %d cleanup handlers at once", CLEANUPS);
+        fail(FAIL_UNMODELLED, CALLER, "more than %d cleanup handlers at once",
+             CLEANUPS);
 }
 
 void __pthread_unregister_cancel(__pthread_unwind_buf_t *b)

@@ -1,7 +1,7 @@
-/* explore/hooks_time.c - clocks and sleeping in virtual time: it moves a little with each
- * step, and jumps to a timer when the schedule lets that timer come, which it may at any
- * point.  Who reads the clock again and again sees it run faster, so that waiting for a
- * time by looking at the clock ends.
+/* explore/hooks_time.c - clocks and sleeping in virtual time: it moves a little with
+ * each step, and jumps to a timer when the schedule lets that timer come, which it may
+ * at any point.  Who reads the clock again and again sees it run faster, so that
+ * waiting for a time by looking at the clock ends.
  * Tests: tests/cells/ (time_*.c). */
 #include "locks.h"
 #include "real.h"
@@ -23,7 +23,8 @@ static uint64_t look(const void *pc)
 
 static bool wall(clockid_t clock)
 {
-    return clock == CLOCK_REALTIME || clock == CLOCK_REALTIME_COARSE || clock == CLOCK_TAI;
+    return clock == CLOCK_REALTIME || clock == CLOCK_REALTIME_COARSE ||
+           clock == CLOCK_TAI;
 }
 
 static bool proper(const struct timespec *at)

@@ -1,6 +1,6 @@
-/* explore/hooks_tsan.c - the rest of ThreadSanitizer's interface: what programs call by hand
- * to tell it of fibers and of orders it cannot see.  Fibers of one thread are ordered as
- * they run; told orders are taken as releases and acquires.
+/* explore/hooks_tsan.c - the rest of ThreadSanitizer's interface: what programs call by
+ * hand to tell it of fibers and of orders it cannot see.  Fibers of one thread are
+ * ordered as they run; told orders are taken as releases and acquires.
  * Tests: the runtime's own objects, which tell of fibers (tests/cells/tutti). */
 #include "engine.h"
 

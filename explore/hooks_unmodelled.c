@@ -1,9 +1,9 @@
-/* explore/hooks_unmodelled.c - calls that could block or come in between and that nobody
- * here stands in for: each is a failure that names it, so a schedule never hangs in one.
- * And what is taken but changes nothing: masks of signals, priorities, which are kept for
- * the thread that asked and have no effect on who runs.
+/* explore/hooks_unmodelled.c - calls that could block or come in between and that
+ * nobody here stands in for: each is a failure that names it, so a schedule never hangs
+ * in one. And what is taken but changes nothing: masks of signals, priorities, which
+ * are kept for the thread that asked and have no effect on who runs.
  * Tests: tests/explore_test.py (each call), tests/explore/calls_thread.c. */
-#undef _FILE_OFFSET_BITS /* the names with 64 at their end are defined beside the others */
+#undef _FILE_OFFSET_BITS /* names with 64 at their end are defined of their own */
 #include "real.h"
 #include <aio.h>
 #include <errno.h>
@@ -46,7 +46,8 @@ typedef posix_spawn_file_actions_t actions;
 
 UNMODELLED_IF(true, PROCESSES, pid_t, waitpid, (pid_t p, int *s, int o), (p, s, o))
 UNMODELLED_IF(true, PROCESSES, pid_t, wait, (int *s), (s))
-UNMODELLED_IF(true, PROCESSES, pid_t, wait3, (int *s, int o, struct rusage *u), (s, o, u))
+UNMODELLED_IF(true, PROCESSES, pid_t, wait3, (int *s, int o, struct rusage *u),
+              (s, o, u))
 UNMODELLED_IF(true, PROCESSES, pid_t, wait4, (pid_t p, int *s, int o, struct rusage *u),
               (p, s, o, u))
 UNMODELLED_IF(true, PROCESSES, int, waitid, (idtype_t t, id_t i, siginfo_t *s, int o),
@@ -69,9 +70,10 @@ UNMODELLED_IF(true, PROCESSES, int, execvp, (const char *f, char *const v[]), (f
 UNMODELLED_IF(true, SIGNALS, int, pause, (void), ())
 UNMODELLED_IF(true, SIGNALS, int, sigsuspend, (const sigset_t *s), (s))
 UNMODELLED_IF(true, SIGNALS, int, sigwait, (const sigset_t *s, int *n), (s, n))
-UNMODELLED_IF(true, SIGNALS, int, sigwaitinfo, (const sigset_t *s, siginfo_t *i), (s, i))
-UNMODELLED_IF(true, SIGNALS, int, sigtimedwait, (const sigset_t *s, siginfo_t *i, when t),
-              (s, i, t))
+UNMODELLED_IF(true, SIGNALS, int, sigwaitinfo, (const sigset_t *s, siginfo_t *i),
+              (s, i))
+UNMODELLED_IF(true, SIGNALS, int, sigtimedwait,
+              (const sigset_t *s, siginfo_t *i, when t), (s, i, t))
 UNMODELLED_IF(n != 0, SIGNALS, int, kill, (pid_t p, int n), (p, n))
 UNMODELLED_IF(n != 0, SIGNALS, int, tgkill, (pid_t g, pid_t t, int n), (g, t, n))
 UNMODELLED_IF(true, SIGNALS, int, sigqueue, (pid_t p, int n, const union sigval v),
@@ -83,8 +85,8 @@ UNMODELLED_IF(true, TIMERS, useconds_t, ualarm, (useconds_t a, useconds_t b), (a
 UNMODELLED_IF(true, TIMERS, int, setitimer,
               (enum __itimer_which w, const struct itimerval *v, struct itimerval *o),
               (w, v, o))
-UNMODELLED_IF(true, TIMERS, int, timer_create, (clockid_t c, struct sigevent *e, timer_t *t),
-              (c, e, t))
+UNMODELLED_IF(true, TIMERS, int, timer_create,
+              (clockid_t c, struct sigevent *e, timer_t *t), (c, e, t))
 UNMODELLED_IF(true, ", as its time is the kernel's", int, timerfd_create,
               (clockid_t c, int f), (c, f))
 
@@ -94,7 +96,8 @@ UNMODELLED_IF(c == F_LOCK, "", int, lockf64, (int fd, int c, off64_t n), (fd, c,
 UNMODELLED(int, connect, (int fd, const struct sockaddr *a, socklen_t n), (fd, a, n))
 UNMODELLED(int, getaddrinfo, (const char *n, const char *s, const struct addrinfo *h,
                               struct addrinfo **r), (n, s, h, r))
-UNMODELLED(int, recvmmsg, (int fd, struct mmsghdr *m, unsigned n, int f, struct timespec *t),
+UNMODELLED(int, recvmmsg,
+           (int fd, struct mmsghdr *m, unsigned n, int f, struct timespec *t),
            (fd, m, n, f, t))
 UNMODELLED(int, sendmmsg, (int fd, struct mmsghdr *m, unsigned n, int f), (fd, m, n, f))
 UNMODELLED(int, mq_send, (mqd_t q, const char *m, size_t n, unsigned p), (q, m, n, p))
@@ -106,10 +109,12 @@ UNMODELLED(int, semtimedop, (int s, struct sembuf *o, size_t n, when t), (s, o, 
 UNMODELLED(int, aio_suspend, (const struct aiocb *const l[], int n, when t), (l, n, t))
 UNMODELLED(int, aio_read, (struct aiocb *a), (a))
 UNMODELLED(int, aio_write, (struct aiocb *a), (a))
-UNMODELLED(int, aio_suspend64, (const struct aiocb64 *const l[], int n, when t), (l, n, t))
+UNMODELLED(int, aio_suspend64, (const struct aiocb64 *const l[], int n, when t),
+           (l, n, t))
 UNMODELLED(int, aio_read64, (struct aiocb64 *a), (a))
 UNMODELLED(int, aio_write64, (struct aiocb64 *a), (a))
-UNMODELLED(int, pthread_mutex_setprioceiling, (pthread_mutex_t *m, int c, int *o), (m, c, o))
+UNMODELLED(int, pthread_mutex_setprioceiling, (pthread_mutex_t *m, int c, int *o),
+           (m, c, o))
 
 exported mqd_t mq_open(const char *name, int flags, ...)
 {
@@ -119,7 +124,8 @@ exported mqd_t mq_open(const char *name, int flags, ...)
     struct mq_attr *attr = va_arg(list, struct mq_attr *);
     va_end(list);
     if (ex.on)
-        fail(FAIL_UNMODELLED, CALLER, "mq_open() is not modelled: take it out of the test");
+        fail(FAIL_UNMODELLED, CALLER,
+             "mq_open() is not modelled: take it out of the test");
     return REAL(mq_open)(name, flags, mode, attr);
 }
 
@@ -204,7 +210,8 @@ exported int sigprocmask(int how, const sigset_t *set, sigset_t *old)
         gap("priorities and affinities of threads: taken, and without effect"); \
         return 0;                                                             \
     }
-IGNORED(pthread_setschedparam, (pthread_t p, int o, const struct sched_param *s), (p, o, s))
+IGNORED(pthread_setschedparam, (pthread_t p, int o, const struct sched_param *s),
+        (p, o, s))
 IGNORED(pthread_setschedprio, (pthread_t p, int o), (p, o))
 IGNORED(pthread_setaffinity_np, (pthread_t p, size_t n, const cpu_set_t *s), (p, n, s))
 IGNORED(sched_setscheduler, (pid_t p, int o, const struct sched_param *s), (p, o, s))

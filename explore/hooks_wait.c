@@ -1,5 +1,6 @@
-/* explore/hooks_wait.c - conditions and barriers; hooks_sem.c has semaphores.  A wait may
- * end without a signal where POSIX allows it, and a timed one by its time, at any point.
+/* explore/hooks_wait.c - conditions and barriers; hooks_sem.c has semaphores.  A wait
+ * may end without a signal where POSIX allows it, and a timed one by its time, at any
+ * point.
  * Tests: tests/cells/ (wait_*.c), tests/explore/calls_wait.c. */
 #include "locks.h"
 #include "real.h"
@@ -38,7 +39,8 @@ void cond_wake(void *cond, bool all, const void *pc)
         wake_one(o);
 }
 
-/* Which clock a condition's deadlines are by: pthread_condattr_setclock left it there. */
+/* Which clock a condition's deadlines are by: pthread_condattr_setclock left it there.
+ */
 static clockid_t clock_of(const pthread_cond_t *c)
 {
     return c->__data.__wrefs & 2 ? CLOCK_MONOTONIC : CLOCK_REALTIME;
@@ -76,8 +78,8 @@ exported int pthread_cond_timedwait(pthread_cond_t *c, pthread_mutex_t *m,
                  : REAL(pthread_cond_timedwait)(c, m, at);
 }
 
-exported int pthread_cond_clockwait(pthread_cond_t *c, pthread_mutex_t *m, clockid_t clock,
-                                    const struct timespec *at)
+exported int pthread_cond_clockwait(pthread_cond_t *c, pthread_mutex_t *m,
+                                    clockid_t clock, const struct timespec *at)
 {
     return ex.on ? cond_wait(c, m, time_until(clock, at), CALLER)
                  : REAL(pthread_cond_clockwait)(c, m, clock, at);
@@ -114,8 +116,8 @@ static struct object *barrier_of(pthread_barrier_t *b)
     return o;
 }
 
-exported int pthread_barrier_init(pthread_barrier_t *b, const pthread_barrierattr_t *attr,
-                                  unsigned count)
+exported int pthread_barrier_init(pthread_barrier_t *b,
+                                  const pthread_barrierattr_t *attr, unsigned count)
 {
     if (ex.on)
         object_drop(b);

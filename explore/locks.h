@@ -1,5 +1,5 @@
-/* explore/locks.h - locking as hooks_lock.c does it, for conditions and for C11's words,
- * and the virtual clock. */
+/* explore/locks.h - locking as hooks_lock.c does it, for conditions and for C11's
+ * words, and the virtual clock. */
 #ifndef EXPLORE_LOCKS_H
 #define EXPLORE_LOCKS_H
 #include "engine.h"
@@ -23,8 +23,8 @@ void lock_destroy(void *address, enum object_kind kind, const void *pc);
 int cond_wait(void *cond, pthread_mutex_t *m, uint64_t until, const void *pc);
 void cond_wake(void *cond, bool all, const void *pc);
 
-/* Virtual time of an absolute one by that clock, never 0; TIME_WRONG if it is none, which
- * calls that would wait for it answer with EINVAL. */
+/* Virtual time of an absolute one by that clock, never 0; TIME_WRONG if it is none,
+ * which calls that would wait for it answer with EINVAL. */
 #define TIME_WRONG UINT64_MAX
 uint64_t time_until(clockid_t clock, const struct timespec *at);
 uint64_t time_after(const struct timespec *span);

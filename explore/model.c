@@ -1,11 +1,11 @@
 /* explore/model.c - C11 atomics: each location keeps its newest stores, and a load may
  * read any of them that nothing forbids.  What forbids: the thread, or something that
  * happened before, has seen a later store (clock_saw); the order of sequentially
- * consistent operations and fences.  A store carries its thread's clock when it releases
- * or follows a release fence; read-modify-writes carry it on.
- * Stores to one place take effect in the order in which they run, and no load runs
- * ahead of its time: so load buffering and reordered stores to two places by two threads
- * (2+2W) are not shown.  gaps.c says so.
+ * consistent operations and fences.  A store carries its thread's clock when it
+ * releases or follows a release fence; read-modify-writes carry it on. Stores to one
+ * place take effect in the order in which they run, and no load runs ahead of its time:
+ * so load buffering and reordered stores to two places by two threads (2+2W) are not
+ * shown.  gaps.c says so.
  * Tests: tests/cells/ (litmus_*.c). */
 #include "shadow.h"
 #include "trace.h"
@@ -71,8 +71,8 @@ static struct location *fresh(void *a, int size, wide raw)
     return l;
 }
 
-/* The same bytes in another size: what the old newest store tells passes on, as does who
- * touched them; the old history ends. */
+/* The same bytes in another size: what the old newest store tells passes on, as does
+ * who touched them; the old history ends. */
 static void absorb(struct location *l, const struct location *old)
 {
     struct store *s = newest(l), *from = newest(old);

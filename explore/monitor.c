@@ -1,6 +1,7 @@
-/* explore/monitor.c - the process that was started: it forks one that searches, tells its
- * progress, notices when it hangs or dies, and then has the failure recorded, shrunk and
- * told.  It runs no schedule itself, so nothing that a failure spoils is here.
+/* explore/monitor.c - the process that was started: it forks one that searches, tells
+ * its progress, notices when it hangs or dies, and then has the failure recorded,
+ * shrunk and told.  It runs no schedule itself, so nothing that a failure spoils is
+ * here.
  * Tests: tests/explore_test.py (hangs, crashes, limits). */
 #include "options.h"
 #include "real.h"
@@ -63,9 +64,11 @@ static void stuck(pid_t pid)
                  name ? name : "see its number in asm/unistd.h");
     } else {
         r->kind = FAIL_STUCK;
-        snprintf(r->words, sizeof r->words, "%d seconds without a step that can be seen: "
+        snprintf(r->words, sizeof r->words,
+                 "%d seconds without a step that can be seen: "
                  "a loop without any access to memory, or in code that was not built "
-                 "with -fsanitize=thread", STUCK_AFTER);
+                 "with -fsanitize=thread",
+                 STUCK_AFTER);
     }
     kill(pid, SIGKILL);
 }
@@ -105,7 +108,8 @@ static bool watch(pid_t pid, double since)
     struct result *r = &shared->result;
     r->kind = FAIL_CRASH;
     r->seed = shared->at_seed;
-    snprintf(r->words, sizeof r->words, "the process that ran the schedules died of SIG%s",
+    snprintf(r->words, sizeof r->words,
+             "the process that ran the schedules died of SIG%s",
              WIFSIGNALED(status) ? sigabbrev_np(WTERMSIG(status)) : "?");
     return false;
 }
@@ -159,10 +163,12 @@ static int failed(bool good_order)
     return 1;
 }
 
-int search_main(int (*program)(int, char **, char **), int argc, char **argv, char **env)
+int search_main(int (*program)(int, char **, char **), int argc, char **argv,
+                char **env)
 {
     if (!ex.instrumented)
-        cannot("no part of this program was built with -fsanitize=thread, so nothing can be "
+        cannot("no part of this program was built with -fsanitize=thread, so nothing "
+               "can be "
                "seen of it: compile each file with that flag (tutti cc does)");
     check_replay();
     shared = scarce_shared(sizeof *shared);

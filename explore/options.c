@@ -11,7 +11,7 @@
  *   status=N        the exit status with which the program ends well (default 0)
  *   fork=1          a process for each schedule
  *   replay=SEED     run this schedule again, as a report has named it
- *   gdb=1           with replay: raise SIGTRAP just before the end of the shrunk schedule
+ * gdb=1           with replay: raise SIGTRAP just before the end of the shrunk schedule
  *   orders=1        list the memory orders met in the report on report-fd
  *   weaken=PC+..:O  make the orders at these addresses weaker: orders.c
  *   text=0          the report is not printed on standard error (with report-fd)
@@ -20,7 +20,8 @@
  *   progress-fd=N   a line of progress now and then on this descriptor
  *   report-fd=N     the report as one JSON object on this descriptor
  *
- * An unknown word, a number that is none, a seed of another build: a sentence, status 2. */
+ * An unknown word, a number that is none, a seed of another build: a sentence, status
+ * 2. */
 #include "options.h"
 #include "base/memory.h"
 #include "scarce.h"
@@ -87,7 +88,8 @@ static void seed(const char *text)
 
 void seed_print(char *to, size_t room, uint64_t n)
 {
-    char strategy[2] = { options.strategy >= 0 ? (char)('A' + options.strategy) : 0, 0 };
+    char strategy[2] = { options.strategy >= 0 ? (char)('A' + options.strategy) : 0,
+                         0 };
     snprintf(to, room, "%llu%s%s%s.%08x", (unsigned long long)n,
              options.accesses ? "a" : "", options.sc ? "s" : "", strategy,
              options_fingerprint());
@@ -124,7 +126,8 @@ static void word(char *name)
     } else if (!strcmp(name, "replay")) seed(value);
     else if (!strcmp(name, "refuse")) fault_arm((long)number(name, value), false);
     else if (!strcmp(name, "model")) model(value);
-    else if (!strcmp(name, "progress-fd")) options.progress_fd = descriptor(name, value);
+    else if (!strcmp(name, "progress-fd"))
+        options.progress_fd = descriptor(name, value);
     else if (!strcmp(name, "report-fd")) options.report_fd = descriptor(name, value);
     else if (!strcmp(name, "strategy")) {
         options.strategy = strategy_find(value);
@@ -139,8 +142,13 @@ static void word(char *name)
 void options_read(void)
 {
     const char *text = getenv("TUTTI_EXPLORE");
-    options = (struct options){ .text = true, .schedules = 10000, .seed = 1, .steps = 100000,
-                                .strategy = -1, .progress_fd = -1, .report_fd = -1 };
+    options = (struct options){ .text = true,
+                                .schedules = 10000,
+                                .seed = 1,
+                                .steps = 100000,
+                                .strategy = -1,
+                                .progress_fd = -1,
+                                .report_fd = -1 };
     if (!text)
         return;
     options.explore = true;

@@ -1,6 +1,6 @@
 /* explore/races.c - plain accesses judged by happens-before: two of them race when they
- * touch the same byte, one writes, and neither's thread knew of the other's.  Both sites
- * are kept.  Bytes, not words: neighbours in one word do not race.
+ * touch the same byte, one writes, and neither's thread knew of the other's.  Both
+ * sites are kept.  Bytes, not words: neighbours in one word do not race.
  * Holds: a cell keeps no record of which every conflict would also be one with a record
  * that it keeps.
  * Tests: tests/cells/ (races of all sizes, neighbours, atomics beside plain). */
@@ -30,8 +30,8 @@ static inline bool unknown(const struct record *r)
 }
 
 /* Look at one record; false: it adds nothing from now on and may be dropped. */
-static inline bool judge(const struct cell *c, struct record *r, uint8_t mask, bool write,
-                         bool atomic, const void *pc)
+static inline bool judge(const struct cell *c, struct record *r, uint8_t mask,
+                         bool write, bool atomic, const void *pc)
 {
     uint8_t both = r->mask & mask;
     if (!both)
@@ -86,7 +86,8 @@ static void keep(struct cell *c, uint8_t mask, bool write, const void *pc)
 }
 
 /* Part of an access that lies within eight bytes. */
-static inline void access_cell(uintptr_t low, uintptr_t high, bool write, const void *pc)
+static inline void access_cell(uintptr_t low, uintptr_t high, bool write,
+                               const void *pc)
 {
     struct cell *c = cell_of(low >> 3);
     uint8_t mask = (uint8_t)(((1u << (high - low)) - 1) << (low & 7));
@@ -115,8 +116,9 @@ static void check_stack(const void *a, bool write, const void *pc)
     if (t && t->state != THREAD_READY && t->state != THREAD_BLOCKED) {
         ex.result->address = (uintptr_t)a;
         ex.me->op = write ? OP_WRITE : OP_READ;
-        fail(FAIL_DEAD_STACK, pc, "thread %d %s the stack of thread %d, which has ended",
-             ex.me->id, write ? "writes to" : "reads from", t->id);
+        fail(FAIL_DEAD_STACK, pc,
+             "thread %d %s the stack of thread %d, which has ended", ex.me->id,
+             write ? "writes to" : "reads from", t->id);
     }
 }
 

@@ -1,5 +1,5 @@
-/* explore/real.h - the C library's own functions behind those that this library defines,
- * and the kernel without the library. */
+/* explore/real.h - the C library's own functions behind those that this library
+ * defines, and the kernel without the library. */
 #ifndef EXPLORE_REAL_H
 #define EXPLORE_REAL_H
 #include "engine.h"

@@ -27,12 +27,13 @@ static const char *const kinds[FAILURES][2] = {
 };
 
 static const char *const ops[OPS] = {
-    "", "reads", "writes", "loads", "stores", "updates", "compares and swaps", "fence",
-    "starts thread", "joins thread", "detaches", "ends", "cancels thread", "once",
-    "locks", "tries to lock", "unlocks", "locks for reading", "locks for writing",
-    "waits on condition", "signals", "broadcasts", "meets at barrier", "waits for semaphore",
-    "posts", "waits on futex", "wakes futex", "sleeps", "reads the clock", "yields",
-    "destroys", "frees", "calls", "spins for", "ends",
+    "", "reads", "writes", "loads", "stores", "updates", "compares and swaps",
+    "fence", "starts thread", "joins thread", "detaches", "ends", "cancels thread",
+    "once", "locks", "tries to lock", "unlocks", "locks for reading",
+    "locks for writing", "waits on condition", "signals", "broadcasts",
+    "meets at barrier", "waits for semaphore", "posts", "waits on futex",
+    "wakes futex", "sleeps", "reads the clock", "yields", "destroys", "frees",
+    "calls", "spins for", "ends",
 };
 
 static const char *const orders[] = { "relaxed", "consume", "acquire", "release",
@@ -226,10 +227,12 @@ static void print_report(const struct report *r)
                 ops[f->place[i].op]);
     }
     if (r->lines)
-        fprintf(stderr, "the schedule, %u switches (shrunk from %zu decisions to %zu):\n",
+        fprintf(stderr,
+                "the schedule, %u switches (shrunk from %zu decisions to %zu):\n",
                 r->switches, r->recorded, r->shrunk);
     if (r->hidden_steps)
-        fprintf(stderr, "  ... %llu steps before\n", (unsigned long long)r->hidden_steps);
+        fprintf(stderr, "  ... %llu steps before\n",
+                (unsigned long long)r->hidden_steps);
     for (size_t i = 0; i < r->lines; i++) {
         const struct line *l = &r->line[i];
         say_site(&l->site, at, sizeof at);
@@ -239,17 +242,20 @@ static void print_report(const struct report *r)
         fprintf(stderr, "\n");
     }
     if (r->why[0])
-        fprintf(stderr, "The schedule is not shown: %s. Its seed brings it back.\n", r->why);
+        fprintf(stderr, "The schedule is not shown: %s. Its seed brings it back.\n",
+                r->why);
     else if (!r->sure)
-        fprintf(stderr, "This schedule did not fail in the same way when it was run again "
-                "from the start: the program depends on something that is not put back. "
-                "fork=1 searches with a process for each schedule.\n");
+        fprintf(
+            stderr,
+            "This schedule did not fail in the same way when it was run again "
+            "from the start: the program depends on something that is not put back. "
+            "fork=1 searches with a process for each schedule.\n");
     report_seen_text();
     fprintf(stderr, "seed: %s\n", r->seed);
 }
 
-void report_failure(const struct result *result, size_t recorded, size_t shrunk, bool sure,
-                    const char *why)
+void report_failure(const struct result *result, size_t recorded, size_t shrunk,
+                    bool sure, const char *why)
 {
     static struct report r;
     r.result = result;

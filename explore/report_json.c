@@ -1,9 +1,9 @@
-/* explore/report_json.c - the report as one JSON object on the descriptor that was asked
- * for:
+/* explore/report_json.c - the report as one JSON object on the descriptor that was
+ * asked for:
  *   {"schedules", "behaviours", "rate", "seconds", "threads", what report_seen.c adds,
  *    "failure": null or {"kind", "words", "data", "where":
  *    [{"thread", "function", "file", "line", "what"}], "seed", "switches", "decisions",
- *    "recorded", "sure", "why" (not shown), "steps": [the same, with "times"], "hidden"}}
+ * "recorded", "sure", "why" (not shown), "steps": [the same, with "times"], "hidden"}}
  * Tests: tests/explore_test.py. */
 #include "options.h"
 #include "report.h"
@@ -12,10 +12,12 @@
 #include <unistd.h>
 
 static const char *const op_names[OPS] = {
-    "none", "read", "write", "load", "store", "rmw", "cas", "fence", "create", "join",
-    "detach", "exit", "cancel", "once", "lock", "trylock", "unlock", "rdlock", "wrlock",
-    "cond-wait", "signal", "broadcast", "barrier", "sem-wait", "sem-post", "futex-wait",
-    "futex-wake", "sleep", "clock", "yield", "destroy", "free", "blocking", "spin", "end",
+    "none",     "read",       "write",      "load",      "store",   "rmw",
+    "cas",      "fence",      "create",     "join",      "detach",  "exit",
+    "cancel",   "once",       "lock",       "trylock",   "unlock",  "rdlock",
+    "wrlock",   "cond-wait",  "signal",     "broadcast", "barrier", "sem-wait",
+    "sem-post", "futex-wait", "futex-wake", "sleep",     "clock",   "yield",
+    "destroy",  "free",       "blocking",   "spin",      "end",
 };
 
 void json_text(FILE *f, const char *name, const char *s)
@@ -81,11 +83,13 @@ void report_json(const struct report *r)
     if (!f)
         cannot("cannot write the report to descriptor %d", options.report_fd);
     double s = shared->seconds;
-    fprintf(f, "{\"schedules\":%llu,\"behaviours\":%llu,\"seconds\":%.6f,\"rate\":%.0f,"
-            "\"threads\":%llu,\"accesses\":%llu,", (unsigned long long)shared->schedules,
+    fprintf(f,
+            "{\"schedules\":%llu,\"behaviours\":%llu,\"seconds\":%.6f,\"rate\":%.0f,"
+            "\"threads\":%llu,\"accesses\":%llu,",
+            (unsigned long long)shared->schedules,
             (unsigned long long)shared->behaviours, s,
-            s > 0 ? (double)shared->schedules / s : 0, (unsigned long long)shared->threads,
-            (unsigned long long)shared->accesses);
+            s > 0 ? (double)shared->schedules / s : 0,
+            (unsigned long long)shared->threads, (unsigned long long)shared->accesses);
     report_seen_json(f);
     if (options.orders) {
         fprintf(f, ",\"orders\":[");

@@ -1,7 +1,8 @@
 /* explore/report_seen.c - what the report says about the limits of what was seen: calls
- * that were not modelled, the share of accesses that no hook saw and where they were, and
- * what the model of memory leaves out whatever the program.  In JSON:
- *   "gaps": [{"words"}], "stepped" (accesses looked at by single steps, 0: none), "unseen"
+ * that were not modelled, the share of accesses that no hook saw and where they were,
+ * and what the model of memory leaves out whatever the program.  In JSON:
+ * "gaps": [{"words"}], "stepped" (accesses looked at by single steps, 0: none),
+ * "unseen"
  *   (their share that no hook saw), "unseen_in": [{"function", "file", "count"}],
  *   "unseen_changes" (share of the variables that changed which no hook saw written),
  *   "unseen_data" (such a variable, or ""), "never": [words]
@@ -58,12 +59,14 @@ static int gather(struct site *to, uint64_t *counts)
 
 static double share(void)
 {
-    return shared->stepped ? (double)shared->stepped_unseen / (double)shared->stepped : 0;
+    return shared->stepped ? (double)shared->stepped_unseen / (double)shared->stepped
+                           : 0;
 }
 
 static double share_of_changes(void)
 {
-    return shared->changed ? (double)shared->changed_unseen / (double)shared->changed : 0;
+    return shared->changed ? (double)shared->changed_unseen / (double)shared->changed
+                           : 0;
 }
 
 void report_seen_text(void)
@@ -74,7 +77,8 @@ void report_seen_text(void)
     for (int i = 0; i < shared->gaps; i++)
         fprintf(stderr, "not modelled: %s\n", shared->gap[i]);
     if (shared->stepped_unseen) {
-        fprintf(stderr, "unseen: %.1f%% of the accesses to memory that threads may share\n",
+        fprintf(stderr,
+                "unseen: %.1f%% of the accesses to memory that threads may share\n",
                 100 * share());
         int n = gather(site, count);
         for (int i = 0; i < n; i++)
@@ -86,9 +90,12 @@ void report_seen_text(void)
                 100 * share_of_changes());
     if (shared->unseen_at) {
         symbol_data(shared->unseen_at, name, sizeof name);
-        fprintf(stderr, "  such as %s: by a function of libc, an object that was not built "
-                "with -fsanitize=thread, or inline asm (write such asm with <stdatomic.h>, "
-                "or its races stay unseen)\n", name);
+        fprintf(
+            stderr,
+            "  such as %s: by a function of libc, an object that was not built "
+            "with -fsanitize=thread, or inline asm (write such asm with <stdatomic.h>, "
+            "or its races stay unseen)\n",
+            name);
     }
     for (size_t i = 0; i < sizeof limits / sizeof *limits; i++)
         fprintf(stderr, "never shown: %s\n", limits[i]);

@@ -1,8 +1,8 @@
 /* explore/restore.c - the program's variables as they were when main began, put back
- * before each schedule: the writable parts of the executable and of every shared library
- * that is not the system's.  Small parts are copied whole; of large ones only the pages
- * that some schedule has been seen to write, and now and then all are compared, because
- * not every write is seen (libc's, for instance).
+ * before each schedule: the writable parts of the executable and of every shared
+ * library that is not the system's.  Small parts are copied whole; of large ones only
+ * the pages that some schedule has been seen to write, and now and then all are
+ * compared, because not every write is seen (libc's, for instance).
  * Tests: tests/cells/ (statics, large statics written behind the hooks' back). */
 #include "run.h"
 #include "scarce.h"
@@ -27,9 +27,10 @@ bool restore_tracks;
  * lists refer to the world outside. */
 bool restore_system(const char *name)
 {
-    static const char *const known[] = { "/libc.so", "/libm.so", "/ld-linux", "/libgcc_s",
-                                         "/libtutti-explore", "/libdl.so", "/libpthread",
-                                         "/librt.so", "linux-vdso", "/libstdc++.so" };
+    static const char *const known[] = {
+        "/libc.so",  "/libm.so",    "/ld-linux", "/libgcc_s",  "/libtutti-explore",
+        "/libdl.so", "/libpthread", "/librt.so", "linux-vdso", "/libstdc++.so"
+    };
     for (size_t i = 0; i < sizeof known / sizeof *known; i++)
         if (strstr(name, known[i]))
             return true;

@@ -115,7 +115,8 @@ void run_quietly(void)
     static char room[1 << 16];
     int fd = scarce_open("/dev/null", O_RDWR);
     if (fd < 0)
-        cannot("cannot open /dev/null for what the program prints: %s", strerror(errno));
+        cannot("cannot open /dev/null for what the program prints: %s",
+               strerror(errno));
     dup2(fd, STDIN_FILENO);
     dup2(fd, STDOUT_FILENO);
     dup2(fd, STDERR_FILENO);

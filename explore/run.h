@@ -15,7 +15,8 @@ void run_calibrating(void);
 void run_quietly(void);
 /* What a process does that searches; ends it. */
 void search_run(void) __attribute__((noreturn));
-/* Words of memory that have changed in this schedule; those no hook has seen written. */
+/* Words of memory that have changed in this schedule; those no hook has seen written.
+ */
 void restore_changes(uint64_t *changed, uint64_t *unseen);
 
 /* --- step.c --- */

@@ -1,5 +1,5 @@
-/* explore/scarce.c - see scarce.h.  Not base/memory.h: its malloc would be the program's
- * own heap, which each schedule empties.
+/* explore/scarce.c - see scarce.h.  Not base/memory.h: its malloc would be the
+ * program's own heap, which each schedule empties.
  * Tests: tests/explore_refuse_test.py (each request refused in turn). */
 #include "scarce.h"
 #include "base/memory.h"
@@ -19,9 +19,9 @@ static void *map(void *at, size_t n, int flags)
 {
     if (fault_now())
         return NULL;
-    void *p = mmap(at, n, PROT_READ | PROT_WRITE,
-                   MAP_ANONYMOUS | MAP_NORESERVE | flags | (at ? MAP_FIXED_NOREPLACE : 0),
-                   -1, 0);
+    void *p = mmap(
+        at, n, PROT_READ | PROT_WRITE,
+        MAP_ANONYMOUS | MAP_NORESERVE | flags | (at ? MAP_FIXED_NOREPLACE : 0), -1, 0);
     return p == MAP_FAILED || (at && p != at) ? NULL : p;
 }
 

@@ -164,8 +164,9 @@ static struct thread *next_thread(void)
     }
     int who = lowest_ready();
     if (ex.ready & (ex.ready - 1)) {
-        int drawn = ex.mode == MODE_SEARCH ? strategy_next()
-                                           : script_choose(CHOICE_NEXT, who, strategy_next);
+        int drawn = ex.mode == MODE_SEARCH
+                        ? strategy_next()
+                        : script_choose(CHOICE_NEXT, who, strategy_next);
         if (ex.ready >> drawn & 1)
             who = drawn;
     }
@@ -248,8 +249,9 @@ static int draw_spurious(void)
 
 bool spurious(void)
 {
-    return ex.mode == MODE_SEARCH ? strategy_spurious()
-                                  : script_choose(CHOICE_SPURIOUS, 0, draw_spurious) == 1;
+    return ex.mode == MODE_SEARCH
+               ? strategy_spurious()
+               : script_choose(CHOICE_SPURIOUS, 0, draw_spurious) == 1;
 }
 
 void thread_over(struct thread *t)

@@ -1,6 +1,6 @@
-/* explore/search.c - the process that runs schedules, one seed after the other, until one
- * fails or enough have passed.  What it finds lies in shared memory; the watching process
- * (monitor.c) reads it.
+/* explore/search.c - the process that runs schedules, one seed after the other, until
+ * one fails or enough have passed.  What it finds lies in shared memory; the watching
+ * process (monitor.c) reads it.
  * Tests: tests/explore_test.py. */
 #include "real.h"
 #include "run.h"
@@ -95,8 +95,8 @@ static void one(uint64_t seed, double since)
         end(since);
 }
 
-/* Twice the same schedule: if it behaves in two ways, something of the program lies where
- * it is not put back, and each schedule gets a process. */
+/* Twice the same schedule: if it behaves in two ways, something of the program lies
+ * where it is not put back, and each schedule gets a process. */
 static void calibrate(double since)
 {
     run_calibrating();

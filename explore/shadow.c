@@ -1,4 +1,5 @@
-/* explore/shadow.c - see shadow.h; also the arena from which one schedule's objects come.
+/* explore/shadow.c - see shadow.h; also the arena from which one schedule's objects
+ * come.
  * Holds: at most half of the table is used by this generation. */
 #include "shadow.h"
 #include "scarce.h"

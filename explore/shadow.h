@@ -1,8 +1,8 @@
 /* explore/shadow.h - the table under races.c and model.c: for each eight bytes that the
  * program has touched, who read and wrote which of them and when, and the atomic
- * locations in them.  An open hash whose cells belong to one schedule by their generation,
- * so that a new schedule costs nothing.  Cells move when the table grows: never keep one
- * over another look-up. */
+ * locations in them.  An open hash whose cells belong to one schedule by their
+ * generation, so that a new schedule costs nothing.  Cells move when the table grows:
+ * never keep one over another look-up. */
 #ifndef EXPLORE_SHADOW_H
 #define EXPLORE_SHADOW_H
 #include "engine.h"

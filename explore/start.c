@@ -1,7 +1,7 @@
-/* explore/start.c - how this library gets into a program: it stands before libc and takes
- * over the call of main.  Without TUTTI_EXPLORE main runs as ever.  With it the program
- * is executed once more without randomness in its addresses, and main belongs to
- * search.c. */
+/* explore/start.c - how this library gets into a program: it stands before libc and
+ * takes over the call of main.  Without TUTTI_EXPLORE main runs as ever.  With it the
+ * program is executed once more without randomness in its addresses, and main belongs
+ * to search.c. */
 #include "engine.h"
 #include "memory_inside.h"
 #include "options.h"
@@ -36,7 +36,8 @@ static uint64_t mix(uint64_t h, const void *data, size_t n)
     return h;
 }
 
-/* Code and constants of the executable, of this library, and nothing of the system's. */
+/* Code and constants of the executable, of this library, and nothing of the system's.
+ */
 static int scan_print(struct dl_phdr_info *info, size_t size, void *arg)
 {
     uint64_t *h = arg;
@@ -73,7 +74,8 @@ static void steady(char **argv)
         unsetenv("LD_BIND_NOW");
         return;
     }
-    if (now != -1 && !(now & ADDR_NO_RANDOMIZE) && personality(now | ADDR_NO_RANDOMIZE) == -1)
+    if (now != -1 && !(now & ADDR_NO_RANDOMIZE) &&
+        personality(now | ADDR_NO_RANDOMIZE) == -1)
         now = -1;
     setenv("TUTTI_EXPLORE_STEADY", "1", 1);
     setenv("LD_BIND_NOW", "1", 1);
@@ -93,7 +95,8 @@ __attribute__((constructor(101))) static void open_library(int argc, char **argv
     void *hook = dlsym(RTLD_DEFAULT, "__tsan_init");
     if (dladdr(hook, &theirs) && dladdr(&program, &ours) &&
         theirs.dli_fbase != ours.dli_fbase)
-        cannot("ThreadSanitizer is linked too and stands in front of this library: compile "
+        cannot("ThreadSanitizer is linked too and stands in front of this library: "
+               "compile "
                "with -fsanitize=thread, and link without it (tutti cc does)");
     if (!heap_open())
         cannot("no address space for the program's heap: 128 GiB of it are set aside, "

@@ -1,14 +1,14 @@
 /* explore/step.c - which share of the program's accesses to memory no hook sees.  The
- * schedule that nothing is decided in is run once more in a process of its own, by single
- * steps: for each instruction outside of this library that touches the program's variables
- * or heap, or another thread's stack, the steps that the hooks wrote down must have that
- * place of that thread, else the access was unseen.  A step costs microseconds, so this
- * library runs without: where a call of it will return lies a breakpoint meanwhile.  And
- * of a long schedule only the beginning is looked at.  Told only where nothing failed: a
- * failure is seen, and its replay must say the same.
+ * schedule that nothing is decided in is run once more in a process of its own, by
+ * single steps: for each instruction outside of this library that touches the program's
+ * variables or heap, or another thread's stack, the steps that the hooks wrote down
+ * must have that place of that thread, else the access was unseen.  A step costs
+ * microseconds, so this library runs without: where a call of it will return lies a
+ * breakpoint meanwhile.  And of a long schedule only the beginning is looked at.  Told
+ * only where nothing failed: a failure is seen, and its replay must say the same.
  * Holds: met[0..met_n) are places touched, each thread's once for each instruction;
- * stop[0..stops) are addresses of code whose first byte is a breakpoint, but for the one
- * that is executed at this moment (`lifted`).
+ * stop[0..stops) are addresses of code whose first byte is a breakpoint, but for the
+ * one that is executed at this moment (`lifted`).
  * Tests: tests/explore_seen_test.py. */
 #include "decode.h"
 #include "real.h"
@@ -60,7 +60,8 @@ static bool is_in(const struct code *c, uintptr_t pc)
     return pc - c->low < c->high - c->low;
 }
 
-/* Whether these bytes are the program's, and others than this thread could reach them. */
+/* Whether these bytes are the program's, and others than this thread could reach them.
+ */
 static bool shared_memory(const struct thread *me, uintptr_t at)
 {
     const struct thread *t = thread_of_stack((void *)at);
@@ -166,11 +167,12 @@ static bool told(const struct met *m)
     size_t n = t->count < TRACE_STEPS ? t->count : TRACE_STEPS;
     for (size_t i = 0; i < n; i++) {
         const struct step *s = &t->step[i];
-        size_t size = s->before && (s->op == OP_READ || s->op == OP_WRITE) ? s->before : 16;
+        size_t size =
+            s->before && (s->op == OP_READ || s->op == OP_WRITE) ? s->before : 16;
         bool enough = !m->written || s->op == OP_WRITE || s->op == OP_STORE ||
                       s->op == OP_RMW || s->op == OP_CAS;
-        if (enough && s->thread == m->thread && s->address && m->granule >= s->address / 8 &&
-            m->granule <= (s->address + size - 1) / 8)
+        if (enough && s->thread == m->thread && s->address &&
+            m->granule >= s->address / 8 && m->granule <= (s->address + size - 1) / 8)
             return true;
     }
     return false;
@@ -188,8 +190,8 @@ static void keep_site(const struct met *m)
             (struct unseen_site){ m->pc, m->count };
 }
 
-/* What was met and not told is unseen, but for the newest: a compiler may tell of a read
- * together with the write that follows it. */
+/* What was met and not told is unseen, but for the newest: a compiler may tell of a
+ * read together with the write that follows it. */
 static void judge(void)
 {
     uint64_t unseen = 0;
@@ -220,7 +222,8 @@ static void child(void)
     ex.result = &result;
     fail_watched = true;
     run_quietly();
-    struct sigaction act = { .sa_sigaction = on_step, .sa_flags = SA_SIGINFO | SA_ONSTACK };
+    struct sigaction act = { .sa_sigaction = on_step,
+                             .sa_flags = SA_SIGINFO | SA_ONSTACK };
     sigaction(SIGTRAP, &act, NULL);
     alarm(ALARM);
     dl_iterate_phdr(scan, NULL);

@@ -109,8 +109,9 @@ static int run_pct(struct thread *me)
     return best(ex.ready);
 }
 
-/* One thread is held back from a drawn step on, until nobody else can run or, by a small
- * chance, again: what it was about to do meets what the others have done meanwhile. */
+/* One thread is held back from a drawn step on, until nobody else can run or, by a
+ * small chance, again: what it was about to do meets what the others have done
+ * meanwhile. */
 static int run_focus(struct thread *me)
 {
     if (ex.steps == ex.how.focus)

@@ -1,6 +1,6 @@
-/* explore/symbol.c - file, line and function of code, names of variables.  Lines come from
- * addr2line, which stands beside every linker; names of variables from the symbol table
- * of the executable.  Without either the report has bare addresses.
+/* explore/symbol.c - file, line and function of code, names of variables.  Lines come
+ * from addr2line, which stands beside every linker; names of variables from the symbol
+ * table of the executable.  Without either the report has bare addresses.
  * Tests: tests/explore_test.py. */
 #include "symbol.h"
 #include "scarce.h"
@@ -27,7 +27,8 @@ static int scan(struct dl_phdr_info *info, size_t size, void *arg)
     for (int i = 0; i < info->dlpi_phnum; i++) {
         const ElfW(Phdr) *p = &info->dlpi_phdr[i];
         uintptr_t low = info->dlpi_addr + p->p_vaddr;
-        if (p->p_type == PT_LOAD && o->address >= low && o->address < low + p->p_memsz) {
+        if (p->p_type == PT_LOAD && o->address >= low &&
+            o->address < low + p->p_memsz) {
             o->base = info->dlpi_addr;
             snprintf(o->path, sizeof o->path, "%s",
                      info->dlpi_name && *info->dlpi_name ? info->dlpi_name : "");

@@ -1,7 +1,7 @@
-/* explore/threads.c - threads of the program as fibers of one kernel thread.  Each has a
- * stack and a block of thread-locals of its own at the same address in every schedule;
- * the thread pointer moves with the fiber, so errno, thread-locals and what libc keeps
- * about a thread are right without copying at a switch.
+/* explore/threads.c - threads of the program as fibers of one kernel thread.  Each has
+ * a stack and a block of thread-locals of its own at the same address in every
+ * schedule; the thread pointer moves with the fiber, so errno, thread-locals and what
+ * libc keeps about a thread are right without copying at a switch.
  * Holds: slot i has its stack and its block mapped for good; a schedule that needs more
  * lanes than ex.lanes is begun again by run.c.
  * Tests: tests/cells/ (thread-locals, many threads, stacks). */
@@ -23,7 +23,8 @@ enum { STACK = 1 << 20, GUARD = 1 << 14, MODULES = 64 };
 /* glibc's struct pthread, rounded up generously: what follows the thread pointer. */
 enum { DESCRIPTOR = 4096, BLOCK_MAX = 1 << 18 };
 
-/* The image of a thread's block: [low, tp) are the thread-locals, then the descriptor. */
+/* The image of a thread's block: [low, tp) are the thread-locals, then the descriptor.
+ */
 static char *image, *own_low;
 static size_t below, above, block_size;
 static bool quick; /* the processor's own instruction may set the thread pointer */
@@ -55,8 +56,8 @@ static int scan_block(struct dl_phdr_info *info, size_t size, void *arg)
     return 0;
 }
 
-/* Put a module's thread-locals into the image as a new thread finds them; libc's own stay
- * as they are in the first thread, where they have been set up. */
+/* Put a module's thread-locals into the image as a new thread finds them; libc's own
+ * stay as they are in the first thread, where they have been set up. */
 static int scan_image(struct dl_phdr_info *info, size_t size, void *arg)
 {
     char *at = info->dlpi_tls_data, *tp = thread_pointer();
@@ -70,7 +71,8 @@ static int scan_image(struct dl_phdr_info *info, size_t size, void *arg)
         if (p->p_type != PT_TLS)
             continue;
         memset(image + (at - own_low), 0, p->p_memsz);
-        memcpy(image + (at - own_low), (char *)info->dlpi_addr + p->p_vaddr, p->p_filesz);
+        memcpy(image + (at - own_low), (char *)info->dlpi_addr + p->p_vaddr,
+               p->p_filesz);
     }
     return 0;
 }
@@ -79,8 +81,8 @@ static int scan_image(struct dl_phdr_info *info, size_t size, void *arg)
 static bool mapped(char *at)
 {
     unsigned char one;
-    return real_syscall(SYS_mincore, (long)((uintptr_t)at & ~4095ul), 4096, (long)&one, 0,
-                        0, 0) == 0;
+    return real_syscall(SYS_mincore, (long)((uintptr_t)at & ~4095ul), 4096, (long)&one,
+                        0, 0, 0) == 0;
 }
 
 static char *first_image; /* of the first thread, which keeps what constructors set */
@@ -106,7 +108,8 @@ void thread_image(void)
     if (!scarce_map(BLOCKS_AT, block_size * THREADS))
         cannot("no address space for thread-locals");
     for (int i = 0; i < THREADS; i++)
-        ex.thread[i].tp = BLOCKS_AT + (size_t)i * block_size + ((below + 4095) & ~4095ul);
+        ex.thread[i].tp =
+            BLOCKS_AT + (size_t)i * block_size + ((below + 4095) & ~4095ul);
     ex.driver_tp = tp;
 }
 
@@ -181,8 +184,8 @@ static void fiber_entry(struct fiber *self)
     abort();
 }
 
-/* A slot never used in this schedule, or one whose thread is over, joined, and known to be
- * over by this one: then a new clock in it cannot be mistaken for the old. */
+/* A slot never used in this schedule, or one whose thread is over, joined, and known to
+ * be over by this one: then a new clock in it cannot be mistaken for the old. */
 static struct thread *free_slot(void)
 {
     for (int i = 1; i < ex.threads; i++) {
@@ -202,7 +205,8 @@ struct thread *thread_new(void)
     int32_t at = t->id < ex.threads ? t->at + 1 : 1;
     if (t->id >= ex.threads)
         ex.threads = t->id + 1;
-    memset(&t->state, 0, offsetof(struct thread, calls) - offsetof(struct thread, state));
+    memset(&t->state, 0,
+           offsetof(struct thread, calls) - offsetof(struct thread, state));
     t->depth = t->cleanups = 0;
     if (t->id == 0)
         keys_begin(t);

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""explore_refuse_test.py - what the explorer cannot do: calls that it does not model, and
-its own requests for memory, processes and files when they are refused.  Each is one
+"""explore_refuse_test.py - what the explorer cannot do: calls that it does not
+model, and its own requests for memory, processes and files when they are refused.  Each is one
 sentence and a documented status, in good time, and never a hang.
 
     explore_refuse_test.py TUTTI

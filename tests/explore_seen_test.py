@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""explore_seen_test.py - what the explorer says about the limits of what it saw: the share
-of accesses without a hook, where they were, calls that are not modelled, and what the
+"""explore_seen_test.py - what the explorer says about the limits of what it saw:
+the share of accesses without a hook, where they were, calls that are not modelled, and what the
 model never shows.
 
     explore_seen_test.py TUTTI
@@ -14,8 +14,9 @@ import tempfile
 
 HERE = os.path.join(os.path.dirname(os.path.abspath(__file__)), 'explore')
 # what is built: (least and most share unseen, a function that must be named, or None)
-SHARES = {'NOTHING': (0, 0, None), 'COPIES': (0, 0, None), 'BY_ASM': (0.005, 0.03, 'more'),
-          'ELSEWHERE': (0.3, 0.51, 'elsewhere'), 'BY_LIBC': (0.01, 0.3, 'printf')}
+SHARES = {'NOTHING': (0, 0, None), 'COPIES': (0, 0, None),
+          'BY_ASM': (0.005, 0.03, 'more'), 'ELSEWHERE': (0.3, 0.51, 'elsewhere'),
+          'BY_LIBC': (0.01, 0.3, 'printf')}
 
 
 def build(tutti, compiler, what, folder):
@@ -41,7 +42,8 @@ def judge(tutti, program, least, most, function):
     said = explore(tutti, program)
     named = [place['function'] for place in report['unseen_in']]
     if report['stepped'] < 50 or not least <= report['unseen'] <= most:
-        return f'{report["unseen"]} of {report["stepped"]} unseen, not {least} to {most}'
+        return (f'{report["unseen"]} of {report["stepped"]} unseen, '
+                f'not {least} to {most}')
     if function and not any(function in name for name in named):
         return f'{function} is not among {named}'
     if function and ('unseen:' not in said or named[0] not in said):

@@ -70,7 +70,8 @@ static void answers(void)
     r = futex(&a, FUTEX_WAIT_BITSET, 1, soon, NULL, 1);
     assert(r == 0 || errno == ETIMEDOUT);
     assert(futex(&a, FUTEX_WAIT_BITSET, 1, 0, NULL, 0) == -1 && errno == EINVAL);
-    assert(futex(&a, FUTEX_WAIT, 1, (uintptr_t)&wrong, NULL, 0) == -1 && errno == EINVAL);
+    assert(futex(&a, FUTEX_WAIT, 1, (uintptr_t)&wrong, NULL, 0) == -1 &&
+           errno == EINVAL);
     assert(futex(&a, FUTEX_WAKE, 1, 0, NULL, 0) == 0);
     assert(futex(&a, FUTEX_REQUEUE, 1, 1, &b, 0) == 0);
     unsigned add = FUTEX_OP(FUTEX_OP_ADD, 7, FUTEX_OP_CMP_EQ, 5);

@@ -1,5 +1,5 @@
-/* calls_lock.c - each call that locks, with its answers: mutexes of every type, spin and
- * read-write locks, with and without a time, in POSIX's and in C11's words.
+/* calls_lock.c - each call that locks, with its answers: mutexes of every type, spin
+ * and read-write locks, with and without a time, in POSIX's and in C11's words.
  *
  * bug 1  lock-leak: what a timed lock has taken is not given back  @timed
  * bug 2  race: a reader writes  @write

@@ -117,7 +117,8 @@ static void attributes(pthread_attr_t *attr)
     size_t size;
     assert(!pthread_attr_init(attr));
     assert(!pthread_attr_setdetachstate(attr, PTHREAD_CREATE_DETACHED));
-    assert(!pthread_attr_getdetachstate(attr, &state) && state == PTHREAD_CREATE_DETACHED);
+    assert(!pthread_attr_getdetachstate(attr, &state) &&
+           state == PTHREAD_CREATE_DETACHED);
     assert(!pthread_attr_setstacksize(attr, 1 << 17));
     assert(!pthread_attr_getstacksize(attr, &size) && size == 1 << 17);
     assert(pthread_attr_setstacksize(attr, 1) == EINVAL);
@@ -135,7 +136,8 @@ static void in_c11(void)
     assert(thrd_create(&t, eleven, &value) == thrd_success);
     assert(thrd_join(t, &answer) == thrd_success && answer == 11);
     assert(thrd_create(&t, eleven, &value) == thrd_success);
-    assert(thrd_detach(t) == thrd_success && thrd_equal(thrd_current(), thrd_current()));
+    assert(thrd_detach(t) == thrd_success &&
+           thrd_equal(thrd_current(), thrd_current()));
     assert(thrd_sleep(&(struct timespec){ .tv_nsec = 5 }, NULL) == 0);
     assert(thrd_sleep(&(struct timespec){ .tv_nsec = -5 }, NULL) < -1);
     thrd_yield();

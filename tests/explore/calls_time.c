@@ -1,5 +1,5 @@
-/* calls_time.c - each call that sleeps, tells the time or waits for descriptors, with its
- * answers.  Time is virtual: a year's sleep takes none, and no clock goes back.
+/* calls_time.c - each call that sleeps, tells the time or waits for descriptors, with
+ * its answers.  Time is virtual: a year's sleep takes none, and no clock goes back.
  *
  * bug 1  assert: who sleeps longer is taken to come later
  * bug 2  unmodelled: nobody will ever write what poll waits for  @poll

@@ -1,5 +1,5 @@
-/* calls_wait.c - each call on conditions, barriers, semaphores with and without names, and
- * what is done once, with its answers, in POSIX's and in C11's words.
+/* calls_wait.c - each call on conditions, barriers, semaphores with and without names,
+ * and what is done once, with its answers, in POSIX's and in C11's words.
  *
  * bug 1  assert: a wait that timed out is taken for a signal
  * bug 2  misuse: a named semaphore is waited for after it was closed  @closed
@@ -144,7 +144,8 @@ static void by_name(void)
     assert(sem_open("/a/b", O_CREAT, 0600, 1) == SEM_FAILED && errno == EINVAL);
     sem_t *a = sem_open("/one", O_CREAT | O_EXCL, 0600, 1);
     assert(a != SEM_FAILED && sem_open("/one", 0) == a);
-    assert(sem_open("/one", O_CREAT | O_EXCL, 0600, 1) == SEM_FAILED && errno == EEXIST);
+    assert(sem_open("/one", O_CREAT | O_EXCL, 0600, 1) == SEM_FAILED &&
+           errno == EEXIST);
     assert(!sem_unlink("/one") && sem_unlink("/one") == -1 && errno == ENOENT);
     assert(!sem_wait(a) && !sem_close(a) && !sem_close(a));
     assert(sem_close(a) == -1 && errno == EINVAL);

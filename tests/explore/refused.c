@@ -1,6 +1,6 @@
-/* refused.c - the call named by its argument, which the explorer does not model: each must
- * be a failure that names it, and none may hang.  Run by explore_refuse_test.py; with
- * "list" it prints what calls there are. */
+/* refused.c - the call named by its argument, which the explorer does not model: each
+ * must be a failure that names it, and none may hang.  Run by explore_refuse_test.py;
+ * with "list" it prints what calls there are. */
 #include <aio.h>
 #include <arpa/inet.h>
 #include <errno.h>
@@ -34,7 +34,8 @@ static struct sembuf operation;
 static struct addrinfo *found;
 static timer_t timer;
 static pid_t child;
-static char text[64] = "true", *const words[] = { text, NULL }, *const none[] = { NULL };
+static char text[64] = "true", *const words[] = { text, NULL },
+            *const none[] = { NULL };
 static int number;
 
 /* Statements of one call each; what they answer is not looked at. */
@@ -68,7 +69,8 @@ static int number;
     X(tgkill, tgkill(getpid(), gettid(), SIGUSR1))                            \
     X(sigqueue, sigqueue(getpid(), SIGUSR1, (union sigval){ 0 }))             \
     X(pthread_kill, pthread_kill(pthread_self(), SIGUSR1))                    \
-    X(pthread_sigqueue, pthread_sigqueue(pthread_self(), SIGUSR1, (union sigval){ 0 })) \
+    X(pthread_sigqueue,                                                       \
+      pthread_sigqueue(pthread_self(), SIGUSR1, (union sigval){ 0 }))         \
     X(alarm, alarm(1))                                                        \
     X(ualarm, ualarm(1, 1))                                                   \
     X(setitimer, setitimer(ITIMER_REAL, &interval, NULL))                     \
@@ -100,7 +102,10 @@ static int number;
 CALLS(CALL)
 
 #define ENTRY(name, ...) { #name, call_##name },
-static const struct { const char *name; void (*call)(void); } calls[] = { CALLS(ENTRY) };
+static const struct {
+    const char *name;
+    void (*call)(void);
+} calls[] = { CALLS(ENTRY) };
 
 int main(int argc, char **argv)
 {

@@ -1,6 +1,6 @@
-/* seen.c - accesses that hooks see, 100 at least, and some that none does: BY_ASM one by
- * inline assembly, ELSEWHERE fifty in a file that is built without the flag (plain.inc),
- * BY_LIBC some of snprintf.  COPIES makes more that must be seen.  Run by
+/* seen.c - accesses that hooks see, 100 at least, and some that none does: BY_ASM one
+ * by inline assembly, ELSEWHERE fifty in a file that is built without the flag
+ * (plain.inc), BY_LIBC some of snprintf.  COPIES makes more that must be seen.  Run by
  * explore_seen_test.py. */
 #include <pthread.h>
 #include <stdio.h>

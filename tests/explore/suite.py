@@ -171,7 +171,8 @@ def table(suite, bugs):
         if wrong is None:
             took.append((schedules, seconds))
         print(f'{str(bug):22} {schedules:6} {seconds:9.4f} s  '
-              f'{(report.get("failure") or {}).get("kind", "-"):15} {wrong or bug.words}')
+              f'{(report.get("failure") or {}).get("kind", "-"):15} '
+              f'{wrong or bug.words}')
         sys.stdout.flush()
     if took:
         print(f'{found} of {len(bugs)} found within {LIMIT:,} schedules; median '

@@ -1,5 +1,5 @@
-/* tagged.c - Treiber's stack whose top is a pointer and a count beside it, changed together
- * by a compare-and-swap of 16 bytes; nodes are used again.
+/* tagged.c - Treiber's stack whose top is a pointer and a count beside it, changed
+ * together by a compare-and-swap of 16 bytes; nodes are used again.
  *
  * bug 1  assert|race|livelock: no count: the top came back meanwhile (ABA)
  * bug 2  race: a pushed node is published relaxed  @fill @read

@@ -1,5 +1,5 @@
-/* wide.c - atomics of 16 bytes, each operation against its plain twin, their halves read
- * alone, and an atomic structure that is too large for any instruction.
+/* wide.c - atomics of 16 bytes, each operation against its plain twin, their halves
+ * read alone, and an atomic structure that is too large for any instruction.
  *
  * bug 1  race: the upper half is read relaxed  @fill @use
  * bug 2  race: the pair is published relaxed  @fill @use
