@@ -1,55 +1,8 @@
 /* TLS over streams: what is sent arrives, whom to trust, what is no TLS, goodbyes, and cuts. */
+#include "certificate.h"
 #include "io.h"
-#include <openssl/pem.h>
-#include <openssl/rand.h>
-#include <openssl/x509v3.h>
 #include <sys/socket.h>
 #include <tutti/tls.h>
-
-static char folder[] = "/tmp/tutti-tls-XXXXXX";
-static char key_file[64], cert_file[64];
-
-/* A certificate for "here.test" and 127.0.0.1, signed by itself. */
-static void make_certificate(void)
-{
-    if (*cert_file)
-        return;
-    CHECK(mkdtemp(folder));
-    snprintf(key_file, sizeof key_file, "%s/key.pem", folder);
-    snprintf(cert_file, sizeof cert_file, "%s/cert.pem", folder);
-    EVP_PKEY *key = EVP_EC_gen("P-256");
-    X509 *x = X509_new();
-    X509_set_version(x, 2);
-    ASN1_INTEGER_set(X509_get_serialNumber(x), 7);
-    X509_gmtime_adj(X509_getm_notBefore(x), -1000);
-    X509_gmtime_adj(X509_getm_notAfter(x), 100000);
-    X509_set_pubkey(x, key);
-    X509_NAME *name = X509_get_subject_name(x);
-    X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_ASC, (const unsigned char *)"here.test",
-                               -1, -1, 0);
-    X509_set_issuer_name(x, name);
-    X509_EXTENSION *e = X509V3_EXT_conf_nid(NULL, NULL, NID_subject_alt_name,
-                                            "DNS:here.test,IP:127.0.0.1");
-    X509_add_ext(x, e, -1);
-    X509_EXTENSION_free(e);
-    CHECK(X509_sign(x, key, EVP_sha256()) > 0);
-    FILE *f = fopen(key_file, "w");
-    CHECK(f && PEM_write_PrivateKey(f, key, NULL, NULL, 0, NULL, NULL) == 1);
-    fclose(f);
-    f = fopen(cert_file, "w");
-    CHECK(f && PEM_write_X509(f, x) == 1);
-    fclose(f);
-    X509_free(x);
-    EVP_PKEY_free(key);
-}
-
-static void remove_certificate(void)
-{
-    unlink(key_file);
-    unlink(cert_file);
-    rmdir(folder);
-    *cert_file = 0;
-}
 
 static tutti_tls *server_tls;
 
@@ -127,14 +80,14 @@ static void talk_much(tutti_stream *t, int rc)
 
 ON_IO(bytes_go_there_and_back_under_tls)
 {
-    make_certificate();
+    certificate_make();
     server_tls = tls_for(1, "h2x,http/1.1", NULL, 0);
     tutti_tls *client = tls_for(0, "http/1.1", cert_file, 0);
     with_server(s, client, "here.test", talk_much, 0);
     with_server(s, client, "127.0.0.1", talk_much, 0);
     tutti_tls_close(client);
     tutti_tls_close(server_tls);
-    remove_certificate();
+    certificate_remove();
 }
 
 static void untrusted(tutti_stream *t, int rc)
@@ -152,7 +105,7 @@ static void silent(tutti_stream *t, int rc)
 
 ON_IO(a_certificate_is_for_its_host_and_from_those_who_are_trusted)
 {
-    make_certificate();
+    certificate_make();
     server_tls = tls_for(1, NULL, NULL, 0);
     tutti_tls *client = tls_for(0, NULL, cert_file, 0), *strict = tls_for(0, NULL, NULL, 0);
     tutti_tls *careless = tls_for(0, NULL, NULL, 1);
@@ -173,7 +126,7 @@ ON_IO(a_certificate_is_for_its_host_and_from_those_who_are_trusted)
     o.key = cert_file;
     CHECK_INT(tutti_tls_server_open(&none, &o), -EINVAL);
     CHECK(!none);
-    remove_certificate();
+    certificate_remove();
 }
 
 ON_IO(what_is_no_tls_is_an_error_and_a_deadline_ends_a_greeting)

@@ -27,7 +27,7 @@ struct ring {
 
 /* --- who may have one ------------------------------------------------------- */
 
-static const char *setup(struct io_uring *u, bool defer)
+static int setup(struct io_uring *u, bool defer)
 {
     struct io_uring_params params = {
         .flags = IORING_SETUP_CQSIZE | IORING_SETUP_SUBMIT_ALL | IORING_SETUP_CLAMP
@@ -41,41 +41,52 @@ static const char *setup(struct io_uring *u, bool defer)
         io_uring_queue_exit(u);
         rc = -ENOSYS;
     }
-    return rc == 0 ? NULL
-           : rc == -ENOMEM ? "no memory, or less of it may be locked"
+    return rc;
+}
+
+static const char *words_of(int rc)
+{
+    return rc == -ENOMEM ? "no memory, or less of it may be locked"
            : rc == -EPERM ? "it is forbidden here (kernel.io_uring_disabled, or a container)"
            : rc == -ENOSYS || rc == -EINVAL ? "the kernel has none, or an old one (before 6.0)"
                                             : tutti_strerror(rc);
 }
 
-/* What streams need came with Linux 6.0, as did this. */
-static const char *ask(void)
+/* What streams need came with Linux 6.0, as did this.  0, or why not. */
+static int ask(void)
 {
     struct io_uring u;
-    const char *why = fiber_emulated() ? "the program runs in an emulator (valgrind)"
-                                        : setup(&u, false);
-    if (why)
-        return why;
+    int rc = setup(&u, false);
+    if (rc < 0)
+        return rc;
     struct io_uring_probe *probe = io_uring_get_probe_ring(&u);
     bool fresh = probe && io_uring_opcode_supported(probe, IORING_OP_SEND_ZC);
     io_uring_free_probe(probe);
     io_uring_queue_exit(&u);
-    return fresh ? NULL : "the kernel is too old (before 6.0)";
+    return fresh ? 0 : -ENOSYS;
+}
+
+/* Another time it may be different. */
+static bool is_passing(int rc)
+{
+    return rc == -ENOMEM || rc == -EMFILE || rc == -ENFILE || rc == -EAGAIN;
 }
 
 const char *ring_refused(void)
 {
-    static _Atomic(const char *) answer;
-    static const char yes[] = "";
-    const char *known = load_acquire(&answer); /* static words either way */
-    if (!known) {
+    static _Atomic int answer; /* 1: yes; negative: why not */
+    int known = load_relaxed(&answer); /* nothing goes with it; two who ask get the same */
+    if (known == 0) {
         int kept = errno;
+        if (fiber_emulated())
+            return "the program runs in an emulator (valgrind)";
         known = ask();
-        known = known ? known : yes;
-        store_release(&answer, known); /* two who ask at once get the same */
         errno = kept;
+        known = known == 0 ? 1 : known;
+        if (!is_passing(known))
+            store_relaxed(&answer, known); /* as above */
     }
-    return known == yes ? NULL : known;
+    return known == 1 ? NULL : words_of(known);
 }
 
 struct ring *ring_open(bool defer, const char **why)
@@ -86,8 +97,9 @@ struct ring *ring_open(bool defer, const char **why)
         *why = *why ? *why : "no memory";
         return NULL;
     }
-    *why = setup(&r->uring, defer);
-    if (*why) {
+    int rc = setup(&r->uring, defer);
+    if (rc < 0) {
+        *why = words_of(rc);
         memory_free(r);
         return NULL;
     }

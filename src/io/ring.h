@@ -47,7 +47,8 @@ struct ring_want {
 /* NULL and *why: not granted here, or no memory or descriptors. */
 struct ring *ring_open(bool defer, const char **why);
 void ring_close(struct ring *r);
-/* May this process have rings?  Asked once, without noise.  NULL: yes; else why not. */
+/* May this process have rings?  Asked without noise, and once, unless the answer was that
+ * something is short now.  NULL: yes; else why not. */
 const char *ring_refused(void);
 /* 0: op is under way; -EAGAIN, -ENOMEM: it is not. */
 int ring_begin(struct ring *r, struct ring_op *op, const struct ring_want *want);

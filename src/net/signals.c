@@ -10,11 +10,13 @@
 #include <tutti/sync.h>
 
 /* Holds: the thread runs from the last step of opening to signals_end; the channel and the
- * events' hooks are the scope's, older than this, so they go after it. */
+ * events' hooks are the scope's, older than this, so they go after it.  cases: one for each
+ * event, and one for the end; the thread's. */
 struct signals {
     struct owned owned;
     pthread_t thread;
     tutti_chan *channel;
+    tutti_case *cases;
     tutti_event stop;
     uint32_t epoch; /* fork_epoch: a child has no such thread */
     size_t n;
@@ -36,15 +38,11 @@ static void signals_carry(struct signals *k, size_t i)
 static void *signals_main(void *arg)
 {
     struct signals *k = arg;
-    tutti_case *cases = memory_alloc((k->n + 1) * sizeof *cases);
-    for (size_t i = 0; cases && i < k->n; i++)
-        cases[i] = tutti_on_event(&k->each[i].event);
-    if (cases)
-        cases[k->n] = tutti_on_event(&k->stop);
-    for (int i; cases && (i = tutti_wait(cases, k->n + 1)) != (int)k->n;)
+    for (int i; (i = tutti_wait(k->cases, k->n + 1)) != (int)k->n;)
         if (i >= 0)
             signals_carry(k, (size_t)i);
-    memory_free(cases);
+        else
+            tutti_sleep_until(tutti_after(TUTTI_MS)); /* no memory to wait with: it comes back */
     return NULL;
 }
 
@@ -55,6 +53,19 @@ static void signals_end(struct owned *o)
         tutti_event_set(&k->stop);
         pthread_join(k->thread, NULL);
     }
+    memory_free(k->cases);
+}
+
+/* Once the thread runs it lacks nothing. */
+static int signals_cases(struct signals *k)
+{
+    k->cases = memory_alloc((k->n + 1) * sizeof *k->cases);
+    if (!k->cases)
+        return -ENOMEM;
+    for (size_t i = 0; i < k->n; i++)
+        k->cases[i] = tutti_on_event(&k->each[i].event);
+    k->cases[k->n] = tutti_on_event(&k->stop);
+    return 0;
 }
 
 static int signals_thread(struct signals *k)
@@ -88,7 +99,10 @@ int tutti_signals(tutti_chan **out, tutti_scope *s, const int *signums, size_t n
         k->n = n;
         k->epoch = load_relaxed(&fork_epoch); /* as above */
         k->owned.end = signals_end;
-        rc = signals_thread(k);
+        rc = signals_cases(k);
+        rc = rc < 0 ? rc : signals_thread(k);
+        if (rc < 0)
+            memory_free(k->cases);
     }
     if (rc == 0 && scope_own(s, &k->owned) < 0)
         rc = -EINVAL; /* it was open a moment ago: *s is closing under its opener */

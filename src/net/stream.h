@@ -37,6 +37,7 @@ struct stream_out {
         struct poll_node node;
     } as;
     int error;
+    _Atomic int broken;      /* error, where it has ended the connection; the reader looks */
     bool corked, no_socket;
 };
 

@@ -206,7 +206,7 @@ static int fill(struct stream *s)
     }
     if (rc > 0)
         in->have += (size_t)rc;
-    else if (rc == 0)
+    else if (rc == 0 && (rc = load_relaxed(&s->out.broken)) == 0) /* see send_failed */
         in->ended = true;
     if (in->have == 0)
         block_back(in);

@@ -37,10 +37,19 @@ static void sent(struct stream_out *o, size_t n)
     o->sending_at = o->sending_size = 0;
 }
 
-static void send_failed(struct stream_out *o, int code)
+/* The bytes are lost.  Where that is not the peer's doing, who reads an answer to them would
+ * wait for ever: so the connection ends, and reading ends with the code (stream_read.c). */
+static void send_failed(struct stream *s, int code)
 {
+    struct stream_out *o = &s->out;
+    int kept = errno;
     o->error = o->error ? o->error : code;
+    if (code != -EPIPE && code != -ECONNRESET && code != -ECANCELED && code != -EBADF) {
+        store_relaxed(&o->broken, code); /* the end that shutdown makes is seen after it */
+        shutdown(s->fd, SHUT_RDWR);
+    }
     sent(o, o->sending_size - o->sending_at);
+    errno = kept;
 }
 
 /* The ring has sent some, on its owner's turn. */
@@ -52,7 +61,7 @@ static void op_ended(struct ring_op *op)
     else if (op->res == -ENOTSOCK)
         o->no_socket = true; /* a pipe: by trying, from here on */
     else if (op->res != -EINTR && op->res != -EAGAIN && !io_again(op))
-        send_failed(o, op->res ? op->res : -EPIPE);
+        send_failed(stream_of_out(o), op->res ? op->res : -EPIPE);
     if (o->sending)
         send_go_on(stream_of_out(o));
     else
@@ -69,7 +78,7 @@ static void room_again(struct wait_node *n)
     struct context *who = n->who;
     uint64_t ticket = n->ticket;
     if (node->got < 0)
-        send_failed(o, node->got);
+        send_failed(stream_of_out(o), node->got);
     else
         send_go_on(stream_of_out(o));
     if (!o->sending)
@@ -93,7 +102,7 @@ static void send_by_ring(struct stream *s)
     op->ended = op_ended;
     int rc = ring_begin(poller_ring(o->poller), op, &want);
     if (rc < 0)
-        send_failed(o, rc);
+        send_failed(s, rc);
 }
 
 /* As much as there is room for; the node is enlisted for the rest.  A thread without a poller
@@ -113,11 +122,11 @@ static void send_by_trying(struct stream *s)
             if (rc == 0)
                 return;
             if (rc < 0)
-                send_failed(o, rc);
+                send_failed(s, rc);
         } else if (rc == -EAGAIN) {
             return;
         } else if (rc != -EINTR) {
-            send_failed(o, rc);
+            send_failed(s, rc);
         }
     }
 }
