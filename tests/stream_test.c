@@ -203,6 +203,35 @@ ON_IO(what_is_written_goes_out_as_one_when_the_task_parks)
     CHECK_INT(tutti_close(ends[1]), 0);
 }
 
+struct reader {
+    int fd;
+    tutti_chan *chan;
+};
+static int tell_when_read(void *arg)
+{
+    struct reader *k = arg;
+    char buf[10];
+    CHECK_INT(tutti_fd_wait(k->fd, POLLIN, tutti_after(20 * TUTTI_SEC)), POLLIN);
+    int n = (int)recv(k->fd, buf, sizeof buf, MSG_DONTWAIT);
+    return tutti_chan_send(k->chan, &n);
+}
+ON_IO(what_is_written_goes_out_when_the_task_waits_for_a_channel)
+{
+    int ends[2], n = 0;
+    struct reader k;
+    pair_of(SOCK_STREAM, ends);
+    TUTTI_STREAM(t, ends[0]);
+    k.fd = ends[1];
+    CHECK_INT(tutti_chan_open(&k.chan, s, sizeof n, 0, NULL), 0);
+    for (int i = 0; i < 3; i++) {
+        CHECK_INT(tutti_go(s, tell_when_read, &k), 0);
+        CHECK_INT(tutti_stream_write(&t, "abc", 3), 0);
+        CHECK_INT(tutti_chan_recv(k.chan, &n), 1);
+        CHECK_INT(n, 3);
+    }
+    CHECK_INT(tutti_close(ends[1]), 0);
+}
+
 static tutti_stream left_open;
 static int write_and_end(void *fd)
 {

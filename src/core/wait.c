@@ -115,6 +115,8 @@ static __attribute__((noinline)) int park_bound(struct context *c, uint64_t tick
 int wait_park_cuttable(struct context *c, uint64_t ticket)
 {
     int64_t deadline;
+    if (unlikely(c->corks != NULL)) /* who is waited for may wait for what they hold */
+        corks_flush(c);
     scope_enlist(c);
     fence_light(); /* pairs with fence_heavy in cuts_count: as in wait_open_to_cuts, one of us
                       sees the other */
