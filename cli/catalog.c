@@ -52,6 +52,8 @@ const struct tour_program catalog[] = {
       "liblinear and zlib" },
     { "media", "media", "100", { NULL }, "png",
       "pictures shrunk and put on a sheet, some of them broken", "libjpeg and libexif" },
+    { "listen", "listen", "24", { NULL }, NULL,
+      "events answered on a loop while the CPUs compute" },
     { "echo", "echo", "5", { NULL }, NULL,
       "a server that sends back what it gets, to clients that are far away" },
     { "httpd", "httpd", "40", { NULL }, NULL,

@@ -112,7 +112,7 @@ static int talk_to_self(struct example *e, int listener, uint64_t *sum)
     int rc = tutti_address_local(listener, address, sizeof address);
     make_clients(e, address, clients);
     if (rc >= 0)
-        rc = serve_clients(e, listener, echo, talk, clients, sizeof *clients, CLIENTS);
+        rc = serve_clients(e, e->executor, listener, echo, talk, clients, sizeof *clients, CLIENTS);
     *sum = rc < 0 ? 0 : total(clients);
     return rc;
 }
@@ -158,7 +158,7 @@ int main(int argc, char **argv)
     if (e.serial)
         rc = talk_serially(&e, &sum);
     else if (rc >= 0)
-        rc = e.argument_count ? serve_until_told(&e, listener, echo)
+        rc = e.argument_count ? serve_until_told(&e, e.executor, listener, echo)
                               : talk_to_self(&e, listener, &sum);
     if (!e.serial && listener >= 0)
         tutti_close(listener);

@@ -291,7 +291,7 @@ static int ask_self(struct example *e, int listener, uint64_t *sum)
     int rc = tutti_address_local(listener, address, sizeof address);
     make_askers(e, address, askers);
     if (rc >= 0)
-        rc = serve_clients(e, listener, serve, ask, askers, sizeof *askers, CLIENTS);
+        rc = serve_clients(e, e->executor, listener, serve, ask, askers, sizeof *askers, CLIENTS);
     *sum = rc < 0 ? 0 : total(askers);
     return rc;
 }
@@ -377,7 +377,7 @@ int main(int argc, char **argv)
         example_refuse(&e, "a server has no serial form; leave the directory away");
     int rc = site_open(e.arguments[0]);
     int listener = rc < 0 ? rc : tutti_listen(e.arguments[1]);
-    rc = listener < 0 ? listener : serve_until_told(&e, listener, serve);
+    rc = listener < 0 ? listener : serve_until_told(&e, e.executor, listener, serve);
     if (listener >= 0)
         tutti_close(listener);
     site_close();

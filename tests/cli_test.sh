@@ -8,7 +8,7 @@ trap 'rm -rf "$work"' EXIT
 cd "$work" || exit 1
 unset NO_COLOR TUTTI_EXECUTOR
 mkdir programs
-for n in average matmul mandelbrot sudoku maze primes hashhunt wordcount echo; do
+for n in average matmul mandelbrot sudoku maze primes hashhunt wordcount listen echo; do
     cp "$fake" programs/$n && chmod +x programs/$n || exit 1
 done
 export TUTTI_EXAMPLES="$work/programs" FAKE_PIDS="$work/pids" TERM=xterm
@@ -83,7 +83,7 @@ ok "report and pictures are written" $?
 ok "the report needs no other file" $?
 grep -q '&lt;8&gt; &quot;parts&quot;' tour/report.html && ! grep -q '<8>' tour/report.html
 ok "words of a program are escaped in the report" $?
-expect "what follows: kind of work" 0 out "CPU-bound: 10 of 10 (alone: 1.00 CPUs wanted) -> threads"
+expect "what follows: kind of work" 0 out "CPU-bound: 11 of 11 (alone: 1.00 CPUs wanted) -> threads"
 expect "what follows: the lock" 0 out "it takes CPU-bound work from 2.00x to 0.95x"
 quick --color=always; grep -q "$(printf '\033')" out; ok "--color=always" $?
 NO_COLOR=1 quick --color=always; grep -q "$(printf '\033')" out

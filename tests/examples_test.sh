@@ -120,6 +120,7 @@ same maze-least maze --size 2
 same primes primes --size 100000
 same primes-least primes --size 3
 same echo echo --size 20
+same listen listen --size 12
 [ ! -x "$bin/httpd" ] || same httpd httpd --size 20
 same hashhunt hashhunt "$tmp/tree"
 same hashhunt-some hashhunt --size 50 "$tmp/tree"

@@ -19,11 +19,12 @@ static int accept_all(void *arg)
     return tutti_serve(k->clients, k->listener, k->serve);
 }
 
-int serve_until_told(struct example *e, int listener, int (*serve)(int fd))
+int serve_until_told(struct example *e, tutti_executor *ex, int listener,
+                     int (*serve)(int fd))
 {
     tutti_event stop = { { 0 } };
-    TUTTI_SCOPE(clients, e->executor, TUTTI_NEVER, TUTTI_KEEP_GOING);
-    TUTTI_SCOPE(front, e->executor, TUTTI_NEVER, 0);
+    TUTTI_SCOPE(clients, ex, TUTTI_NEVER, TUTTI_KEEP_GOING);
+    TUTTI_SCOPE(front, ex, TUTTI_NEVER, 0);
     struct server k = { &clients, listener, serve };
     int rc = tutti_event_on_signal(&front, &stop, SIGTERM);
     rc = rc < 0 ? rc : tutti_event_on_signal(&front, &stop, SIGINT);
@@ -38,13 +39,14 @@ int serve_until_told(struct example *e, int listener, int (*serve)(int fd))
     return rc < 0 ? rc : closed;
 }
 
-int serve_clients(struct example *e, int listener, int (*serve)(int fd), tutti_fn *talk,
-                  void *clients, size_t size, int count)
+int serve_clients(struct example *e, tutti_executor *ex, int listener,
+                  int (*serve)(int fd), tutti_fn *talk, void *clients, size_t size,
+                  int count)
 {
-    TUTTI_SCOPE(served, e->executor, TUTTI_NEVER, TUTTI_KEEP_GOING);
-    TUTTI_SCOPE(front, e->executor, TUTTI_NEVER, 0);
+    TUTTI_SCOPE(served, ex, TUTTI_NEVER, TUTTI_KEEP_GOING);
+    TUTTI_SCOPE(front, ex, TUTTI_NEVER, 0);
     struct server k = { &served, listener, serve };
-    TUTTI_SCOPE(talking, e->executor, TUTTI_NEVER, 0);
+    TUTTI_SCOPE(talking, ex, TUTTI_NEVER, 0);
     int rc = tutti_go(&front, accept_all, &k);
     example_start(e);
     for (int i = 0; i < count && rc >= 0; i++)
