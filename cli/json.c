@@ -32,12 +32,12 @@ static json_t *cell_json(const struct cell *c)
     json_t *runs = json_array();
     for (int i = 0; i < c->count; i++)
         json_array_append_new(runs, json_real(c->runs[i].seconds));
-    return json_pack("{s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:i, s:I, s:I, s:b, s:o}",
+    return json_pack("{s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:i, s:I, s:I, s:b, s:o, s:o}",
                      "seconds", c->seconds, "low", c->low, "high", c->high, "ratio",
                      c->ratio, "cpu_seconds", c->cpu, "cpus_busy", c->cpus,
                      "cpus_wanted", c->wanted, "workers", (int)c->workers, "switches",
                      (json_int_t)c->switches, "started", (json_int_t)c->started,
-                     "shaky", cell_shaky(c), "runs", runs);
+                     "shaky", cell_shaky(c), "note", text(c->note), "runs", runs);
 }
 
 static json_t *row_json(const struct row *row)

@@ -34,6 +34,7 @@ static void row_free(struct row *row)
     for (int e = 0; e < EXECUTORS; e++) {
         free(row->cells[e].runs);
         free(row->cells[e].failure);
+        free(row->cells[e].note);
     }
 }
 

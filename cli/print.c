@@ -152,6 +152,24 @@ static void print_answers(const struct printer *p, const struct matrix *m)
         fputs("every answer that was given equals the serial one\n", p->out);
 }
 
+/* What programs measured beside time. */
+static void print_notes(const struct printer *p, const struct matrix *m)
+{
+    for (int i = 0; i < m->count; i++)
+        for (int e = 0; e < EXECUTORS; e++)
+            if (m->rows[i].cells[e].note && m->rows[i].cells[e].count)
+                fprintf(p->out, "%s, %s: %s\n", m->rows[i].program->name,
+                        executors[e].title, m->rows[i].cells[e].note);
+}
+
+/* It is no column: what it would take is one of them. */
+static void print_auto(const struct printer *p, const struct machine *machine)
+{
+    fprintf(p->out,
+            "auto:// only counts CPUs as yet, whatever the work: here it is %s\n",
+            machine->cpus > 1 ? "threads://" : "loop://");
+}
+
 static void print_findings(const struct printer *p, const struct verdict *v)
 {
     fputc('\n', p->out);
@@ -180,8 +198,11 @@ void print_end(const struct printer *p, const struct machine *machine,
         fprintf(p->out,
                 "~ rounds differed by more than %.0f%%: take that figure lightly\n",
                 100 * MATRIX_SPREAD);
-    if (matrix_figures(m))
+    print_notes(p, m);
+    if (matrix_figures(m)) {
+        print_auto(p, machine);
         print_findings(p, v);
+    }
     const char *lead = "\n  look: ";
     if (report) {
         fprintf(p->out, "%s%s\n", lead, report);

@@ -105,6 +105,21 @@ static void write_row(FILE *f, const struct row *row)
     }
 }
 
+/* What programs measured beside time. */
+static void write_notes(FILE *f, const struct matrix *m)
+{
+    for (int i = 0; i < m->count; i++)
+        for (int e = 0; e < EXECUTORS; e++) {
+            const struct cell *c = &m->rows[i].cells[e];
+            if (!c->note || !c->count)
+                continue;
+            fprintf(f, "<p class=\"soft\">%s, %s: ", m->rows[i].program->name,
+                    executors[e].title);
+            html_text(f, c->note);
+            fputs("</p>\n", f);
+        }
+}
+
 static void write_matrix(FILE *f, const struct matrix *m)
 {
     fputs("<h2>The matrix</h2>\n<table class=\"matrix\"><thead><tr><th>program</th>"
@@ -122,6 +137,7 @@ static void write_matrix(FILE *f, const struct matrix *m)
         "</tbody></table>\n<p><small>~ the rounds of this figure lay more than %.0f%% "
         "apart: take it lightly.</small></p>\n",
         100 * MATRIX_SPREAD);
+    write_notes(f, m);
     for (int i = 0; i < m->count; i++)
         for (int e = 0; e < EXECUTORS; e++)
             if (m->rows[i].cells[e].failure) {
@@ -220,7 +236,9 @@ static void write_words(FILE *f)
                 executors[e].words, executors[e].url);
     fputs("<dt>best</dt><dd>The fastest; of two within 5% the plainer one, in the "
           "order of "
-          "the columns. Threads with one lock are shown, never advised.</dd>\n"
+          "the columns. Threads with one lock are shown, never advised. "
+          "<code>auto://</code> is no column: as yet it only counts CPUs, whatever the "
+          "work, and takes threads from two on.</dd>\n"
           "<dt>CPUs busy</dt><dd>CPU time by time on the best executor: 2.00 means "
           "that two "
           "CPUs worked all the while.</dd>\n"

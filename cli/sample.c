@@ -32,6 +32,7 @@ static bool count_of(const json_t *object, const char *key, uint64_t *out)
 static const char *fill(const json_t *object, struct spoken *s)
 {
     uint64_t workers;
+    s->note = text_of(object, "note");
     if (!(s->kind = text_of(object, "kind")))
         return "kind";
     if (!(s->what = text_of(object, "what")))
@@ -82,5 +83,6 @@ void spoken_free(struct spoken *s)
     free(s->kind);
     free(s->what);
     free(s->answer);
+    free(s->note);
     *s = (struct spoken){ 0 };
 }

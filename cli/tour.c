@@ -141,8 +141,12 @@ static void judge(struct row *row, struct cell *cell, struct spoken *spoken,
             cell->failure = NULL;
         return;
     }
-    if (!warm_up)
-        cell->runs[cell->count++] = spoken->sample;
+    if (warm_up)
+        return;
+    cell->runs[cell->count++] = spoken->sample;
+    free(cell->note);
+    cell->note = spoken->note;
+    spoken->note = NULL;
 }
 
 enum { PROGRAM_LACKS = 77 }; /* what a program exits with that cannot run here */

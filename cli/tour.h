@@ -90,6 +90,7 @@ void program_result_free(struct program_result *result);
 struct spoken { /* what a program said about itself */
     struct sample sample;
     char *kind, *what, *answer; /* allocated */
+    char *note; /* allocated, or NULL: what else it measured, in words */
 };
 /* 0, or -1 and *error, allocated, says what is wrong with the text. */
 int sample_parse(const char *text, size_t size, struct spoken *out, char **error);
@@ -103,6 +104,7 @@ struct cell {
     struct sample *runs;
     int count;
     char *failure;                 /* a sentence, or NULL */
+    char *note;                    /* of its last run; allocated, or NULL */
     bool differed;                 /* ... and it is that the answer was another one */
     double seconds, low, high;     /* median, least and most */
     double ratio;                  /* serial median by this one; 0: unknown */

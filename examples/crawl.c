@@ -1,10 +1,11 @@
 /* examples/crawl.c - a web crawler: follows the links of two hosts, each page once.
  *
- * The hosts serve a folder of HTML that Debian ships, on loopback: a small server of ours
- * that takes its time for each answer and falters now and then, and nginx where it is
- * installed.  libcurl fetches and libxml2 parses, both as they are: libtutti-hook makes
- * their waiting cooperative.  The pages to visit are a work-list, which drops what it has
- * seen and keeps to so many visits of one host; what falters is tried again. */
+ * The hosts serve a folder of HTML that Debian ships, on loopback: a small server of
+ * ours that takes its time for each answer and falters now and then, and nginx where it
+ * is installed.  libcurl fetches and libxml2 parses, both as they are: libtutti-hook
+ * makes their waiting cooperative.  The pages to visit are a work-list, which drops
+ * what it has seen and keeps to so many visits of one host; what falters is tried
+ * again. */
 #include "common/example.h"
 #include "common/server.h"
 #include "common/web.h"
@@ -21,9 +22,10 @@
 static const struct example_about about = {
     .name = "crawl",
     .kind = "I/O",
-    .summary = "Crawls a folder of HTML (Debian's postgresql-doc-15) that two servers on\n"
-               "loopback serve, one of them slow: each page once, so many of a host at\n"
-               "a time, again what falters.  --picture: which page links to which.",
+    .summary =
+        "Crawls a folder of HTML (Debian's postgresql-doc-15) that two servers on\n"
+        "loopback serve, one of them slow: each page once, so many of a host at\n"
+        "a time, again what falters.  --picture: which page links to which.",
     .size_means = "about how many pages of each host",
     .size = 200,
     .size_least = 1,
@@ -44,8 +46,8 @@ struct host {
     _Atomic uint64_t pages, failed, bytes, links, seen, again;
 };
 
-/* Holds: names is sorted; links[i * count + j] is 1 if a visit found that names[i] links to
- * names[j]; visits of both hosts may set it at once, to the same. */
+/* Holds: names is sorted; links[i * count + j] is 1 if a visit found that names[i]
+ * links to names[j]; visits of both hosts may set it at once, to the same. */
 struct site {
     struct host host[HOSTS];
     int hosts;
@@ -122,7 +124,7 @@ static int is_wanted(const struct host *h, const char *url)
     return (hash * 2654435761u ^ hash >> 7) < site.share;
 }
 
-/* --- one visit --------------------------------------------------------------------- */
+/* --- one visit -------------------------------------------------------------------- */
 
 /* Where the links of a page go: the work-list, or the plain loop's queue. */
 struct visit {
@@ -193,7 +195,7 @@ static int visit_page(struct visit *v, int serial)
     return rc;
 }
 
-/* --- all of them, by tasks ------------------------------------------------------------ */
+/* --- all of them, by tasks -------------------------------------------------------- */
 
 static int list_add(void *list, const char *url)
 {
@@ -231,7 +233,7 @@ static int crawl_tasks(struct example *e)
     return rc < 0 ? rc : closed;
 }
 
-/* --- all of them, in a plain loop -------------------------------------------------------- */
+/* --- all of them, in a plain loop ------------------------------------------------- */
 
 struct queue {
     char **urls;
@@ -279,7 +281,7 @@ static int crawl_serial(void)
     return rc;
 }
 
-/* --- the picture ---------------------------------------------------------------------------- */
+/* --- the picture ------------------------------------------------------------------ */
 
 enum { PICTURE = 720 };
 
@@ -309,18 +311,20 @@ static int draw(const struct example *e)
     return rc;
 }
 
-/* --- hosts ------------------------------------------------------------------------------------- */
+/* --- hosts ------------------------------------------------------------------------ */
 
 static void host_add(const char *name, const struct server *s)
 {
     struct host *h = &site.host[site.hosts++];
     h->name = name;
-    h->root_size = (size_t)snprintf(h->root, sizeof h->root, "http://127.0.0.1:%d/", s->port);
+    h->root_size =
+        (size_t)snprintf(h->root, sizeof h->root, "http://127.0.0.1:%d/", s->port);
 }
 
 static size_t host_words(const struct host *h, char *out, size_t size)
 {
-    int n = snprintf(out, size, "%s%s: %llu pages, %llu kB, %llu links, %llu of them seen "
+    int n = snprintf(out, size,
+                     "%s%s: %llu pages, %llu kB, %llu links, %llu of them seen "
                      "before, %llu tried again, %llu failed",
                      h == site.host ? "" : "; ", h->name, (unsigned long long)h->pages,
                      (unsigned long long)h->bytes / 1000, (unsigned long long)h->links,

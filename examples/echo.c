@@ -1,12 +1,13 @@
-/* examples/echo.c - a server that sends back what it gets, a task for each connection.
+/* examples/echo.c - a server that sends back what it gets, a task for each
+ * connection.
  *
  *     echo                         64 clients of its own talk to it, each a millisecond
  *                                  away, and it ends
- *     echo tcp:127.0.0.1:7000      serves until SIGTERM or SIGINT; then accepts no more and
- *                                  gives those it has five seconds
+ *     echo tcp:127.0.0.1:7000      serves until SIGTERM or SIGINT; then accepts no more
+ *                                  and gives those it has five seconds
  *
- * The task of a connection reads as if it blocked.  While it waits it holds no buffer, and
- * what it writes goes out when it waits again, so a burst is answered at once. */
+ * The task of a connection reads as if it blocked.  While it waits it holds no buffer,
+ * and what it writes goes out when it waits again, so a burst is answered at once. */
 #include "common/example.h"
 #include "common/serve.h"
 #include <stdio.h>
@@ -19,9 +20,10 @@
 static const struct example_about about = {
     .name = "echo",
     .kind = "I/O",
-    .summary = "Sends back what it gets: to 64 clients of its own on loopback, each a\n"
-               "millisecond away; or to whoever connects to ADDRESS (tcp:127.0.0.1:7000,\n"
-               "unix:/tmp/echo), until SIGINT or SIGTERM.",
+    .summary =
+        "Sends back what it gets: to 64 clients of its own on loopback, each a\n"
+        "millisecond away; or to whoever connects to ADDRESS (tcp:127.0.0.1:7000,\n"
+        "unix:/tmp/echo), until SIGINT or SIGTERM.",
     .size_means = "messages of 64 bytes of each client",
     .size = 20,
     .size_least = 1,
@@ -55,8 +57,8 @@ struct client {
 
 static void message(uint64_t client, uint64_t i, char *text)
 {
-    snprintf(text, MESSAGE, "%016llx%016llx%031d", (unsigned long long)example_random(i),
-             (unsigned long long)client, 0);
+    snprintf(text, MESSAGE, "%016llx%016llx%031d",
+             (unsigned long long)example_random(i), (unsigned long long)client, 0);
 }
 
 static uint64_t fold_message(uint64_t sum, const char *text)
@@ -112,7 +114,8 @@ static int talk_to_self(struct example *e, int listener, uint64_t *sum)
     int rc = tutti_address_local(listener, address, sizeof address);
     make_clients(e, address, clients);
     if (rc >= 0)
-        rc = serve_clients(e, e->executor, listener, echo, talk, clients, sizeof *clients, CLIENTS);
+        rc = serve_clients(e, e->executor, listener, echo, talk, clients,
+                           sizeof *clients, CLIENTS);
     *sum = rc < 0 ? 0 : total(clients);
     return rc;
 }
@@ -152,7 +155,8 @@ int main(int argc, char **argv)
     uint64_t sum = 0;
     example_open(&e, &about, argc, argv);
     if (e.serial && e.argument_count)
-        example_refuse(&e, "a server has no serial form; leave %s away", e.arguments[0]);
+        example_refuse(&e, "a server has no serial form; leave %s away",
+                       e.arguments[0]);
     const char *address = e.argument_count ? e.arguments[0] : "tcp:127.0.0.1:0";
     int listener = e.serial ? 0 : tutti_listen(address), rc = listener;
     if (e.serial)
@@ -164,6 +168,7 @@ int main(int argc, char **argv)
         tutti_close(listener);
     if (!e.argument_count)
         snprintf(answer, sizeof answer, "echoes %016llx", (unsigned long long)sum);
-    snprintf(what, sizeof what, e.argument_count ? "until told" : "%d clients", CLIENTS);
+    snprintf(what, sizeof what, e.argument_count ? "until told" : "%d clients",
+             CLIENTS);
     return example_close(&e, rc, what, "%s", answer);
 }

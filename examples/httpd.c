@@ -1,14 +1,16 @@
-/* examples/httpd.c - a small server of static files, HTTP/1.1, a task for each connection.
+/* examples/httpd.c - a small server of static files, HTTP/1.1, a task for each
+ * connection.
  *
  *     httpd                                 32 clients of its own ask it, each two
  *                                           milliseconds away, and it ends
  *     httpd DIRECTORY tcp:127.0.0.1:8080    serves until SIGTERM or SIGINT
  *
- * Requests are taken apart by libhttp-parser as they come.  The answers to a burst of requests
- * are gathered and go out together when the task waits for the next.  Small files are kept in
- * memory, by each worker for itself, and looked at again after a second; large ones are sent
- * by the kernel.  A client has ten seconds to finish a request that it began, and a minute to
- * begin the next; one that sends nonsense gets 400 and is hung up on. */
+ * Requests are taken apart by libhttp-parser as they come.  The answers to a burst of
+ * requests are gathered and go out together when the task waits for the next.  Small
+ * files are kept in memory, by each worker for itself, and looked at again after a
+ * second; large ones are sent by the kernel.  A client has ten seconds to finish a
+ * request that it began, and a minute to begin the next; one that sends nonsense gets
+ * 400 and is hung up on. */
 #include "common/example.h"
 #include "common/folder.h"
 #include "common/serve.h"
@@ -25,9 +27,10 @@
 static const struct example_about about = {
     .name = "httpd",
     .kind = "I/O",
-    .summary = "Serves static files over HTTP/1.1: to 32 clients of its own on loopback,\n"
-               "each two milliseconds away; or DIRECTORY at ADDRESS (tcp:127.0.0.1:8080),\n"
-               "until SIGINT or SIGTERM.",
+    .summary =
+        "Serves static files over HTTP/1.1: to 32 clients of its own on loopback,\n"
+        "each two milliseconds away; or DIRECTORY at ADDRESS (tcp:127.0.0.1:8080),\n"
+        "until SIGINT or SIGTERM.",
     .size_means = "requests of each client, in bursts of eight",
     .size = 160,
     .size_least = 1,
@@ -190,7 +193,7 @@ static int serve(int fd)
     return rc < 0 ? rc : tutti_stream_close(&stream);
 }
 
-/* --- clients of its own ------------------------------------------------------------ */
+/* --- clients of its own ----------------------------------------------------------- */
 
 enum { CLIENTS = 32, BURST = 8, FILES = 20 };
 #define AWAY (2 * TUTTI_MS) /* the way from a client to here */
@@ -291,7 +294,8 @@ static int ask_self(struct example *e, int listener, uint64_t *sum)
     int rc = tutti_address_local(listener, address, sizeof address);
     make_askers(e, address, askers);
     if (rc >= 0)
-        rc = serve_clients(e, e->executor, listener, serve, ask, askers, sizeof *askers, CLIENTS);
+        rc = serve_clients(e, e->executor, listener, serve, ask, askers, sizeof *askers,
+                           CLIENTS);
     *sum = rc < 0 ? 0 : total(askers);
     return rc;
 }
@@ -348,7 +352,8 @@ static int demonstrate(struct example *e, uint64_t *sum)
     int listener = e->serial ? 0 : tutti_listen("tcp:127.0.0.1:0");
     if (listener < 0)
         return listener;
-    int rc = folder_open(&folder, "httpd") ? tutti_fail(-EIO, "no folder for files") : 0;
+    int rc =
+        folder_open(&folder, "httpd") ? tutti_fail(-EIO, "no folder for files") : 0;
     rc = rc < 0 ? rc : make_files(folder.path);
     rc = rc < 0 ? rc : site_open(folder.path);
     rc = rc < 0 ? rc

@@ -1,9 +1,10 @@
 /* examples/learn.c - five ways to learn from one data set, tried side by side.
  *
- * Ten times nine tenths of the rows are learnt from and the last tenth asked about.  The
- * rows lie in memory that every worker sees and none can write: a task gets a ref to them
- * and an order of a few words, and sends votes back, which are only counted, so the outcome
- * is the same to the last bit whoever does what.  The ways themselves are in common/. */
+ * Ten times nine tenths of the rows are learnt from and the last tenth asked about.
+ * The rows lie in memory that every worker sees and none can write: a task gets a ref
+ * to them and an order of a few words, and sends votes back, which are only counted, so
+ * the outcome is the same to the last bit whoever does what.  The ways themselves are
+ * in common/. */
 #include "common/chart.h"
 #include "common/example.h"
 #include "common/learners.h"
@@ -17,12 +18,13 @@
 static const struct example_about about = {
     .name = "learn",
     .kind = "CPU",
-    .summary = "Tries five ways to learn from one data set: nearest neighbours, naive Bayes,\n"
-               "logistic regression, a linear support vector machine, a random forest; each\n"
-               "is asked about the tenth of the rows that it has not seen, ten times.  FILE\n"
-               "is CSV with the class in the last column, or in LIBSVM's form; packed by gzip\n"
-               "or not.  Without it: the digits of python3-sklearn, else the hearts of\n"
-               "liblinear-tools, else points that are made up.",
+    .summary =
+        "Tries five ways to learn from one data set: nearest neighbours, naive Bayes,\n"
+        "logistic regression, a linear support vector machine, a random forest; each\n"
+        "is asked about the tenth of the rows that it has not seen, ten times.  FILE\n"
+        "is CSV with the class in the last column, or LIBSVM's form; packed or not.\n"
+        "Without it: the digits of python3-sklearn, else the hearts of\n"
+        "liblinear-tools, else points that are made up.",
     .size_means = "trees of the forest",
     .size = 20,
     .size_least = 1,
@@ -61,7 +63,8 @@ static int learn_one(tutti_bytes in, tutti_out *out)
         return tutti_fail(-EINVAL, "an order of %zu bytes", in.size);
     double began = thread_seconds();
     struct lesson lesson = { d, o->learner, o->fold, o->first, o->trees };
-    char *to = tutti_reserve(out, sizeof(double) + votes_of(d, o->fold) * sizeof(uint16_t));
+    char *to =
+        tutti_reserve(out, sizeof(double) + votes_of(d, o->fold) * sizeof(uint16_t));
     int rc = to ? learn(&lesson, (uint16_t *)(void *)(to + sizeof(double))) : -ENOMEM;
     if (rc >= 0) {
         double took = thread_seconds() - began;
@@ -70,7 +73,7 @@ static int learn_one(tutti_bytes in, tutti_out *out)
     return rc;
 }
 
-/* --- orders and votes, in the caller ------------------------------------------------ */
+/* --- orders and votes, in the caller ---------------------------------------------- */
 
 /* Holds: votes[k] has a vote for each row of fold 0, then of fold 1, ..., and class. */
 struct course {
@@ -78,7 +81,8 @@ struct course {
     const struct dataset *data;
     tutti_ref ref;
     struct order order;
-    uint64_t next, parts; /* parts: of a forest, each TREES_EACH trees or what is left */
+    uint64_t next,
+        parts; /* parts: of a forest, each TREES_EACH trees or what is left */
     size_t begin[DATASET_FOLDS];
     uint16_t *votes[LEARNERS];
     double seconds[LEARNERS];
@@ -167,7 +171,7 @@ static int learn_serially(struct example *e, struct course *c)
     return rc;
 }
 
-/* --- the outcome ----------------------------------------------------------------------- */
+/* --- the outcome ------------------------------------------------------------------ */
 
 static uint32_t elected(const uint16_t *votes, uint32_t classes)
 {
@@ -210,8 +214,8 @@ static int conclude(const struct example *e, const struct course *c, const char 
         bar->values = DATASET_FOLDS;
         judge(c, k, bar->value, &sum);
         chart_bar_finish(bar);
-        used += (size_t)snprintf(words + used, size - used, "%s %.2f%% +-%.2f, ", bar->name,
-                                 100 * bar->mean, 100 * bar->deviation);
+        used += (size_t)snprintf(words + used, size - used, "%s %.2f%% +-%.2f, ",
+                                 bar->name, 100 * bar->mean, 100 * bar->deviation);
     }
     snprintf(words + used, size - used, "answers %016llx", (unsigned long long)sum);
     if (!e->json)
@@ -219,12 +223,14 @@ static int conclude(const struct example *e, const struct course *c, const char 
     return e->picture ? chart_draw(&chart, e->picture) : 0;
 }
 
-static void find_table(const struct example *e, struct table *t, char *title, size_t size)
+static void find_table(const struct example *e, struct table *t, char *title,
+                       size_t size)
 {
     static const char *const places[][2] = {
         { "/usr/lib/python3/dist-packages/sklearn/datasets/data/digits.csv.gz",
           "handwritten digits, 8 x 8 points" },
-        { "/usr/share/doc/liblinear-tools/examples/heart_scale", "hearts, well or not" },
+        { "/usr/share/doc/liblinear-tools/examples/heart_scale",
+          "hearts, well or not" },
     };
     const char *path = e->argument_count ? e->arguments[0] : NULL, *name = "made up";
     for (int i = 0; i < 2 && !path; i++)

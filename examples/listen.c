@@ -1,15 +1,17 @@
-/* examples/listen.c - events served on a loop while the CPUs are busy with other work.
+/* examples/listen.c - events served on a loop while the CPUs are busy with other
+ * work.
  *
  *     listen                                clients of its own send events, and it ends
  *     listen tcp:127.0.0.1:7000             serves until SIGTERM or SIGINT: try nc(1)
  *     listen --executor processes:// ...    the work is done in processes; one that
  *                                           crashes answers with its signal
  *
- * An event is a line, and gets a line: "ping" is answered at once, "hash TEXT" by a task on
- * the executor, twenty thousand rounds of SHA-256.  All sockets are on one loop, which only
- * waits and hands on, so it answers in a fraction of a millisecond however busy the CPUs
- * are; with --executor loop:// it works as well, and every ping waits for that.
- * The answers of a connection come in the order of its events, whichever is done first. */
+ * An event is a line, and gets a line: "ping" is answered at once, "hash TEXT" by a
+ * task on the executor, twenty thousand rounds of SHA-256.  All sockets are on one
+ * loop, which only waits and hands on, so it answers in a fraction of a millisecond
+ * however busy the CPUs are; with --executor loop:// it works as well, and every ping
+ * waits for that.  The answers of a connection come in the order of its events,
+ * whichever is done first. */
 #include "common/example.h"
 #include "common/serve.h"
 #include "common/sha256.h"
@@ -21,10 +23,11 @@
 static const struct example_about about = {
     .name = "listen",
     .kind = "CPU",
-    .summary = "Serves lines on one loop, \"ping\" and \"hash TEXT\", and hands the hashing to the\n"
-               "executor: to clients of its own, or to whoever connects to ADDRESS\n"
-               "(tcp:127.0.0.1:7000), until SIGINT or SIGTERM.  Shows how long a ping takes\n"
-               "while the CPUs are busy.",
+    .summary =
+        "Serves lines on one loop, \"ping\" and \"hash TEXT\", and hands hashing to\n"
+        "the executor: to clients of its own, or to whoever connects to ADDRESS\n"
+        "(tcp:127.0.0.1:7000), until SIGINT or SIGTERM.  Shows how long a ping takes\n"
+        "while the CPUs are busy.",
     .size_means = "hashes that its own clients ask for",
     .size = 160,
     .size_least = 1,
@@ -35,7 +38,7 @@ static const struct example_about about = {
 
 enum { ROUNDS = 20000, TEXT_MOST = 200, WAITING_MOST = 64 };
 
-/* --- the work, wherever it is done ------------------------------------------------- */
+/* --- the work, wherever it is done ------------------------------------------------ */
 
 struct text {
     uint32_t size;
@@ -68,7 +71,7 @@ static int crash(const tutti_none *in, tutti_none *out)
     return raise(SIGSEGV);
 }
 
-/* --- the server, all of it on the loop ------------------------------------------------ */
+/* --- the server, all of it on the loop -------------------------------------------- */
 
 static struct example *example; /* its executor does the work */
 static int may_crash;           /* it has processes for that */
@@ -137,8 +140,8 @@ static struct answer take_event(tutti_scope *work, tutti_bytes line)
     return a;
 }
 
-/* Somebody sends what is no line, for a while yet: closing at once would cost the answers
- * that are on their way. */
+/* Somebody sends what is no line, for a while yet: closing at once would cost the
+ * answers that are on their way. */
 static void hang_up(tutti_stream *s)
 {
     tutti_bytes rest;
@@ -178,9 +181,15 @@ static int serve(int fd)
     return rc < 0 ? rc : written < 0 ? written : closed < 0 ? 0 : closed;
 }
 
-/* --- clients of its own ----------------------------------------------------------------- */
+/* --- clients of its own ----------------------------------------------------------- */
 
-enum { ASKERS = 8, PINGERS = 4, CLIENTS = ASKERS + PINGERS, BURST = 8, PINGS_MOST = 50000 };
+enum {
+    ASKERS = 8,
+    PINGERS = 4,
+    CLIENTS = ASKERS + PINGERS,
+    BURST = 8,
+    PINGS_MOST = 50000
+};
 #define PING_EVERY (2 * TUTTI_MS)
 
 struct client {
@@ -264,7 +273,7 @@ static int by_time(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-static void print_pings(const struct client *clients)
+static void note_pings(const struct client *clients)
 {
     size_t n = 0;
     tutti_time *all = malloc(sizeof *all * PINGERS * PINGS_MOST);
@@ -272,9 +281,9 @@ static void print_pings(const struct client *clients)
         memcpy(all + n, clients[i].times, clients[i].count * sizeof *all);
     if (n) {
         qsort(all, n, sizeof *all, by_time);
-        printf("%zu pings meanwhile: half within %.3f ms, 99 of 100 within %.3f ms, all "
-               "within %.3f ms\n", n, (double)all[n / 2] * 1e-6,
-               (double)all[n * 99 / 100] * 1e-6, (double)all[n - 1] * 1e-6);
+        snprintf(example->note, sizeof example->note,
+                 "%zu pings meanwhile: half within %.3f ms, 99 of 100 within %.3f ms", n,
+                 (double)all[n / 2] * 1e-6, (double)all[n * 99 / 100] * 1e-6);
     }
     free(all);
 }
@@ -288,14 +297,15 @@ static int talk_to_self(tutti_executor *front, int listener, uint64_t *sum)
     for (int i = 0; i < CLIENTS; i++) {
         clients[i] = (struct client){ address, (uint64_t)i, 0, NULL, 0, &asking };
         if (i >= ASKERS)
-            room &= (clients[i].times = malloc(sizeof(tutti_time) * PINGS_MOST)) != NULL;
+            room &=
+                (clients[i].times = malloc(sizeof(tutti_time) * PINGS_MOST)) != NULL;
     }
     rc = rc < 0 ? rc : room ? 0 : -ENOMEM;
     if (rc >= 0)
-        rc = serve_clients(example, front, listener, serve, talk, clients, sizeof *clients,
-                           CLIENTS);
-    if (rc >= 0 && !example->json)
-        print_pings(clients);
+        rc = serve_clients(example, front, listener, serve, talk, clients,
+                           sizeof *clients, CLIENTS);
+    if (rc >= 0)
+        note_pings(clients);
     for (int i = 0; i < ASKERS; i++)
         *sum = example_fold(*sum, clients[i].sum);
     for (int i = ASKERS; i < CLIENTS; i++)
@@ -354,7 +364,8 @@ int main(int argc, char **argv)
     example_open(&e, &about, argc, argv);
     example = &e;
     if (e.serial && e.argument_count)
-        example_refuse(&e, "a server has no serial form; leave %s away", e.arguments[0]);
+        example_refuse(&e, "a server has no serial form; leave %s away",
+                       e.arguments[0]);
     may_crash = !e.serial && !strncmp(tutti_executor_url(e.executor), "processes:", 10);
     if (e.serial)
         hash_serially(&sum);

@@ -1,15 +1,15 @@
-/* examples/media.c - a pipeline over pictures: read, take apart, shrink, note what a camera
- * wrote, pack again, and lay out a sheet with an index.
+/* examples/media.c - a pipeline over pictures: read, take apart, shrink, note what a
+ * camera wrote, pack again, and lay out a sheet with an index.
  *
  *     media                         pictures that are made up, some broken, and what
  *                                   /usr/share has
  *     media ~/Pictures sheet        those in a folder; sheet/index.html shows them
  *     media --executor processes:// ~/Pictures sheet frank
  *
- * A picture is a task.  One that is broken is named in the index.  Where libjpeg meets what
- * it cannot read it ends the process, unless it is told otherwise, which this program does;
- * with `frank` it does not, as many a program: then a broken picture is the end of any
- * worker, and on processes:// of no more than that. */
+ * A picture is a task.  One that is broken is named in the index.  Where libjpeg meets
+ * what it cannot read it ends the process, unless it is told otherwise, which this
+ * program does; with `frank` it does not, as many a program: then a broken picture is
+ * the end of any worker, and on processes:// of no more than that. */
 #include "common/example.h"
 #include "common/folder.h"
 #include "common/gallery.h"
@@ -25,11 +25,12 @@
 static const struct example_about about = {
     .name = "media",
     .kind = "CPU",
-    .summary = "Reads the PNG and JPEG files of a folder, shrinks them, notes what a camera\n"
-               "wrote, and lays out a sheet; SHEET is a folder for it, with an index in HTML.\n"
-               "Without FOLDER: 60 that are made up, some of them broken, and those that\n"
-               "/usr/share has.  frank: libjpeg may end the process over a broken picture, as\n"
-               "it does when nobody forbids it; only processes:// lives on.",
+    .summary =
+        "Reads the PNG and JPEG files of a folder, shrinks them, notes what a camera\n"
+        "wrote, and lays out a sheet; SHEET is a folder for it, with an index.\n"
+        "Without FOLDER: 60 that are made up, some of them broken, and those that\n"
+        "/usr/share has.  frank: libjpeg may end the process over a broken picture,\n"
+        "as it does when nobody forbids it; only processes:// lives on.",
     .size_means = "how many pictures at most",
     .size = 300,
     .size_least = 1,
@@ -39,7 +40,13 @@ static const struct example_about about = {
     .draws = EXAMPLE_PNG,
 };
 
-enum { MADE_UP = 60, LOOKED_AT = 200000, FILE_MOST = 64 << 20, ICON = 4096, QUALITY = 80 };
+enum {
+    MADE_UP = 60,
+    LOOKED_AT = 200000,
+    FILE_MOST = 64 << 20,
+    ICON = 4096,
+    QUALITY = 80
+};
 #define REAL "/usr/share"
 
 /* What a task gets: this, and behind it the path. */
@@ -55,7 +62,7 @@ struct report {
 };
 TUTTI_TASK_BYTES(shrink_one, "media.shrink");
 
-/* --- one picture -------------------------------------------------------------------- */
+/* --- one picture ------------------------------------------------------------------ */
 
 static void *read_whole(const char *path, size_t *size, char why[100])
 {
@@ -63,7 +70,8 @@ static void *read_whole(const char *path, size_t *size, char why[100])
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
     *size = 0;
     if (fd < 0 || fstat(fd, &st) || !S_ISREG(st.st_mode) || st.st_size > FILE_MOST) {
-        snprintf(why, 100, "%s", fd < 0 ? strerror(errno) : "no file, or a very large one");
+        snprintf(why, 100, "%s",
+                 fd < 0 ? strerror(errno) : "no file, or a very large one");
         if (fd >= 0)
             close(fd);
         return NULL;
@@ -126,7 +134,7 @@ static int shrink_one(tutti_bytes in, tutti_out *out)
     return rc;
 }
 
-/* --- all of them -------------------------------------------------------------------- */
+/* --- all of them ------------------------------------------------------------------ */
 
 struct pipeline {
     struct example *e;
@@ -241,7 +249,7 @@ static int shrink_serially(struct example *e, struct pipeline *l)
     return rc;
 }
 
-/* --- where pictures are ----------------------------------------------------------------- */
+/* --- where pictures are ----------------------------------------------------------- */
 
 static void path_add(struct pipeline *l, const char *path)
 {
@@ -269,7 +277,8 @@ static void find_pictures(struct pipeline *l, const char *folder, int large)
     if (rc < 0 && !large)
         example_refuse(l->e, "cannot read \"%s\": %s", folder, strerror(-rc));
     while (rc >= 0 && l->count < l->e->size && walk_next(&w) == 1)
-        if (is_picture(w.path) && (!large || (!stat(w.path, &st) && st.st_size >= ICON)))
+        if (is_picture(w.path) &&
+            (!large || (!stat(w.path, &st) && st.st_size >= ICON)))
             path_add(l, w.path);
     if (rc >= 0)
         walk_close(&w);
@@ -304,7 +313,8 @@ static void look_at_arguments(struct example *e, struct pipeline *l)
     if (e->argument_count < 3)
         return;
     if (strcmp(e->arguments[2], "frank"))
-        example_refuse(e, "there is \"frank\" to say here, not \"%s\"", e->arguments[2]);
+        example_refuse(e, "there is \"frank\" to say here, not \"%s\"",
+                       e->arguments[2]);
     if (e->serial || strncmp(tutti_executor_url(e->executor), "processes:", 10))
         example_refuse(e, "frank: only processes:// would live to tell");
     l->frank = 1;
@@ -318,8 +328,8 @@ static int summary(struct pipeline *l, struct example *e, int rc)
         snprintf(ended, sizeof ended, " (%llu with their worker)",
                  (unsigned long long)l->ended);
     return example_close(e, rc, what,
-                         "%.1f million points, %llu broken%s, %llu damaged, %llu with notes "
-                         "of a camera, sum %016llx",
+                         "%.1f million points, %llu broken%s, %llu damaged, "
+                         "%llu with notes of a camera, sum %016llx",
                          (double)l->points * 1e-6, (unsigned long long)l->broken, ended,
                          (unsigned long long)l->damaged, (unsigned long long)l->noted,
                          (unsigned long long)l->sum);

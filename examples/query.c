@@ -1,9 +1,9 @@
-/* examples/query.c - many questions to a PostgreSQL server that is far away: each takes a
- * while, most of it on the way.
+/* examples/query.c - many questions to a PostgreSQL server that is far away: each takes
+ * a while, most of it on the way.
  *
- * The server is started for the program, on loopback; the way is played by pg_sleep.  libpq
- * asks, as it is; libtutti-hook makes its waiting cooperative.  A few connections serve
- * many tasks: they wait in a channel for whoever comes next. */
+ * The server is started for the program, on loopback; the way is played by pg_sleep.
+ * libpq asks, as it is; libtutti-hook makes its waiting cooperative.  A few connections
+ * serve many tasks: they wait in a channel for whoever comes next. */
 #include "common/example.h"
 #include "common/server.h"
 #include <libpq-fe.h>
@@ -13,9 +13,10 @@
 static const struct example_about about = {
     .name = "query",
     .kind = "I/O",
-    .summary = "Asks a PostgreSQL server for sums over groups of a table, one question a\n"
-               "group, each 20 ms away, over 25 connections.  The server is Debian's,\n"
-               "started for this run in a folder of its own.",
+    .summary =
+        "Asks a PostgreSQL server for sums over groups of a table, one question a\n"
+        "group, each 20 ms away, over 25 connections.  The server is Debian's,\n"
+        "started for this run in a folder of its own.",
     .size_means = "questions",
     .size = 150,
     .size_least = 1,
@@ -51,7 +52,8 @@ static int ask(PGconn *c, struct group *g)
     const char *values[] = { number };
     snprintf(number, sizeof number, "%ld", g->number);
     PGresult *r = PQexecParams(c,
-                               "select count(*), coalesce(sum(value), 0), pg_sleep(0.02) "
+                               "select count(*), coalesce(sum(value), 0), "
+                               "pg_sleep(0.02) "
                                "from item where grp = $1",
                                1, NULL, values, NULL, NULL, 0);
     int good = PQresultStatus(r) == PGRES_TUPLES_OK && PQntuples(r) == 1;
@@ -76,8 +78,9 @@ static int fill(long groups)
              "create index on item(grp)",
              groups, ROWS);
     PGresult *r = PQexec(c, text);
-    int rc = PQresultStatus(r) == PGRES_COMMAND_OK ? 0
-                                                   : tutti_fail(-EIO, "%s", PQerrorMessage(c));
+    int rc = PQresultStatus(r) == PGRES_COMMAND_OK
+                 ? 0
+                 : tutti_fail(-EIO, "%s", PQerrorMessage(c));
     PQclear(r);
     PQfinish(c);
     return rc;
@@ -124,7 +127,7 @@ static int ask_tasks(struct example *e, struct group *g)
     return rc < 0 ? rc : closed;
 }
 
-/* --- without ------------------------------------------------------------------------ */
+/* --- without ---------------------------------------------------------------------- */
 
 static int ask_serial(struct example *e, struct group *g)
 {

@@ -1,7 +1,8 @@
-/* examples/status.c - asks thousands of addresses whether they are there: a link checker.
+/* examples/status.c - asks thousands of addresses whether they are there: a link
+ * checker.
  *
  *     status                    2000 addresses on loopback, of all kinds
- *     status links.txt          the addresses in that file; names those that are not well
+ *     status links.txt          the addresses in that file; names those not well
  *     status links.txt 5        and waits five seconds at most for each
  *
  * One closure an address, a hundred at once; libcurl asks, as it is, and libtutti-hook
@@ -17,11 +18,12 @@
 static const struct example_about about = {
     .name = "status",
     .kind = "I/O",
-    .summary = "Asks many addresses whether they are there, a hundred at once.  FILE has one\n"
-               "on each line, and those that are not well are named; each may take SECONDS\n"
-               "(30).  Without FILE they are made up, on loopback: files that are there and\n"
-               "files that are not, some slow, some moved, ports where nobody listens, and\n"
-               "where nginx is installed some over TLS.",
+    .summary =
+        "Asks many addresses whether they are there, a hundred at once.  FILE has one\n"
+        "on each line, and those that are not well are named; each may take SECONDS\n"
+        "(30).  Without FILE they are made up, on loopback: files that are there and\n"
+        "files that are not, some slow, some moved, ports where nobody listens, and\n"
+        "where nginx is installed some over TLS.",
     .size_means = "how many addresses at most",
     .size = 2000,
     .size_least = 1,
@@ -99,8 +101,8 @@ static void make_address(char url[URL_MOST], uint64_t i, const char *name, int p
         snprintf(url, URL_MOST, "http://127.0.0.1:%d/moved/2/%s/%s", port, name, file);
     else
         snprintf(url, URL_MOST, "http%s://127.0.0.1:%d/%s/%s?%llu",
-                 tls && k % 10 == 5 ? "s" : "", tls && k % 10 == 5 ? tls : port, name, file,
-                 (unsigned long long)i);
+                 tls && k % 10 == 5 ? "s" : "", tls && k % 10 == 5 ? tls : port, name,
+                 file, (unsigned long long)i);
 }
 
 static void make_addresses(const struct example *e, int port, int tls)
@@ -119,7 +121,7 @@ static void make_addresses(const struct example *e, int port, int tls)
     free(list);
 }
 
-/* --- asking ------------------------------------------------------------------------- */
+/* --- asking ----------------------------------------------------------------------- */
 
 static int check(void *arg)
 {
@@ -153,13 +155,14 @@ static int check_serial(void)
     return rc;
 }
 
-/* --- what they said ------------------------------------------------------------------ */
+/* --- what they said --------------------------------------------------------------- */
 
 /* By the first digit of their status, and how they were reached. */
 static void words(char *out, size_t size)
 {
-    static const char *const names[] = { "without an answer", "1xx", "2xx", "3xx", "4xx",
-                                         "5xx" };
+    static const char *const names[] = {
+        "without an answer", "1xx", "2xx", "3xx", "4xx", "5xx"
+    };
     size_t count[6] = { 0 }, used = 0, tls = 0, moved = 0;
     for (size_t i = 0; i < all.count; i++) {
         const struct address *a = &all.list[i];

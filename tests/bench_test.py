@@ -17,10 +17,11 @@ import time
 from contextlib import redirect_stderr, redirect_stdout
 
 TREE, BUILD = os.path.abspath(sys.argv[1]), os.path.abspath(sys.argv[2])
-sys.path.insert(0, os.path.join(TREE, 'bench'))
+sys.path[:0] = [os.path.join(TREE, 'bench'), os.path.join(TREE, 'docs')]
 sys.dont_write_bytecode = True
 import readme  # noqa: E402
 import run  # noqa: E402
+import tour  # noqa: E402
 from harness import benches, picture, report, rounds  # noqa: E402
 from harness.programs import Program  # noqa: E402
 from harness.table import (AtLeast, AtMost, Bench, Command, Over,  # noqa: E402
@@ -377,6 +378,38 @@ def readme_gets_its_table_from_the_figures():
 @case
 def the_table_in_readme_is_what_the_figures_say():
     assert readme.main(['--check']) == 0, 'run bench/readme.py'
+
+
+@case
+def readme_gets_its_table_from_a_tour():
+    cell = {'seconds': 1, 'ratio': 1.96, 'cpu_seconds': 2.0, 'started': 1234, 'switches': 3,
+            'note': 'five'}
+    rows = [{'name': name, 'what': f'{name}s', 'answer': '', 'cells': {
+        key: dict(cell) for key in ('threads', 'loop', 'processes')}}
+        for name in ('primes', 'listen', 'echo', 'unheard-of')]
+    rows[2]['cells'] = {'threads': cell, 'loop': {'failure': 'it fell', 'differed': False}}
+    kept = {'machine': {'model': 'Z80', 'cpus': 1, 'kernel': 'Linux 1.0-x', 'others': 0.25},
+            'rounds': 3, 'rows': rows, 'waits': [
+                {'url': 'loop://', 'count': 1000, 'kind': 'waits', 'each': '20 ms', 'ms': 20.5,
+                 'ratio': 975}]}
+    with tree_with(f'a\n{tour.BEGIN}\nold\n{tour.END}\nb\n', []) as tree:
+        with open(os.path.join(tree, 'docs', 'tour.json'), 'w') as f:
+            json.dump(kept, f)
+        assert tour.main(['--check'], tree) == 1
+        assert tour.main([], tree) == 0
+        assert tour.main(['--check'], tree) == 0
+        with open(os.path.join(tree, 'README.md')) as f:
+            text = f.read()
+    assert '| 1,234 tasks of 1.62 ms (primes) 2.0x |' in text, text
+    assert '| five; listens 2.0x |' in text and '1,000 times 20 ms: 20.5 ms, 975x' in text, text
+    assert 'echo' not in text and 'libpq' not in text and 'unheard' not in text, text
+    assert 'Z80, 1 CPU, Linux 1.0; medians of 3 rounds' in text, text
+    assert 'Other work had 25% of the CPUs' in text and text.endswith('\nb\n'), text
+
+
+@case
+def the_tours_table_in_readme_is_what_was_measured():
+    assert tour.main(['--check']) == 0, 'run docs/tour.py'
 
 
 @case

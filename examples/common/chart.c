@@ -40,7 +40,8 @@ static void put_text(FILE *f, const char *text)
             fputc((unsigned char)*text < ' ' ? '?' : *text, f);
 }
 
-/* The axis begins at the round tenth below all values: what differs can then be seen. */
+/* The axis begins at the round tenth below all values: what differs can then be
+ * seen. */
 static double axis_begin(const struct chart *c)
 {
     double least = 1;
@@ -55,9 +56,11 @@ static void draw_axis(FILE *f, const struct chart *c, double begin)
     int bottom = TOP + c->count * STEP;
     for (int k = 0; k <= 5; k++) {
         double at = LEFT + k * WIDE / 5.0;
-        fprintf(f, "<path d=\"M%.1f %d V%d\" class=\"grid\"/><text x=\"%.1f\" y=\"%d\" "
-                   "class=\"soft\" text-anchor=\"middle\">%.0f%%</text>\n",
-                at, TOP - 8, bottom, at, bottom + 18, 100 * (begin + k * (1 - begin) / 5));
+        fprintf(f,
+                "<path d=\"M%.1f %d V%d\" class=\"grid\"/><text x=\"%.1f\" y=\"%d\" "
+                "class=\"soft\" text-anchor=\"middle\">%.0f%%</text>\n",
+                at, TOP - 8, bottom, at, bottom + 18,
+                100 * (begin + k * (1 - begin) / 5));
     }
 }
 
@@ -67,12 +70,15 @@ static void draw_bar(FILE *f, const struct chart_bar *b, int y, double begin)
     double end = LEFT + (b->mean - begin) * scale, wide = b->deviation * scale;
     fprintf(f, "<text x=\"%d\" y=\"%.1f\" text-anchor=\"end\">", LEFT - 12, middle + 5);
     put_text(f, b->name);
-    fprintf(f, "</text><rect x=\"%d\" y=\"%d\" width=\"%.1f\" height=\"%d\"/>"
-               "<path d=\"M%.1f %.1f H%.1f\" class=\"span\"/>\n",
-            LEFT, y, end - LEFT, TALL, end - wide, middle, fmin(end + wide, LEFT + WIDE));
+    fprintf(f,
+            "</text><rect x=\"%d\" y=\"%d\" width=\"%.1f\" height=\"%d\"/>"
+            "<path d=\"M%.1f %.1f H%.1f\" class=\"span\"/>\n",
+            LEFT, y, end - LEFT, TALL, end - wide, middle,
+            fmin(end + wide, LEFT + WIDE));
     for (int k = 0; k < b->values; k++)
         fprintf(f, "<circle cx=\"%.1f\" cy=\"%.1f\" r=\"2.5\"/>",
-                LEFT + (b->value[k] - begin) * scale, middle - 8 + 16.0 * k / b->values);
+                LEFT + (b->value[k] - begin) * scale,
+                middle - 8 + 16.0 * k / b->values);
     fprintf(f, "\n<text x=\"%d\" y=\"%.1f\">%.1f%% ±%.1f</text>"
                "<text x=\"%d\" y=\"%.1f\" class=\"soft\">%.2f s of CPU time</text>\n",
             LEFT + WIDE + 12, middle - 1, 100 * b->mean, 100 * b->deviation,

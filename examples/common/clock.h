@@ -4,7 +4,7 @@
 
 /* Seconds on the monotonic clock. */
 double clock_now(void);
-/* CPU seconds of this process so far, all its threads; with worker processes of tutti's also
- * theirs, and those of children that have ended. */
+/* CPU seconds of this process so far, all its threads; with worker processes of tutti's
+ * also theirs, and those of children that have ended. */
 double clock_cpu(int workers);
 #endif

@@ -98,7 +98,8 @@ static int take_csv(struct table *t, char **field, size_t n, int may_be_names)
     double value;
     for (size_t i = 0; i + 1 < n; i++)
         if (!number(field[i], &value))
-            return may_be_names ? NOT_A_ROW : refuse(t, "\"%.30s\" is no number", field[i]);
+            return may_be_names ? NOT_A_ROW
+                                : refuse(t, "\"%.30s\" is no number", field[i]);
     if (n < 2 || n > DATASET_COLUMNS)
         return refuse(t, "a row has 2 to %d columns, not %zu", DATASET_COLUMNS, n);
     if (!t->rows)
@@ -120,7 +121,8 @@ static int split_pair(char *text, size_t *column, double *value)
     if (!colon || *text < '0' || *text > '9')
         return 0;
     *column = strtoul(text, &end, 10);
-    return end == colon && *column && *column <= DATASET_COLUMNS && number(colon + 1, value);
+    return end == colon && *column && *column <= DATASET_COLUMNS &&
+           number(colon + 1, value);
 }
 
 /* Rows that are shorter than a later one get zeros behind them. */
@@ -130,7 +132,8 @@ static int widen(struct table *t, size_t columns)
     if (!wide)
         return refuse(t, "no memory");
     for (size_t i = 0; i < t->rows; i++)
-        memcpy(wide + i * columns, t->values + i * t->columns, t->columns * sizeof *wide);
+        memcpy(wide + i * columns, t->values + i * t->columns,
+               t->columns * sizeof *wide);
     free(t->values);
     t->values = wide;
     t->values_room = (t->rows + 1) * columns + 1024;
@@ -158,7 +161,7 @@ static int take_sparse(struct table *t, char **field, size_t n)
     return row_end(t, field[0]);
 }
 
-/* --- files -------------------------------------------------------------------------- */
+/* --- files ------------------------------------------------------------------------ */
 
 static int take_line(struct table *t, char *line, int first)
 {
@@ -191,8 +194,9 @@ int table_read(struct table *t, const char *path)
         rc = refuse(t, "cannot read \"%s\": %s", path, strerror(errno));
     while (rc >= 0 && gzgets(f, line, LINE_MOST)) {
         at++;
-        rc = strchr(line, '\n') || gzeof(f) ? take_line(t, line, at == 1)
-                                            : refuse(t, "longer than %d bytes", LINE_MOST);
+        rc = strchr(line, '\n') || gzeof(f)
+                 ? take_line(t, line, at == 1)
+                 : refuse(t, "longer than %d bytes", LINE_MOST);
         if (rc < 0 && snprintf(words, sizeof words, "%s", t->why) >= 0)
             refuse(t, "\"%.60s\", line %d: %.60s", path, at, words);
     }
@@ -215,10 +219,12 @@ int table_make(struct table *t, size_t rows)
         double *row = row_add(t);
         uint64_t class = i % CLASSES;
         for (uint64_t c = 0; row && c < COLUMNS; c++) {
-            double place = (double)(example_random(class * COLUMNS + c) >> 11) * 0x1p-53;
+            double place =
+                (double)(example_random(class * COLUMNS + c) >> 11) * 0x1p-53;
             double noise = 0;
             for (uint64_t k = 0; k < 12; k++) /* near a bell, and the same everywhere */
-                noise += (double)(example_random(((i + 9) * COLUMNS + c) * 12 + k) >> 11);
+                noise +=
+                    (double)(example_random(((i + 9) * COLUMNS + c) * 12 + k) >> 11);
             row[c] = place + 0.6 * (noise * 0x1p-53 - 6);
         }
         snprintf(name, sizeof name, "cloud %d", (int)class);
@@ -228,7 +234,7 @@ int table_make(struct table *t, size_t rows)
     return is_enough(t, "made up");
 }
 
-/* --- the block ------------------------------------------------------------------------ */
+/* --- the block -------------------------------------------------------------------- */
 
 size_t dataset_size(const struct table *t)
 {
@@ -252,9 +258,11 @@ void dataset_write(const struct table *t, void *to)
 {
     struct dataset *d = to;
     uint32_t dealt[DATASET_CLASSES] = { 0 };
-    *d = (struct dataset){ (uint32_t)t->rows, (uint32_t)t->columns, (uint32_t)t->classes, 0 };
+    *d = (struct dataset){ (uint32_t)t->rows, (uint32_t)t->columns,
+                           (uint32_t)t->classes, 0 };
     memcpy(d->values, t->values, t->rows * t->columns * sizeof(double));
-    uint8_t *class = (uint8_t *)(d->values + t->rows * t->columns), *fold = class + t->rows;
+    uint8_t *class = (uint8_t *)(d->values + t->rows * t->columns),
+            *fold = class + t->rows;
     memcpy(class, t->class, t->rows);
     for (size_t k = 0; k < t->rows; k++)
         fold[k] = fold_of(class[k], dealt[class[k]]++);

@@ -1,5 +1,5 @@
-/* examples/common/dataset.h - rows of numbers, each of a known class, as one block of flat
- * bytes: read once, handed to every worker, written by nobody.  Tests:
+/* examples/common/dataset.h - rows of numbers, each of a known class, as one block of
+ * flat bytes: read once, handed to every worker, written by nobody.  Tests:
  * tests/learn_test.py. */
 #ifndef EXAMPLES_DATASET_H
 #define EXAMPLES_DATASET_H
@@ -45,8 +45,8 @@ int table_read(struct table *t, const char *path);
 int table_make(struct table *t, size_t rows);
 void table_free(struct table *t);
 
-/* The block: how long it is, and all of it into to[].  Every class is dealt out over the
- * folds evenly, the same way at every run. */
+/* The block: how long it is, and all of it into to[].  Every class is dealt out over
+ * the folds evenly, the same way at every run. */
 size_t dataset_size(const struct table *t);
 void dataset_write(const struct table *t, void *to);
 #endif

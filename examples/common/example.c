@@ -193,6 +193,8 @@ static void print_result(const struct example *e, const char *what, const char *
         if (!e->serial)
             printf("  %llu tasks started, %llu switches between them\n",
                    (unsigned long long)e->started, (unsigned long long)e->switches);
+        if (e->note[0])
+            printf("  %s\n", e->note);
         if (e->picture)
             printf("  picture: %s\n", e->picture);
         return;
@@ -206,6 +208,8 @@ static void print_result(const struct example *e, const char *what, const char *
            "\"started\":%llu,",
            e->seconds, e->cpu_seconds, workers, (unsigned long long)e->switches,
            (unsigned long long)e->started);
+    if (e->note[0])
+        print_quoted("note", e->note, ",");
     print_quoted("picture", e->picture ? e->picture : "", "}\n");
 }
 

@@ -42,6 +42,7 @@ struct example {
     int argument_count;
     double seconds, cpu_seconds; /* of the work, after example_stop */
     uint64_t switches, started;
+    char note[120]; /* what else was measured, in words; "" is nothing */
     int owns_executor;
 };
 
@@ -53,8 +54,8 @@ void example_open(struct example *e, const struct example_about *about, int argc
 /* The input is bad: print the sentence after the program's name and exit with 2. */
 __attribute__((noreturn, format(printf, 2, 3))) void
 example_refuse(const struct example *e, const char *format, ...);
-/* What it takes is not on this machine: the same with status EXAMPLE_LACKS, on which the
- * tour leaves the program out. */
+/* What it takes is not on this machine: the same with status EXAMPLE_LACKS, on which
+ * the tour leaves the program out. */
 enum { EXAMPLE_LACKS = 77 };
 __attribute__((noreturn, format(printf, 2, 3))) void
 example_lacks(const struct example *e, const char *format, ...);

@@ -20,11 +20,13 @@ static void text_of(ExifData *data, ExifIfd part, ExifTag tag, char *to, unsigne
 void picture_facts(struct facts *f, const void *file, size_t size)
 {
     *f = (struct facts){ .turn = 1 };
-    ExifData *data = size < 1 << 30 ? exif_data_new_from_data(file, (unsigned)size) : NULL;
+    ExifData *data =
+        size < 1 << 30 ? exif_data_new_from_data(file, (unsigned)size) : NULL;
     if (!data)
         return;
     text_of(data, EXIF_IFD_0, EXIF_TAG_MODEL, f->camera, sizeof f->camera);
-    text_of(data, EXIF_IFD_EXIF, EXIF_TAG_DATE_TIME_ORIGINAL, f->taken, sizeof f->taken);
+    text_of(data, EXIF_IFD_EXIF, EXIF_TAG_DATE_TIME_ORIGINAL, f->taken,
+            sizeof f->taken);
     if (!f->taken[0])
         text_of(data, EXIF_IFD_0, EXIF_TAG_DATE_TIME, f->taken, sizeof f->taken);
     ExifEntry *e = exif_content_get_entry(data->ifd[EXIF_IFD_0], EXIF_TAG_ORIENTATION);
@@ -36,8 +38,8 @@ void picture_facts(struct facts *f, const void *file, size_t size)
 }
 
 /* An entry of `size` bytes; NULL: no memory. */
-static ExifEntry *entry_add(ExifData *data, ExifTag tag, ExifFormat format, unsigned count,
-                            unsigned size)
+static ExifEntry *entry_add(ExifData *data, ExifTag tag, ExifFormat format,
+                            unsigned count, unsigned size)
 {
     ExifEntry *e = exif_entry_new();
     if (!e)

@@ -25,15 +25,15 @@ void folder_remove(const char *path)
     nftw(path, remove_one, 16, FTW_DEPTH | FTW_PHYS);
 }
 
-/* Make it, tell so, and wait until whoever made us is gone; then see it gone as well: what
- * still writes into it ends soon. */
+/* Make it, tell so, and wait until whoever made us is gone; then see it gone as well:
+ * what still writes into it ends soon. */
 static _Noreturn void watch(struct folder *f, int parent)
 {
     static const struct timespec pause = { 0, 50000000 };
     char none;
     setsid(); /* Ctrl-C is not for us */
     dup2(parent, 0);
-    close_range(1, ~0u, 0); /* nobody shall wait for us to close what we got from them */
+    close_range(1, ~0u, 0); /* nobody shall wait for us to close theirs */
     if (!mkdtemp(f->path))
         f->path[0] = 0;
     if (write(0, f->path, sizeof f->path) == sizeof f->path)

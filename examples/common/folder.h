@@ -1,5 +1,5 @@
-/* examples/common/folder.h - a folder for a while, gone when the program is, also by Ctrl-C
- * and SIGKILL.  Tests: tests/status_test.py. */
+/* examples/common/folder.h - a folder for a while, gone when the program is, also by
+ * Ctrl-C and SIGKILL.  Tests: tests/status_test.py. */
 #ifndef EXAMPLES_FOLDER_H
 #define EXAMPLES_FOLDER_H
 #include <sys/types.h>

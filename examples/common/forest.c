@@ -19,7 +19,8 @@ struct seen {
     uint32_t row, class;
 };
 
-/* A tree that grows.  Holds: node has room for twice as many as rows are learnt from. */
+/* A tree that grows.  Holds: node has room for twice as many as rows are learnt
+ * from. */
 struct tree {
     const struct dataset *data;
     struct node *node;
@@ -83,7 +84,8 @@ static uint32_t commonest(const struct seen *seen, uint32_t n, uint32_t *most)
 }
 
 /* The best of a few columns; where it cuts, or 0.  seen is left in its order. */
-static uint32_t fork_find(struct tree *t, struct seen *seen, uint32_t n, struct node *fork)
+static uint32_t fork_find(struct tree *t, struct seen *seen, uint32_t n,
+                          struct node *fork)
 {
     double best = 0;
     uint32_t count[DATASET_CLASSES] = { 0 }, found = 0;
@@ -108,7 +110,8 @@ static uint32_t fork_find(struct tree *t, struct seen *seen, uint32_t n, struct 
 }
 
 /* Bring those that go left to the front. */
-static void part(const struct tree *t, struct seen *seen, uint32_t n, const struct node *fork)
+static void part(const struct tree *t, struct seen *seen, uint32_t n,
+                 const struct node *fork)
 {
     uint32_t left = 0;
     for (uint32_t i = 0; i < n; i++)

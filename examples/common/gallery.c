@@ -7,12 +7,14 @@
 
 enum { RIDGES = 5 };
 
-/* The height of a ridge at x: noise on four scales, each half as high and twice as dense. */
+/* The height of a ridge at x: noise on four scales, each half as high and twice as
+ * dense. */
 static int64_t ridge_at(uint64_t seed, int ridge, int64_t x, int64_t high)
 {
     int64_t sum = 0, step = 256;
     for (int k = 0; k < 4; k++, step /= 2, high /= 2) {
-        uint64_t place = (seed * RIDGES + (uint64_t)ridge) * 4096 + (uint64_t)(x / step) * 4;
+        uint64_t place =
+            (seed * RIDGES + (uint64_t)ridge) * 4096 + (uint64_t)(x / step) * 4;
         int64_t left = (int64_t)(example_random(place + (uint64_t)k) >> 40) % high;
         int64_t right = (int64_t)(example_random(place + 4 + (uint64_t)k) >> 40) % high;
         sum += left + (right - left) * (x % step) / step;
@@ -29,7 +31,8 @@ static void blend(uint8_t *to, const uint8_t *near, const uint8_t *far, int64_t 
 /* Hills behind hills under a sun, in whole numbers: the same everywhere. */
 static void paint(struct picture *p, uint64_t seed)
 {
-    static const uint8_t tones[][3][3] = { /* of the sky above, the haze, and what is near */
+    static const uint8_t tones[][3][3] = {
+        /* of the sky above, the haze, and what is near */
         { { 58, 110, 168 }, { 226, 228, 216 }, { 22, 52, 44 } },
         { { 72, 52, 110 }, { 246, 188, 138 }, { 34, 22, 52 } },
         { { 96, 150, 172 }, { 242, 240, 226 }, { 40, 66, 92 } },
@@ -56,7 +59,8 @@ static void paint(struct picture *p, uint64_t seed)
     }
 }
 
-/* As a camera that is held in some way stores what it sees, and says how it was held. */
+/* As a camera that is held in some way stores what it sees, and says how it was
+ * held. */
 static int as_jpeg(struct picture *p, unsigned i, unsigned char **file, size_t *size)
 {
     static const int turns[] = { 1, 6, 3, 8 }, back[] = { 1, 8, 3, 6 };
@@ -65,8 +69,8 @@ static int as_jpeg(struct picture *p, unsigned i, unsigned char **file, size_t *
     if (picture_turn(p, back[i / 2 % 4]))
         return -ENOMEM;
     snprintf(f.camera, sizeof f.camera, "Camera obscura %u", i % 5);
-    snprintf(f.taken, sizeof f.taken, "2026:%02u:%02u %02u:00:00", i % 12 + 1, i % 28 + 1,
-             i % 24);
+    snprintf(f.taken, sizeof f.taken, "2026:%02u:%02u %02u:00:00", i % 12 + 1,
+             i % 28 + 1, i % 24);
     unsigned char *note = facts_pack(&f, &note_size);
     int rc = note ? picture_pack(p, 85, note, note_size, file, size) : -ENOMEM;
     free(note);
@@ -115,7 +119,8 @@ static void spoil(unsigned how, unsigned char *file, size_t *size)
  * behind its head must be right. */
 static void inflate(unsigned char *png)
 {
-    static const unsigned char head[] = { 0, 0, 0xea, 0x60, 0, 0, 0xea, 0x60, 8, 2, 0, 0, 0 };
+    static const unsigned char head[] = { 0,    0, 0xea, 0x60, 0, 0, 0xea,
+                                          0x60, 8, 2,    0,    0, 0 };
     uint32_t sum = ~0u;
     memcpy(png + 16, head, sizeof head);
     for (int i = 12; i < 29; i++) {

@@ -12,7 +12,7 @@ const char *const learner_names[LEARNERS] = {
     "random forest",
 };
 
-/* --- which rows are for what --------------------------------------------------------- */
+/* --- which rows are for what ------------------------------------------------------ */
 
 uint32_t fold_size(const struct dataset *d, uint32_t fold)
 {
@@ -59,7 +59,7 @@ void columns_scale(const struct dataset *d, const struct sides *s, double *mean,
     }
 }
 
-/* --- the class of the nearest ----------------------------------------------------------- */
+/* --- the class of the nearest ----------------------------------------------------- */
 
 /* The nearest so far, in order. */
 struct near {
@@ -88,7 +88,8 @@ static double distance_of(const double *a, const double *b, const double *weight
     return sum;
 }
 
-static int neighbours_learn(const struct lesson *l, const struct sides *s, uint16_t *votes)
+static int neighbours_learn(const struct lesson *l, const struct sides *s,
+                            uint16_t *votes)
 {
     const struct dataset *d = l->data;
     double *mean = malloc(sizeof *mean * 2 * d->columns), *weight = mean + d->columns;
@@ -113,7 +114,7 @@ static int neighbours_learn(const struct lesson *l, const struct sides *s, uint1
     return 0;
 }
 
-/* --- naive Bayes, a bell for each class and column --------------------------------------- */
+/* --- naive Bayes, a bell for each class and column -------------------------------- */
 
 /* What classes have in the columns.  Holds: mean and spread (variance) have classes x
  * columns numbers each, zero at first; count has a number for each class. */
@@ -166,7 +167,8 @@ static void bells_fit(const struct dataset *d, const struct sides *s, struct bel
     bells_soften(d, b);
 }
 
-static uint32_t bells_ask(const struct dataset *d, const struct bells *b, const double *row)
+static uint32_t bells_ask(const struct dataset *d, const struct bells *b,
+                          const double *row)
 {
     double best = -HUGE_VAL;
     uint32_t found = 0;

@@ -1,7 +1,7 @@
-/* examples/common/learners.h - five ways to learn from rows of a known class what the class
- * of others is.  Each learns from all folds but one, and votes for the class of each row
- * of that one.  Nothing in here knows of tasks, and nothing writes the data, so all may
- * run at once.  Tests: tests/learn_test.py. */
+/* examples/common/learners.h - five ways to learn from rows of a known class what the
+ * class of others is.  Each learns from all folds but one, and votes for the class of
+ * each row of that one.  Nothing in here knows of tasks, and nothing writes the data,
+ * so all may run at once.  Tests: tests/learn_test.py. */
 #ifndef EXAMPLES_LEARNERS_H
 #define EXAMPLES_LEARNERS_H
 #include "dataset.h"
@@ -9,8 +9,8 @@
 enum { LEARNERS = 5, LEARN_FOREST = 4 };
 extern const char *const learner_names[LEARNERS];
 
-/* votes[i * classes + c] is what the i-th row of the fold gets for class c; zeroed by the
- * caller.  Trees are those from first on, of the forest alone.  0 or -ENOMEM. */
+/* votes[i * classes + c] is what the i-th row of the fold gets for class c; zeroed by
+ * the caller.  Trees are those from first on, of the forest alone.  0 or -ENOMEM. */
 struct lesson {
     const struct dataset *data;
     uint32_t learner, fold, first, trees;

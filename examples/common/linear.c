@@ -1,14 +1,14 @@
-/* examples/common/linear.c - logistic regression and a linear support vector machine, by
- * liblinear; see learners.h.  Its primal solvers draw no random numbers, so they give the
- * same model wherever they run, and any number of them may run at once. */
+/* examples/common/linear.c - logistic regression and a linear support vector machine,
+ * by liblinear; see learners.h.  Its primal solvers draw no random numbers, so they
+ * give the same model wherever they run, and any number of them may run at once. */
 #include "learners.h"
 #include <errno.h>
 #include <linear.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* Rows in liblinear's form, columns scaled.  Holds: node has room for one row in front of
- * those learnt from, for the one that is asked about. */
+/* Rows in liblinear's form, columns scaled.  Holds: node has room for one row in front
+ * of those learnt from, for the one that is asked about. */
 struct rows {
     struct feature_node *node, **row;
     double *class, *mean, *inverse;
@@ -69,8 +69,11 @@ int linear_learn(const struct lesson *l, const struct sides *s, int logistic,
     const struct dataset *d = l->data;
     struct rows r;
     int rc = rows_make(&r, d, s);
-    struct problem problem = { .l = (int)s->learns, .n = (int)d->columns + 1, .y = r.class,
-                               .x = r.row, .bias = 1 };
+    struct problem problem = { .l = (int)s->learns,
+                               .n = (int)d->columns + 1,
+                               .y = r.class,
+                               .x = r.row,
+                               .bias = 1 };
     struct parameter how = { .solver_type = logistic ? L2R_LR : L2R_L2LOSS_SVC,
                              .eps = 0.01, .C = logistic ? 1 : 0.1, .p = 0.1 };
     struct model *m = rc < 0 ? NULL : train(&problem, &how);

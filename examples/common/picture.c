@@ -1,4 +1,5 @@
-/* examples/common/picture.c - reading, shrinking and writing pictures; see picture.h. */
+/* examples/common/picture.c - reading, shrinking and writing pictures; see
+ * picture.h. */
 #include "picture.h"
 #include <errno.h>
 #include <png.h>
@@ -81,12 +82,14 @@ static void keep_words(j_common_ptr j)
         j->err->format_message(j, r->words);
 }
 
-/* What printers get, on white: some programs write it the other way round and say so. */
+/* What printers get, on white: some programs write it the other way round and say
+ * so. */
 static void from_cmyk(const uint8_t *from, uint8_t *to, uint32_t width, int adobe)
 {
     for (uint32_t x = 0; x < width; x++, from += 4, to += 3)
         for (int c = 0; c < 3; c++) {
-            int ink = adobe ? from[c] : 255 - from[c], black = adobe ? from[3] : 255 - from[3];
+            int ink = adobe ? from[c] : 255 - from[c],
+                black = adobe ? from[3] : 255 - from[3];
             to[c] = (uint8_t)(ink * black / 255);
         }
 }
@@ -103,7 +106,8 @@ static void read_rows(struct jpeg_decompress_struct *j, struct picture *p, uint8
     jpeg_finish_decompress(j);
 }
 
-static int begin_rows(struct jpeg_decompress_struct *j, struct picture *p, uint32_t least)
+static int begin_rows(struct jpeg_decompress_struct *j, struct picture *p,
+                      uint32_t least)
 {
     jpeg_read_header(j, TRUE);
     p->whole_width = j->image_width;
@@ -149,7 +153,8 @@ static int read_jpeg(struct picture *p, const void *file, size_t size, uint32_t 
     return rc;
 }
 
-int picture_read(struct picture *p, const void *file, size_t size, uint32_t least, int frank)
+int picture_read(struct picture *p, const void *file, size_t size, uint32_t least,
+                 int frank)
 {
     static const uint8_t png[] = { 0x89, 'P', 'N', 'G' }, jpeg[] = { 0xff, 0xd8, 0xff };
     *p = (struct picture){ 0 };
@@ -164,8 +169,8 @@ int picture_read(struct picture *p, const void *file, size_t size, uint32_t leas
     return refuse(p, size ? "neither PNG nor JPEG" : "empty");
 }
 
-int picture_pack(const struct picture *p, int quality, const void *note, size_t note_size,
-                 unsigned char **file, size_t *size)
+int picture_pack(const struct picture *p, int quality, const void *note,
+                 size_t note_size, unsigned char **file, size_t *size)
 {
     struct reporter r = { .words = "" };
     struct jpeg_compress_struct j;
@@ -200,7 +205,7 @@ int picture_pack(const struct picture *p, int quality, const void *note, size_t 
     return 0;
 }
 
-/* --- shrinking and turning ------------------------------------------------------------ */
+/* --- shrinking and turning -------------------------------------------------------- */
 
 /* The mean of the points of a box, to the nearest. */
 static void mean_of(const struct picture *p, uint32_t x0, uint32_t x1, uint32_t y0,

@@ -1,5 +1,5 @@
-/* examples/common/server.c - starting and ending servers; see server.h.  Ours is slow.c.
- * Tests: tests/server_test.c. */
+/* examples/common/server.c - starting and ending servers; see server.h.  Ours is
+ * slow.c.  Tests: tests/server_test.c. */
 #include "server.h"
 #include "slow.h"
 #include <arpa/inet.h>
@@ -70,7 +70,8 @@ static int file_write(struct server *s, const char *name, const char *text)
 
 static struct sockaddr_in loopback(int port)
 {
-    return (struct sockaddr_in){ .sin_family = AF_INET, .sin_port = htons((uint16_t)port),
+    return (struct sockaddr_in){ .sin_family = AF_INET,
+                                 .sin_port = htons((uint16_t)port),
                                  .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
 }
 
@@ -110,7 +111,7 @@ static int port_answers(int port)
     return rc == 0;
 }
 
-/* --- processes --------------------------------------------------------------------- */
+/* --- processes -------------------------------------------------------------------- */
 
 /* As the user `name` when we are root and it exists: PostgreSQL refuses root. */
 static int become(const char *name)
@@ -135,7 +136,8 @@ static pid_t start(const struct server *s, const char *user, char *const argv[])
     if (pid)
         return pid;
     int none = open("/dev/null", O_RDWR);
-    int log = open(in_folder(s, "log"), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666);
+    int log =
+        open(in_folder(s, "log"), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666);
     dup2(none, 0);
     dup2(log < 0 ? none : log, 1);
     dup2(log < 0 ? none : log, 2);
@@ -221,7 +223,7 @@ void server_stop(struct server *s)
     folder_close(&s->folder);
 }
 
-/* --- nginx ----------------------------------------------------------------------------- */
+/* --- nginx ------------------------------------------------------------------------ */
 
 static const char nginx_form[] =
     "daemon off; master_process off; pid %1$s/pid; error_log stderr error;\n"
@@ -259,18 +261,25 @@ int server_nginx(struct server *s, const struct nginx_options *o)
         snprintf(keys, sizeof keys,
                  "        ssl_certificate %s; ssl_certificate_key %s;\n",
                  in_folder(s, "cert.pem"), in_folder(s, "key.pem"));
-    int n = snprintf(text, sizeof text, nginx_form, s->folder.path, s->port, o->tls ? " ssl" : "",
-                     keys, o->root ? o->root : s->folder.path, o->behind ? o->behind : 9);
+    int n = snprintf(text, sizeof text, nginx_form, s->folder.path, s->port,
+                     o->tls ? " ssl" : "", keys, o->root ? o->root : s->folder.path,
+                     o->behind ? o->behind : 9);
     if (n >= (int)sizeof text)
         return refuse(s, "the name of %s is too long", o->root);
     if (file_write(s, "nginx.conf", text))
         return -1;
-    char *const argv[] = { (char *)(size_t)program, "-e", "stderr", "-p", s->folder.path, "-c",
-                           (char *)(size_t)in_folder(s, "nginx.conf"), NULL };
+    char *const argv[] = { (char *)(size_t)program,
+                           "-e",
+                           "stderr",
+                           "-p",
+                           s->folder.path,
+                           "-c",
+                           (char *)(size_t)in_folder(s, "nginx.conf"),
+                           NULL };
     return start_server(s, "nginx", NULL, argv);
 }
 
-/* --- PostgreSQL, Redis ---------------------------------------------------------------------- */
+/* --- PostgreSQL, Redis ------------------------------------------------------------ */
 
 int server_postgres(struct server *s, int connections)
 {
@@ -295,8 +304,9 @@ int server_postgres(struct server *s, int connections)
     if (start_server(s, "postgres", user, argv))
         return -1;
     /* It accepts connections before it will have any. */
-    char *const ready[] = { POSTGRES_BIN "/pg_isready", "-q", "-h", "127.0.0.1", "-p", port,
-                            NULL };
+    char *const ready[] = {
+        POSTGRES_BIN "/pg_isready", "-q", "-h", "127.0.0.1", "-p", port, NULL
+    };
     for (int ms = 0; ms < START_MS; ms += 20) {
         if (run_to_end(s, user, ready) == 0)
             return 0;
@@ -311,12 +321,22 @@ int server_redis(struct server *s)
     if (begin(s, "/usr/bin/redis-server"))
         return -1;
     snprintf(port, sizeof port, "%d", s->port);
-    char *const argv[] = { "/usr/bin/redis-server", "--port", port, "--bind", "127.0.0.1",
-        "--save", "", "--appendonly", "no", "--dir", s->folder.path, NULL };
+    char *const argv[] = { "/usr/bin/redis-server",
+                           "--port",
+                           port,
+                           "--bind",
+                           "127.0.0.1",
+                           "--save",
+                           "",
+                           "--appendonly",
+                           "no",
+                           "--dir",
+                           s->folder.path,
+                           NULL };
     return start_server(s, "redis-server", NULL, argv);
 }
 
-/* --- ours --------------------------------------------------------------------------------------- */
+/* --- ours ------------------------------------------------------------------------- */
 
 int server_slow(struct server *s, const struct slow_options *o)
 {

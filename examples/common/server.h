@@ -1,11 +1,11 @@
-/* examples/common/server.h - servers for programs that need one: nginx, PostgreSQL, Redis
- * as Debian has them, each started on loopback with a folder of its own and a free port,
- * and ended with the program, whatever becomes of it.  Nothing of the machine's own
- * servers is touched.  And a small one of ours, which takes its time: its clients are
- * what is looked at.
+/* examples/common/server.h - servers for programs that need one: nginx, PostgreSQL,
+ * Redis as Debian has them, each started on loopback with a folder of its own and a
+ * free port, and ended with the program, whatever becomes of it.  Nothing of the
+ * machine's own servers is touched.  And a small one of ours, which takes its time: its
+ * clients are what is looked at.
  *
- * To be started before the program has threads of its own.
- * Tests: tests/server_test.c. */
+ * To be started before the program has threads of its own.  Tests:
+ * tests/server_test.c. */
 #ifndef EXAMPLES_SERVER_H
 #define EXAMPLES_SERVER_H
 #include "folder.h"
@@ -21,8 +21,8 @@ struct server {
     char why[160]; /* when one could not be started: a sentence */
 };
 
-/* Each gives 0 when it accepts connections; -1 and why: it is not installed, or would not
- * start.  Whatever it gave, server_stop cleans up. */
+/* Each gives 0 when it accepts connections; -1 and why: it is not installed, or would
+ * not start.  Whatever it gave, server_stop cleans up. */
 
 /* The files below root. */
 struct nginx_options {

@@ -1,5 +1,5 @@
-/* examples/common/sheet.c - small pictures side by side, as one picture and as an index in
- * HTML; see gallery.h. */
+/* examples/common/sheet.c - small pictures side by side, as one picture and as an index
+ * in HTML; see gallery.h. */
 #include "gallery.h"
 #include <errno.h>
 #include <stdlib.h>
@@ -10,11 +10,13 @@
 enum { PAPER = 244, ACROSS = SHEET_CELL + 8 };
 
 static const char index_head[] =
-    "<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\"><title>Pictures</title>\n"
-    "<style>body{font:14px sans-serif;margin:2em}main{display:flex;flex-wrap:wrap;gap:14px}\n"
-    "figure{width:150px;margin:0}div{width:150px;height:110px;background:#f4f4f4;\n"
-    "display:flex;align-items:center;justify-content:center}img{max-width:100%;\n"
-    "max-height:100%}figcaption{font-size:11px;overflow-wrap:anywhere}.bad{background:#f6dcd4}\n"
+    "<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\">\n"
+    "<title>Pictures</title><style>body{font:14px sans-serif;margin:2em}\n"
+    "main{display:flex;flex-wrap:wrap;gap:14px}figure{width:150px;margin:0}\n"
+    "div{width:150px;height:110px;background:#f4f4f4;display:flex;\n"
+    "align-items:center;justify-content:center}.bad{background:#f6dcd4}\n"
+    "img{max-width:100%;max-height:100%}\n"
+    "figcaption{font-size:11px;overflow-wrap:anywhere}\n"
     "</style></head><body><main>\n";
 
 static int index_open(struct sheet *s)
@@ -54,7 +56,8 @@ static void draw(struct sheet *s, uint64_t i, const struct picture *p)
         for (size_t k = ACROSS / 3; k < 2 * ACROSS / 3; k++)
             for (size_t thick = 0; thick < 3; thick++) {
                 memcpy(cell + (k * wide + k + thick) * 3, "\xb0\x3a\x14", 3);
-                memcpy(cell + (k * wide + ACROSS - 1 - k + thick) * 3, "\xb0\x3a\x14", 3);
+                memcpy(cell + (k * wide + ACROSS - 1 - k + thick) * 3, "\xb0\x3a\x14",
+                       3);
             }
         return;
     }

@@ -1,5 +1,5 @@
-/* examples/common/site.c - see site.h.  A target is decoded, must not lead above the directory,
- * and names a file, or a directory with an index.html. */
+/* examples/common/site.c - see site.h.  A target is decoded, must not lead above the
+ * directory, and names a file, or a directory with an index.html. */
 #include "site.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -23,8 +23,9 @@ static char *site_directory;
 
 static int digit(char c)
 {
-    return c >= '0' && c <= '9' ? c - '0' : (c | 32) >= 'a' && (c | 32) <= 'f' ? (c | 32) - 'a' + 10
-                                                                              : -1;
+    return c >= '0' && c <= '9'                 ? c - '0'
+           : (c | 32) >= 'a' && (c | 32) <= 'f' ? (c | 32) - 'a' + 10
+                                                : -1;
 }
 
 /* The path below the directory that a target stands for; 0, or the status. */
@@ -36,7 +37,8 @@ static int decode(const char *target, size_t n, char *path)
     for (size_t i = 0; i < n && target[i] != '?' && target[i] != '#'; i++) {
         char c = target[i];
         if (c == '%') {
-            int high = i + 2 < n ? digit(target[i + 1]) : -1, low = i + 2 < n ? digit(target[i + 2]) : -1;
+            int high = i + 2 < n ? digit(target[i + 1]) : -1,
+                low = i + 2 < n ? digit(target[i + 2]) : -1;
             if (high < 0 || low < 0 || !(high | low))
                 return 400;
             c = (char)(high << 4 | low);
@@ -89,8 +91,10 @@ void site_release(struct page *p)
 
 static int page_fill(struct page *p)
 {
-    int n = asprintf(&p->head, "HTTP/1.1 200 OK\r\nServer: tutti\r\nContent-Type: %s\r\n"
-                     "Content-Length: %zu\r\n", type_of(p->path), p->size);
+    int n = asprintf(&p->head,
+                     "HTTP/1.1 200 OK\r\nServer: tutti\r\nContent-Type: %s\r\n"
+                     "Content-Length: %zu\r\n",
+                     type_of(p->path), p->size);
     if (n < 0) {
         p->head = NULL;
         return 500;
@@ -100,7 +104,8 @@ static int page_fill(struct page *p)
         return 0;
     p->body = malloc(p->size + 1);
     size_t have = 0;
-    for (int rc = 1; p->body && have < p->size && rc > 0; have += rc > 0 ? (size_t)rc : 0)
+    for (int rc = 1; p->body && have < p->size && rc > 0;
+         have += rc > 0 ? (size_t)rc : 0)
         rc = tutti_pread(p->fd, p->body + have, p->size - have, (int64_t)have);
     tutti_close(p->fd);
     p->fd = -1;
@@ -153,7 +158,7 @@ static int page_is_fresh(struct page *p)
            && st.st_mtim.tv_nsec == p->changed_ns && (size_t)st.st_size == p->size;
 }
 
-/* --- the worker's pages --------------------------------------------------------------- */
+/* --- the worker's pages ----------------------------------------------------------- */
 
 static void *pages_make(void)
 {

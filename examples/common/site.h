@@ -1,5 +1,6 @@
-/* examples/common/site.h - the files of httpd: found by the target of a request, small ones
- * kept in memory.  Each worker keeps its own, so nothing here is shared or locked. */
+/* examples/common/site.h - the files of httpd: found by the target of a request, small
+ * ones kept in memory.  Each worker keeps its own, so nothing here is shared or
+ * locked. */
 #ifndef EXAMPLES_SITE_H
 #define EXAMPLES_SITE_H
 #include <stddef.h>
@@ -26,7 +27,7 @@ void site_close(void);
 struct page *site_find(const char *target, size_t n, int *status);
 void site_release(struct page *p); /* NULL is fine */
 
-/* One connection of httpd, until its end: examples/httpd.c.  A negative code if the stream
- * failed. */
+/* One connection of httpd, until its end: examples/httpd.c.  A negative code if the
+ * stream failed. */
 int httpd_talk(tutti_stream *stream);
 #endif

@@ -1,7 +1,7 @@
-/* examples/common/slow.c - a small HTTP server that takes its time, in blocking style: a task
- * for each connection on one thread, with libtutti-hook in front of libc, so that accept,
- * read, write and nanosleep park.  It knows GET, HEAD and keep-alive, as much as the
- * examples' clients need.  Tests: tests/server_test.c. */
+/* examples/common/slow.c - a small HTTP server that takes its time, in blocking style:
+ * a task for each connection on one thread, with libtutti-hook in front of libc, so
+ * that accept, read, write and nanosleep park.  It knows GET, HEAD and keep-alive, as
+ * much as the examples' clients need.  Tests: tests/server_test.c. */
 #include "slow.h"
 #include "server.h"
 #include <errno.h>
@@ -26,7 +26,7 @@ struct site {
     const struct slow_options *options;
     int listener;
     tutti_scope *scope;
-    unsigned char asked[ASKED_ROOM]; /* by a hash of the path: it was asked for before */
+    unsigned char asked[ASKED_ROOM]; /* by a hash of the path: it was, before */
 };
 static struct site site;
 
@@ -104,9 +104,10 @@ static int answer_file(struct connection *c, char *path)
     close(fd);
     const char *dot = strrchr(name, '.');
     int html = dot && (!strcmp(dot, ".html") || !strcmp(dot, ".htm"));
-    int rc = n < 0 ? -1
-                   : answer(c, "200 OK", html ? "text/html" : "application/octet-stream",
-                            body, (size_t)n);
+    int rc = n < 0
+                 ? -1
+                 : answer(c, "200 OK", html ? "text/html" : "application/octet-stream",
+                          body, (size_t)n);
     free(body);
     return rc;
 }
@@ -224,7 +225,7 @@ _Noreturn static int accept_all(void *unused)
         int fd = accept4(site.listener, NULL, NULL, SOCK_CLOEXEC);
         struct connection *c = fd >= 0 ? calloc(1, sizeof *c) : NULL;
         if (c) {
-            int on = 1; /* head and body go one by one, and neither waits for the other */
+            int on = 1; /* head and body go one by one; neither waits */
             setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
             c->fd = fd;
             tutti_spawn(&s, serve_run, c, NULL, NULL);

@@ -1,5 +1,6 @@
-/* examples/common/web.c - see web.h.  A handle of libcurl's keeps its connection open, so
- * they are used again, by whichever task comes next.  Tests: tests/examples_io_test.sh. */
+/* examples/common/web.c - see web.h.  A handle of libcurl's keeps its connection open,
+ * so they are used again, by whichever task comes next.  Tests:
+ * tests/examples_io_test.sh. */
 #include "web.h"
 #include <curl/curl.h>
 #include <errno.h>
@@ -46,7 +47,8 @@ void web_end(void)
         curl_easy_cleanup(s->curl);
         free(s);
     }
-    /* libxml2 keeps something for each thread that ends with it: no xmlCleanupParser here. */
+    /* libxml2 keeps something for each thread that ends with it: no xmlCleanupParser
+     * here. */
     curl_global_cleanup();
 }
 
@@ -95,7 +97,8 @@ static size_t page_append(char *from, size_t size, size_t n, void *arg)
     struct web_page *p = arg;
     size_t more = size * n;
     if (p->size + more > p->room) {
-        size_t room = p->room * 2 > p->size + more ? p->room * 2 : p->size + more + 4096;
+        size_t room =
+            p->room * 2 > p->size + more ? p->room * 2 : p->size + more + 4096;
         char *data = room <= PAGE_MOST ? realloc(p->data, room) : NULL;
         if (!data)
             return 0;
@@ -141,7 +144,7 @@ void web_free(struct web_page *p)
     *p = (struct web_page){ 0 };
 }
 
-/* --- links ------------------------------------------------------------------------- */
+/* --- links ------------------------------------------------------------------------ */
 
 struct links {
     const char *base;

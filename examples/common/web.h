@@ -1,11 +1,12 @@
-/* examples/common/web.h - pages over HTTP through libcurl, and the links in them through
- * libxml2.  Both are used as in any program: it is libtutti-hook in front of libc that
- * makes a transfer park its task. */
+/* examples/common/web.h - pages over HTTP through libcurl, and the links in them
+ * through libxml2.  Both are used as in any program: it is libtutti-hook in front of
+ * libc that makes a transfer park its task. */
 #ifndef EXAMPLES_WEB_H
 #define EXAMPLES_WEB_H
 #include <stddef.h>
 
-/* What came back.  Zero before the first web_get; reused by the next; web_free at the end. */
+/* What came back.  Zero before the first web_get; reused by the next; web_free at the
+ * end. */
 struct web_page {
     char *data; /* NULL: nothing */
     size_t size, room;
@@ -14,8 +15,8 @@ struct web_page {
     int is_html;
     char why[128];
 };
-/* head: only its head.  Redirections are followed, ten at most.  0 when an answer came, whatever its status; -ENOMEM; else -EIO, and
- * p->why says why. */
+/* head: only its head.  Redirections are followed, ten at most.  0 when an answer came,
+ * whatever its status; -ENOMEM; else -EIO, and p->why says why. */
 int web_get(const char *url, int head, struct web_page *p);
 void web_free(struct web_page *p);
 /* Call each(ctx, url) for every link of a page, absolute and without its fragment; ends
