@@ -1,4 +1,5 @@
-/* tutti/sync.h - locks and signals, for tasks and plain threads alike.
+/* tutti/sync.h - locks and signals, for tasks and plain threads alike; between processes
+ * once tutti/shared.h has said so.
  * All are your memory, all zero is ready to use (a semaphore at 0, a barrier and a
  * wait group as their init says), none may move or go away while used.
  *

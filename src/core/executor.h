@@ -7,6 +7,7 @@
 
 struct task;
 struct context;
+struct far_space;
 
 struct executor_ops {
     /* Queue t; a worker will call task_run with it, once.  Cannot fail.  Any thread. */
@@ -34,6 +35,9 @@ struct executor_ops {
      * And back.  NULL: any memory of this process will do. */
     void *(*take)(struct tutti_executor *ex, size_t size);
     void (*give)(struct tutti_executor *ex, void *at, size_t size);
+    /* Where its workers and this process share locks and channels: see sync/far/far.h.
+     * NULL: this process has it alone. */
+    struct far_space *(*space)(struct tutti_executor *ex);
     /* End workers, free all but the struct.  No scope is open on it. */
     void (*close)(struct tutti_executor *ex);
 };

@@ -326,13 +326,20 @@ static inline void context_finish(struct context *c)
         corks_flush(c);
 }
 
-/* Its locks can be let go by nobody any more: c is the holder, and is kept from running what
- * could be taken for it.  Who waits for them waits for ever, so somebody must hear of it. */
-static __attribute__((noinline)) int context_kept_locks(struct context *c)
+void (*locks_abandon_hook)(struct context *c);
+
+/* Those of this process can be let go by nobody any more: c is the holder, and is kept from
+ * running what could be taken for it.  Who waits for them waits for ever, so somebody must
+ * hear of it. */
+__attribute__((noinline)) int context_kept_locks(struct context *c)
 {
+    unsigned all = c->locks;
     c->name = task_name(c); /* for those that are told who holds them */
-    return why_set(-EDEADLK, "task %s returned while it held %u lock%s; who wants one waits "
-                   "for ever", task_name(c), c->locks, c->locks == 1 ? "" : "s");
+    if (locks_abandon_hook)
+        locks_abandon_hook(c);
+    return why_set(-EDEADLK, "task %s returned while it held %u lock%s; who wants one %s",
+                   task_name(c), all, all == 1 ? "" : "s",
+                   c->locks ? "waits for ever" : "is told that it died");
 }
 
 /* It is over before it began. */

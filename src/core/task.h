@@ -76,6 +76,10 @@ void task_run(struct context *c, struct task *t);
  * stays open.  False: it was not run, its task is over. */
 bool task_run_part(struct context *c, struct task *t, struct scope *s,
                    void (*body)(struct context *c, void *arg), void *arg);
+/* c's task returned while it held locks: -EDEADLK, with words.  Those that processes share are
+ * let go by the hook, as if c had died. */
+int context_kept_locks(struct context *c);
+extern void (*locks_abandon_hook)(struct context *c);
 /* End t without running it: no stack could be had (code, words) or its scope is over. */
 void task_refuse(struct task *t, int code, const char *words);
 /* End t, which ran, or was to run, elsewhere.  What it gave is in its record by then; codes of a

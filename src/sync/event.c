@@ -8,6 +8,7 @@
  * Tests: tests/sync_test.c, tests/wait_test.c. */
 #include "core/waitable.h"
 #include "core/waiters.h"
+#include "sync/far/far.h"
 #include <sched.h>
 #include <tutti/sync.h>
 
@@ -64,7 +65,7 @@ static void event_add(struct event *e, struct wait_node *n)
 static void event_wait_setters(struct event *e)
 {
     /* acquire: pairs with the release in tutti_event_set */
-    while (unlikely(load_acquire(&e->word) >= EVENT_SETTER))
+    while (unlikely(load_acquire(&e->word) >= EVENT_SETTER) && !far_is(e, FAR_EVENT)) /* else rubbish */
         sched_yield();
 }
 
@@ -75,6 +76,10 @@ void tutti_event_set(tutti_event *public)
     struct event *e = event_of(public);
     struct list woken;
     uint32_t was = load_relaxed(&e->word), setter; /* the CAS decides */
+    if (unlikely(was & EVENT_WAITED) && far_is(e, FAR_EVENT)) { /* always, there: see far/share.c */
+        far_event_set(public);
+        return;
+    }
     do
         setter = (was & (EVENT_SET | EVENT_WAITED)) == EVENT_WAITED ? EVENT_SETTER : 0;
     while (!cas_release(&e->word, &was, (was | EVENT_SET) + setter)); /* as event_on */
@@ -94,6 +99,10 @@ void tutti_event_clear(tutti_event *public)
         misuse_null(__func__);
     struct event *e = event_of(public);
     struct list woken;
+    if (far_is(e, FAR_EVENT)) {
+        far_event_clear(public);
+        return;
+    }
     list_init(&woken);
     latch_lock(&e->latch);
     /* acquire: pairs with tutti_event_set; release: with the next event_on */
@@ -105,7 +114,7 @@ void tutti_event_clear(tutti_event *public)
 
 int tutti_event_is_set(tutti_event *e)
 {
-    return e && event_on(event_of(e));
+    return e && (event_on(event_of(e)) || (far_is(e, FAR_EVENT) && far_event_is_set(e)));
 }
 
 static void settled_add(void *e, struct wait_node *n)
@@ -135,7 +144,7 @@ int tutti_event_wait(tutti_event *public)
     if (unlikely(rc < 0))
         return rc;
     if (!event_on(event_of(public)))
-        return event_park(event_of(public), c);
+        return far_is(public, FAR_EVENT) ? far_event_wait(public, c) : event_park(event_of(public), c);
     event_wait_setters(event_of(public));
     return 0;
 }

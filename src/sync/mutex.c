@@ -12,6 +12,7 @@
 #include "sync/mutex.h"
 #include "core/task.h"
 #include "core/waiters.h"
+#include "sync/far/far.h"
 
 /* Words no holder's address can make: *m was overwritten, or is no mutex. */
 enum { MUTEX_NEVER = 6 };
@@ -56,6 +57,8 @@ static int mutex_take_or_mark(struct mutex *m, struct context *c)
 static int mutex_lock_slow(struct mutex *m, struct context *c, unsigned flags)
 {
     struct wait_node n;
+    if (far_is(m, FAR_MUTEX)) /* its word is never 0: see far/share.c */
+        return far_mutex_lock((tutti_mutex *)(void *)m, c, flags);
     mutex_check(m, c);
     latch_lock(&m->latch);
     int rc = mutex_take_or_mark(m, c);
@@ -117,7 +120,7 @@ int tutti_mutex_trylock(tutti_mutex *public)
     uintptr_t word = 0;
     /* as tutti_mutex_lock */
     if (!cas_acquire(&mutex_of(public)->word, &word, (uintptr_t)c))
-        return -EBUSY;
+        return far_is(public, FAR_MUTEX) ? far_mutex_trylock(public, c) : -EBUSY;
     c->locks++;
     return 0;
 }
@@ -138,6 +141,10 @@ static _Noreturn void mutex_not_mine(struct mutex *m, struct context *c, uintptr
  * save its registers. */
 __attribute__((noinline)) static void mutex_unlock_slow(struct mutex *m, struct context *c)
 {
+    if (far_is(m, FAR_MUTEX)) {
+        far_mutex_unlock((tutti_mutex *)(void *)m, c);
+        return;
+    }
     if (unlikely(!mutex_mine(m, c)))
         mutex_not_mine(m, c, load_relaxed(&m->word)); /* for its words only */
     uintptr_t word = (uintptr_t)c;

@@ -6,6 +6,7 @@
  * the latch go settles.  So every unlock of the latch settles first.
  * Tests: tests/sync_test.c. */
 #include "core/waiters.h"
+#include "sync/far/far.h"
 #include <sched.h>
 #include <tutti/sync.h>
 
@@ -42,7 +43,7 @@ static bool sem_has_units(uint64_t word)
 static int sem_wait_uppers(struct sem *s)
 {
     /* acquire: pairs with the release in tutti_sem_up */
-    while (unlikely(load_acquire(&s->word) >= SEM_UPPER))
+    while (unlikely(load_acquire(&s->word) >= SEM_UPPER) && !far_is(s, FAR_SEM)) /* else rubbish */
         sched_yield();
     return 0;
 }
@@ -103,6 +104,8 @@ static const struct settled sem_settled = { settled_add, settled_unlock };
 
 static int sem_down_slow(struct sem *s, struct context *c)
 {
+    if (far_is(s, FAR_SEM)) /* its word always says SEM_WAITED: see far/share.c */
+        return far_sem_down((tutti_sem *)(void *)s, c);
     int rc = waiters_park(c, "semaphore", s, &s->latch, &sem_settled);
     return likely(rc == 0) ? sem_wait_uppers(s) : rc;
 }
@@ -127,6 +130,8 @@ int tutti_sem_trydown(tutti_sem *public)
     struct list woken;
     if (sem_take(s))
         return sem_wait_uppers(s);
+    if (far_is(s, FAR_SEM))
+        return far_sem_trydown(public);
     if (!sem_has_units(load_relaxed(&s->word))) /* as if asked a moment earlier */
         return -EBUSY;
     list_init(&woken);
@@ -143,6 +148,10 @@ void tutti_sem_up(tutti_sem *public)
     struct sem *s = sem_of(public);
     struct list woken;
     uint64_t word = load_relaxed(&s->word), upper; /* the CAS decides */
+    if (unlikely(word & SEM_WAITED) && far_is(s, FAR_SEM)) {
+        far_sem_up(public);
+        return;
+    }
     do
         upper = word & SEM_WAITED ? SEM_UPPER : 0;
     while (!cas_release(&s->word, &word, word + SEM_ONE + upper)); /* as sem_take, _settle */

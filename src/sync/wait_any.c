@@ -14,6 +14,7 @@
 #include "core/thread.h"
 #include "core/waitable.h"
 #include "io/poll.h"
+#include "sync/far/far.h"
 #include "sync/wait_fd.h"
 #include "core/waiters.h"
 #include <poll.h>
@@ -49,7 +50,7 @@ struct room {
     struct pollfd polls[ANY_INLINE];
 };
 
-const struct waitable *waitable_of(unsigned kind)
+static const struct waitable *waitable_of_kind(unsigned kind)
 {
     switch (kind) {
     case TUTTI_ON_RECV: return &chan_recv_waitable;
@@ -59,6 +60,11 @@ const struct waitable *waitable_of(unsigned kind)
     case TUTTI_ON_EMPTY: return &empty_waitable;
     default: return NULL;
     }
+}
+
+const struct waitable *waitable_of(const tutti_case *c)
+{
+    return far_waitable(c, waitable_of_kind(c->kind));
 }
 
 /* --- reading the cases ------------------------------------------------------ */
@@ -88,7 +94,7 @@ static int case_bad(size_t i, const char *words)
 static int any_read_object(struct any *a, struct part *p, size_t i)
 {
     int rc = 0;
-    p->w = waitable_of(p->c->kind);
+    p->w = waitable_of(p->c);
     if (!p->w)
         return case_bad(i, "is of no known kind");
     p->latch = p->w->latch(p->c, &rc);

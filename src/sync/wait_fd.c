@@ -74,7 +74,7 @@ static void observer_notify(struct wait_node *n)
 
 static void observer_leave(struct observer *o)
 {
-    const struct waitable *w = waitable_of(o->on.kind);
+    const struct waitable *w = waitable_of(&o->on);
     int rc;
     struct latch *l = o->enlisted ? w->latch(&o->on, &rc) : NULL;
     o->enlisted = false;
@@ -88,7 +88,7 @@ static void observer_leave(struct observer *o)
 /* Queue the observer.  True: no need, the case is ready. */
 static bool observer_enter(struct observer *o, const tutti_case *c)
 {
-    const struct waitable *w = waitable_of(c->kind);
+    const struct waitable *w = waitable_of(c);
     int rc = 0;
     o->on = *c;
     struct latch *l = w ? w->latch(&o->on, &rc) : NULL;
@@ -218,7 +218,7 @@ static int wait_fd_open_all(struct wait_fd *f)
 static int wait_fd_read(tutti_case *c, size_t n)
 {
     for (size_t i = 0; i < n; i++) {
-        const struct waitable *w = waitable_of(c[i].kind);
+        const struct waitable *w = waitable_of(&c[i]);
         int rc = 0;
         bool plain = c[i].kind == TUTTI_ON_NONE || c[i].kind == TUTTI_ON_TIME
                      || c[i].kind == TUTTI_ON_FD;

@@ -3,9 +3,9 @@
 #define SYNC_WAIT_FD_H
 #include "core/waitable.h"
 
-/* The kind's waitable; NULL: it has none (time, descriptors, none), or there is no such
- * kind.  sync/wait_any.c. */
-const struct waitable *waitable_of(unsigned kind);
+/* What serves the case; NULL: nothing (time, descriptors, none), or there is no such kind.
+ * sync/wait_any.c. */
+const struct waitable *waitable_of(const tutti_case *c);
 
 /* Descriptors there are now; a moment old. */
 extern _Atomic unsigned wait_fd_count;

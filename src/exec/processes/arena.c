@@ -7,6 +7,7 @@
 #include "base/cpus.h"
 #include "base/memory.h"
 #include "core/context.h"
+#include "sync/far/far.h"
 #include <dlfcn.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -43,11 +44,6 @@ void arena_forget(unsigned slot)
     store_relaxed(&heads[slot], NULL); /* the child has one thread */
 }
 
-static uint64_t whole_pages(uint64_t n)
-{
-    return (n + EXTENT_PAGE - 1) / EXTENT_PAGE * EXTENT_PAGE;
-}
-
 /* How much the parts for items may hold each: half of the memory there is. */
 static uint64_t arena_most(const struct url *u)
 {
@@ -61,11 +57,17 @@ static bool head_lay_out(struct head *h, const struct url *u, uint64_t stride)
 {
     uint64_t boxes = u->workers * UINT64_C(2) + 2, most = arena_most(u);
     h->workers = u->workers;
-    h->lanes = whole_pages(sizeof *h);
+    h->table = whole_pages(sizeof *h);
+    h->lanes = h->table + whole_pages(far_table_size());
     h->lane_size = whole_pages(sizeof(struct lane_shared));
     h->owns = h->lanes + h->lane_size * u->workers;
     h->own_size = whole_pages(sizeof(struct own));
-    h->read = h->owns + h->own_size * u->workers;
+    h->between = h->owns + h->own_size * u->workers;
+    if (h->between > stride / 4)
+        return false;
+    uint64_t room = most < stride / 16 ? most : stride / 16; /* for what channels hold */
+    h->between_size = whole_pages(far_region_least(u->workers + 1) + room);
+    h->read = h->between + h->between_size;
     if (h->read > stride / 2)
         return false;
     uint64_t left = stride - h->read;
@@ -363,6 +365,7 @@ bool arena_own(struct head *h, int fd, unsigned index)
     if (index >= h->workers
         || !enter_map(h->owns + index * h->own_size, h->own_size, fd, h)
         || !enter_map(h->write, h->write_size, fd, h)
+        || !enter_map(h->between, h->between_size, fd, h)
         || !enter_map(lane->outbox, h->out_size, fd, h))
         return false;
     madvise(h, h->total, MADV_DONTFORK);

@@ -3,6 +3,7 @@
  * under procs.latch, by the keeper.  Tests: tests/processes_crash_test.c. */
 #include "base/clock.h"
 #include "base/memory.h"
+#include "exec/processes/between.h"
 #include "exec/processes/procs.h"
 #include <signal.h>
 #include <stdio.h>
@@ -167,6 +168,7 @@ void lane_died(struct procs *p, unsigned i)
     bool killed = how.si_code == CLD_KILLED && how.si_status == SIGKILL;
     p->stillborn = served ? 0 : p->stillborn + 1;
     p->deaths += !retired && !p->closing;
+    between_died(p, i, retired);
     lane_empty(p, l, &how);
     output_close(l);
     if (p->closing)

@@ -8,6 +8,11 @@
 
 enum { EXTENT_PAGE = 4096 };
 
+static inline uint64_t whole_pages(uint64_t n)
+{
+    return (n + EXTENT_PAGE - 1) / EXTENT_PAGE * EXTENT_PAGE;
+}
+
 struct extent;
 
 /* Holds: free is sorted by address; no two neighbours of one kind touch; warm is the sum

@@ -1,5 +1,6 @@
 /* exec/processes/procs.c - the executor as the core sees it: opening, starting, closing.
  * Tests: tests/processes_test.c. */
+#include "exec/processes/between.h"
 #include "exec/processes/procs.h"
 #include "base/clock.h"
 #include "base/cpus.h"
@@ -186,6 +187,7 @@ static void procs_free(struct procs *p)
         if (fd[i] >= 0)
             close(fd[i]);
     jobs_free(p);
+    between_end(p);
     arena_close(&p->arena);
     memory_free(p->lane);
     memory_free(p->url);
@@ -204,7 +206,8 @@ static void procs_close(struct tutti_executor *ex)
 static const struct executor_ops procs_ops = {
     .start = procs_start, .carries = procs_carries, .look = procs_look_soon,
     .stat = procs_stat,   .help = procs_help,       .share = procs_share,
-    .unshare = procs_unshare, .take = procs_take, .give = procs_give, .close = procs_close
+    .unshare = procs_unshare, .take = procs_take, .give = procs_give, .space = procs_space,
+    .close = procs_close
 };
 
 /* The head of an arena tells workers what to be. */
@@ -228,6 +231,8 @@ static int procs_begin(struct procs *p)
     if (rc < 0)
         return rc;
     head_tell(p->arena.head, p->url);
+    if ((rc = between_begin(p)) < 0)
+        return rc;
     p->lane = memory_zalloc(p->ex.workers * sizeof *p->lane);
     if (!p->lane)
         return why_set(-ENOMEM, "out of memory");

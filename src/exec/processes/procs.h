@@ -76,6 +76,9 @@ struct procs {
     struct tutti_executor ex; /* first */
     struct tutti_executor *home;
     struct arena arena;
+    struct far_space *space; /* what processes share in it: between.c */
+    struct extents between;  /* under between_latch */
+    struct latch between_latch;
     struct url *url;
     unsigned slot;
     struct latch latch;      /* guards all below */

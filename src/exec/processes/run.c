@@ -61,6 +61,17 @@ static void answer_why(struct answer *a, unsigned char *side, int code)
         answer_words(a, side, c->why_static ? c->why_static : c->why);
 }
 
+/* It has returned; was it without a lock? */
+static int run_ended(int rc)
+{
+    struct context *c = context_self();
+    if (likely(!c->locks))
+        return rc;
+    rc = context_kept_locks(c);
+    c->locks = 0; /* the next task is not to blame */
+    return rc;
+}
+
 /* --- one run -------------------------------------------------------------------------- */
 
 static const unsigned char *request_input(const struct serving *s, const struct request *r,
@@ -126,7 +137,8 @@ static void run_single(struct serving *s, const tutti_task *t, const struct requ
     tutti_bytes bytes = { in, r->in_size };
     int rc = tutti_check();
     if (rc == 0)
-        rc = t->out_size ? run_sized(s, t, bytes, a, side) : run_any(s, t, bytes, a, side);
+        rc = run_ended(t->out_size ? run_sized(s, t, bytes, a, side)
+                                   : run_any(s, t, bytes, a, side));
     a->code = rc;
     answer_why(a, side, rc);
     store_release(&a->done, 1); /* pairs with lane_died */
@@ -151,7 +163,8 @@ static void run_batch(struct serving *s, const tutti_task *t, const struct reque
     for (uint32_t i = 0; i < r->runs; i++) {
         tutti_bytes bytes = { in + (uint64_t)t->in_size * i, t->in_size };
         int rc = tutti_check() ? -ECANCELED
-                               : tutti_task_call(t, bytes, out + (uint64_t)t->out_size * i);
+                               : run_ended(tutti_task_call(t, bytes,
+                                                           out + (uint64_t)t->out_size * i));
         codes[i] = rc;
         if (rc < 0 && !a->words)
             answer_why(a, side, rc);

@@ -1,12 +1,13 @@
 /* exec/processes/shared.h - what lies in an arena: one memfd, mapped at the same address in
  * the process that opened the executor (here: home) and in all its workers.
  *
- *     head | a lane for each worker | an own block for each worker |
- *     read | write | an outbox for each worker
+ *     head | table | a lane for each worker | an own block for each worker |
+ *     between | read | write | an outbox for each worker
  *
  * Home may write everything.  A worker maps the file read-only, by a descriptor that cannot
- * write, and over that, writable: its own block, its outbox, and `write`, which is for
- * items shared with TUTTI_WRITE alone.  So requests and sealed items cannot be changed by
+ * write, and over that, writable: its own block, its outbox, `write`, which is for items
+ * shared with TUTTI_WRITE alone, and `between`: the state of locks and channels that
+ * processes share, of which `table` says what there is (sync/far/far.h).  So requests and sealed items cannot be changed by
  * a worker that has gone mad, and home reads each field of an own block once, checks it,
  * and never takes an address from there.
  *
@@ -41,7 +42,8 @@ enum {
     SEGMENTS = 16384,     /* tutti_share at once */
     RELEASES = 256,       /* outbox blocks given back, not yet seen by the worker */
     FRAMES = 32,          /* of a backtrace */
-    OBJECTS = 48          /* program and libraries of a worker, for its backtraces */
+    OBJECTS = 48,         /* program and libraries of a worker, for its backtraces */
+    SHARED_MARKS = 2048   /* objects that processes share at once: FAR_OBJECTS */
 };
 
 enum { REQUEST_READY = 1, REQUEST_REVOKED = 2, REQUEST_BITS = 2 };
@@ -119,6 +121,7 @@ struct own {
     uint32_t objects;
     struct crash crash;
     struct object object[OBJECTS];
+    _Atomic unsigned char marks[SHARED_MARKS]; /* see FAR_INSIDE */
     struct answer answer[RING];
     _Alignas(4096) unsigned char side[RING][SIDE];
 };
@@ -146,6 +149,7 @@ struct head {
     uint32_t slot;          /* which of this process's arenas */
     uint64_t lanes, lane_size, owns, own_size;
     uint64_t read, read_size, write, write_size, outs, out_size;
+    uint64_t table, between, between_size;
     char inner[64];
     uint32_t recycle;       /* runs until a worker makes way for a new one; 0: never */
     uint64_t recycle_bytes; /* the same for its memory; 0: never */

@@ -1,6 +1,7 @@
 /* exec/processes/worker.c - `main` of a worker process: ties itself to home, maps the arena,
  * gets ready, serves.  Tests: tests/processes_test.c, tests/processes_guard_test.c. */
 #include "core/local.h"
+#include "exec/processes/between.h"
 #include "exec/processes/boot.h"
 #include "exec/processes/names.h"
 #include "exec/processes/serve.h"
@@ -108,7 +109,7 @@ static void worker_begin(struct serving *s)
         worker_give_up(why);
     if (extents_init(&s->outbox, head_at(s->head, s->lane->outbox), s->head->out_size,
                      s->head->out_size / 4) < 0
-        || worker_inner(s) < 0 || listen_begin(s) < 0)
+        || !between_enter(s) || worker_inner(s) < 0 || listen_begin(s) < 0)
         worker_give_up(*tutti_why() ? tutti_why() : "out of memory");
     if ((why = sandbox_close(s->head)))
         worker_give_up(why);

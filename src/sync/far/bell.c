@@ -1,0 +1,315 @@
+/* sync/far/bell.c - how processes wake each other: doorbells, the thread that hears them, and
+ * waiting.  See far.h.  Tests: tests/processes_sync_test.c. */
+#include "base/clock.h"
+#include "base/futex.h"
+#include "base/memory.h"
+#include "sync/far/far.h"
+#include <pthread.h>
+#include <signal.h>
+
+enum {
+    SOON = 200000,     /* ns: a wait as short was worth looking instead */
+    LOOK = 50000,      /* ns to look */
+    TICK = 250000000   /* ns after which the thread looks though nobody rings */
+};
+
+/* --- ringing ------------------------------------------------------------------------------ */
+
+void far_ring(struct far_space *s, unsigned lane, unsigned index)
+{
+    struct far_lane *l = &s->lanes[lane];
+    /* seq_cst, all: pairs with bell_sleep; either it sees the bit or we see it asleep */
+    or_seqcst(&l->rung[index / 64], UINT64_C(1) << index % 64);
+    far_step();
+    add_seqcst(&l->bell, 1);
+    far_step();
+    if (load_seqcst(&l->asleep))
+        futex_wake_shared(&l->bell);
+    far_step();
+}
+
+/* seq_cst: pairs with far_enlist.  Who has let somebody go on and then looks here sees who
+ * enlisted before it tried in vain. */
+static uint64_t mask_word(const struct far *f, unsigned q, unsigned i)
+{
+    uint64_t word = load_seqcst(&f->state->waiting[q][i]);
+    unsigned above = f->space->at.lanes - i * 64;
+    return above < 64 ? word & ((UINT64_C(1) << above) - 1) : word; /* else rubbish */
+}
+
+bool far_nobody(const struct far *f, unsigned q)
+{
+    for (unsigned i = 0; i < f->space->words; i++)
+        if (mask_word(f, q, i))
+            return false;
+    return true;
+}
+
+int far_next(const struct far *f, unsigned q)
+{
+    unsigned me = f->space->at.me, words = f->space->words, first = me / 64;
+    for (unsigned k = 0; k <= words; k++) {
+        unsigned i = (first + k) % words;
+        uint64_t word = mask_word(f, q, i);
+        uint64_t low = i == first ? (UINT64_C(2) << me % 64) - 1 : 0; /* up to me */
+        if (k == 0)
+            word &= ~low; /* those after me */
+        else if (k == words)
+            word &= low >> 1; /* and at last those before */
+        if (word)
+            return (int)(i * 64 + (unsigned)__builtin_ctzll(word));
+    }
+    return -1;
+}
+
+bool far_ring_next(struct far *f, unsigned q)
+{
+    int lane = far_next(f, q);
+    if (lane >= 0)
+        far_ring(f->space, (unsigned)lane, far_index(f));
+    return lane >= 0;
+}
+
+void far_ring_all(struct far *f, unsigned q)
+{
+    for (unsigned i = 0; i < f->space->words; i++)
+        for (uint64_t word = mask_word(f, q, i); word; word &= word - 1)
+            far_ring(f->space, i * 64 + (unsigned)__builtin_ctzll(word), far_index(f));
+}
+
+/* --- our queues ------------------------------------------------------------------------------ */
+
+void far_lock(struct far *f)
+{
+    latch_lock(&f->latch);
+}
+
+void far_enlist(struct far *f, unsigned q, struct wait_node *n)
+{
+    const struct far_space *s = f->space;
+    unsigned index = far_index(f);
+    waiters_add(&f->waiters[q], n);
+    if (f->enlisted[q])
+        return;
+    f->enlisted[q] = true;
+    or_relaxed(&((struct far_space *)(uintptr_t)s)->waits[index / 64],
+               UINT64_C(1) << index % 64); /* for the tick */
+    /* seq_cst: pairs with mask_word; far_unlock tries once more after it */
+    or_seqcst(&f->state->waiting[q][s->at.me / 64], UINT64_C(1) << s->at.me % 64);
+    far_step();
+}
+
+/* A queue that is empty is not enlisted.  True: that was one; a ring for it may have come in
+ * vain, and is to be passed on. */
+static bool far_tidy(struct far *f)
+{
+    bool left = false;
+    unsigned me = f->space->at.me, index = far_index(f);
+    for (unsigned q = 0; q < 2; q++) {
+        if (!f->enlisted[q] || !waiters_none(&f->waiters[q]))
+            continue;
+        f->enlisted[q] = false;
+        and_acqrel(&f->state->waiting[q][me / 64], ~(UINT64_C(1) << me % 64));
+        left = true;
+        far_step();
+    }
+    if (left && !f->enlisted[0] && !f->enlisted[1])
+        and_relaxed(&f->space->waits[index / 64], ~(UINT64_C(1) << index % 64)); /* a hint */
+    if (left)
+        fence_seqcst(); /* pairs with the seq_cst of mask_word: who saw our bit has rung by what
+                           pass looks at, or sees it gone */
+    return left;
+}
+
+static void far_settle(struct far *f, struct list *woken)
+{
+    const struct far_ops *ops = far_ops_of(f);
+    if (f->enlisted[0] || f->enlisted[1]) {
+        ops->settle(f, woken);
+        if (far_tidy(f))
+            ops->pass(f);
+    }
+}
+
+static void far_unlock_to(struct far *f, struct list *woken)
+{
+    do
+        far_settle(f, woken);
+    while (latch_unlock(&f->latch));
+}
+
+void far_unlock(struct far *f)
+{
+    struct list woken;
+    list_init(&woken);
+    far_unlock_to(f, &woken);
+    waiters_wake(&woken);
+}
+
+void far_poke(struct far *f)
+{
+    struct list woken;
+    list_init(&woken);
+    if (latch_try_or_poke(&f->latch))
+        far_unlock_to(f, &woken);
+    waiters_wake_signal(&woken);
+}
+
+/* --- waiting ---------------------------------------------------------------------------------- */
+
+void far_look(struct far *f, const _Atomic uint64_t *word, uint64_t seen)
+{
+    const struct far_host *h = &f->space->host;
+    /* hints, all of them */
+    if (!load_relaxed(&f->spin) || !h->may_spin(h->ctx))
+        return;
+    int64_t until = clock_now() + LOOK;
+    for (unsigned i = 1; load_relaxed((_Atomic uint64_t *)(uintptr_t)word) == seen; i++) {
+        spin_pause();
+        if (i % 64 == 0 && (clock_now() >= until || !h->may_spin(h->ctx)))
+            return;
+    }
+}
+
+int far_wait(struct far *f, struct context *c, unsigned q, void *item, const char *what,
+             unsigned flags)
+{
+    struct far_space *s = f->space;
+    struct wait_node n;
+    int rc = far_listen(s);
+    if (rc < 0) {
+        far_unlock(f);
+        return rc;
+    }
+    uint64_t ticket = wait_prepare(c, what, f->entry);
+    wait_node_init(&n, c, ticket, 0);
+    n.item = item;
+    far_enlist(f, q, &n);
+    far_unlock(f);
+    int64_t began = clock_now();
+    add_relaxed(&s->lanes[s->at.me].parked, 1); /* hints, here and below */
+    rc = wait_park(c, ticket, CLOCK_NEVER, flags);
+    sub_relaxed(&s->lanes[s->at.me].parked, 1);
+    store_relaxed(&f->spin, clock_now() - began < SOON ? SOON : 0);
+    if (likely(rc >= 0))
+        return rc;
+    far_lock(f);
+    waiters_remove(&n);
+    far_unlock(f);
+    return wait_failed(rc);
+}
+
+/* --- the thread ---------------------------------------------------------------------------------- */
+
+/* What a ring is for. */
+static void far_tend(struct far_space *s, unsigned index, bool tick)
+{
+    struct far *f = far_open(&s->table[index]);
+    struct list woken;
+    if (!f)
+        return;
+    const struct far_ops *ops = far_ops_of(f);
+    list_init(&woken);
+    far_lock(f);
+    if (s->at.me == FAR_HOME && f->died && ops->mourn) {
+        f->died = false;
+        ops->mourn(f);
+    }
+    if (s->at.me == FAR_HOME && ops->verify)
+        ops->verify(f);
+    if (tick && s->at.me != FAR_HOME)
+        far_ring(s, FAR_HOME, index); /* it may see what we cannot */
+    far_settle(f, &woken);
+    ops->pass(f);
+    far_unlock_to(f, &woken);
+    waiters_wake(&woken);
+}
+
+static bool bell_serve(struct far_space *s, _Atomic uint64_t *bits, bool take, bool tick)
+{
+    bool any = false;
+    for (unsigned i = 0; i < FAR_OBJECTS / 64; i++) {
+        if (!load_relaxed(&bits[i])) /* a hint; bell_sleep looks again */
+            continue;
+        /* acquire: pairs with far_ring; what it was rung for is seen */
+        uint64_t word = take ? swap_seqcst(&bits[i], 0) : load_acquire(&bits[i]);
+        any |= word != 0;
+        for (; word; word &= word - 1)
+            far_tend(s, i * 64 + (unsigned)__builtin_ctzll(word), tick);
+    }
+    return any;
+}
+
+static bool bell_silent(struct far_lane *l)
+{
+    for (unsigned i = 0; i < FAR_OBJECTS / 64; i++)
+        if (load_seqcst(&l->rung[i])) /* pairs with far_ring */
+            return false;
+    return true;
+}
+
+static void bell_sleep(struct far_space *s, struct far_lane *l)
+{
+    uint32_t bell = load_acquire(&l->bell); /* pairs with far_ring */
+    /* seq_cst: pairs with far_ring; see there */
+    store_seqcst(&l->asleep, 1);
+    int rc = 0;
+    if (bell_silent(l) && !load_seqcst(&s->quit))
+        rc = futex_wait_shared(&l->bell, bell, clock_now() + TICK);
+    store_relaxed(&l->asleep, 0); /* a wake too many is harmless */
+    if (rc == -ETIMEDOUT)
+        bell_serve(s, s->waits, false, true);
+}
+
+static void *bell_main(void *arg)
+{
+    struct far_space *s = arg;
+    struct far_lane *l = &s->lanes[s->at.me];
+    pthread_setname_np(pthread_self(), "tutti-shared");
+    while (!load_acquire(&s->quit)) /* pairs with far_listen_end */
+        if (!bell_serve(s, l->rung, true, false))
+            bell_sleep(s, l);
+    return NULL;
+}
+
+static int bell_start(struct far_space *s)
+{
+    sigset_t most, kept;
+    pthread_attr_t small;
+    sigfillset(&most); /* the program's signals go to the program's threads */
+    sigdelset(&most, SIGSEGV);
+    sigdelset(&most, SIGBUS);
+    sigdelset(&most, SIGFPE);
+    sigdelset(&most, SIGILL);
+    pthread_attr_init(&small);
+    pthread_attr_setstacksize(&small, 256 << 10);
+    pthread_sigmask(SIG_SETMASK, &most, &kept);
+    int rc = fault_now() ? EAGAIN : pthread_create(&s->thread, &small, bell_main, s);
+    pthread_sigmask(SIG_SETMASK, &kept, NULL);
+    pthread_attr_destroy(&small);
+    return rc;
+}
+
+int far_listen(struct far_space *s)
+{
+    int rc = 0;
+    if (likely(load_acquire(&s->thread_runs))) /* pairs with the store below */
+        return 0;
+    latch_lock(&s->latch);
+    if (!load_relaxed(&s->thread_runs)) { /* under the latch */
+        rc = bell_start(s);
+        store_release(&s->thread_runs, rc == 0); /* pairs with the load above */
+    }
+    latch_unlock(&s->latch);
+    return rc ? why_static(-EAGAIN, "no thread for objects that processes share") : 0;
+}
+
+void far_listen_end(struct far_space *s)
+{
+    if (!load_relaxed(&s->thread_runs)) /* nobody starts one now */
+        return;
+    store_seqcst(&s->quit, true); /* pairs with bell_sleep */
+    add_seqcst(&s->lanes[s->at.me].bell, 1);
+    futex_wake_shared(&s->lanes[s->at.me].bell);
+    pthread_join(s->thread, NULL);
+}

@@ -1,0 +1,249 @@
+/* sync/far/far.c - spaces, and finding the objects in them.  See far.h; made and ended in
+ * make.c.  Tests: tests/processes_sync_test.c. */
+#include "base/memory.h"
+#include "core/task.h"
+#include "sync/far/far.h"
+#include <signal.h>
+#include <sys/mman.h>
+
+/* --- which addresses ---------------------------------------------------------------- */
+
+/* Of one space.  Holds: from <= to; space is NULL if and only if from == to. */
+struct range {
+    _Atomic uintptr_t from, to;
+    _Atomic(struct far_space *) space;
+};
+static struct range ranges[FAR_SPACES];
+static struct latch ranges_latch; /* who changes them */
+_Atomic uintptr_t far_from, far_span;
+
+struct far_space *far_space_at(const void *p)
+{
+    for (unsigned i = 0; i < FAR_SPACES; i++) {
+        /* acquire, all: pair with range_set; whoever has a p in a space learnt of it after it
+         * was set, and any other may see what it likes */
+        uintptr_t from = load_acquire(&ranges[i].from);
+        if ((uintptr_t)p >= from && (uintptr_t)p < load_acquire(&ranges[i].to))
+            return load_acquire(&ranges[i].space);
+    }
+    return NULL;
+}
+
+struct far_space *far_space_number(unsigned slot)
+{
+    return load_acquire(&ranges[slot].space); /* as above */
+}
+
+/* What far_is looks at first: from the lowest to the highest of all, never less again. */
+static void span_grow(uintptr_t from, uintptr_t to)
+{
+    uintptr_t low = load_relaxed(&far_from), high = low + load_relaxed(&far_span);
+    bool any = high > low;
+    low = any && low < from ? low : from;
+    high = any && high > to ? high : to;
+    /* relaxed: see far_is.  The span first, so that no address in between is left out. */
+    store_relaxed(&far_span, high - low);
+    store_relaxed(&far_from, low);
+    store_relaxed(&far_span, high - low);
+}
+
+static void range_set(struct far_space *s, uint64_t from, uint64_t to)
+{
+    struct range *r = &ranges[s->at.slot];
+    latch_lock(&ranges_latch);
+    store_release(&r->to, 0); /* all: pair with far_space_at */
+    store_release(&r->space, to ? s : NULL);
+    store_release(&r->from, from);
+    store_release(&r->to, to);
+    if (to)
+        span_grow(from, to);
+    latch_unlock(&ranges_latch);
+}
+
+/* --- finding -------------------------------------------------------------------------- */
+
+static bool entry_is(const struct far_entry *e, const void *p, enum far_kind kind)
+{
+    /* acquire: pairs with far_make */
+    return load_acquire(&((struct far_entry *)(uintptr_t)e)->id) && e->kind == kind
+           && e->user == (uintptr_t)p;
+}
+
+struct far *far_open(const struct far_entry *e)
+{
+    struct far_space *s = far_space_at(e);
+    uint64_t id = s ? load_acquire(&((struct far_entry *)(uintptr_t)e)->id) : 0; /* far_make */
+    if (unlikely(!id))
+        return NULL;
+    struct far *f = &s->objects[e - s->table];
+    if (likely(load_acquire(&f->id) == id)) /* pairs with the store below */
+        return f;
+    latch_lock(&f->latch);
+    if (load_relaxed(&f->id) != id) { /* under the latch */
+        list_init(&f->waiters[0]);
+        list_init(&f->waiters[1]);
+        f->enlisted[0] = f->enlisted[1] = f->died = false;
+        f->seen_word = 0;
+        store_relaxed(&f->spin, 1); /* the store of id orders these */
+        store_relaxed(&f->lost, 0);
+        store_relaxed(&f->holder, NULL);
+        store_release(&f->id, id); /* pairs with the load above */
+    }
+    latch_unlock(&f->latch);
+    return f;
+}
+
+struct far *far_find(const void *p, enum far_kind kind)
+{
+    struct far_space *s = (uintptr_t)p & 7 ? NULL : far_space_at(p);
+    if (!s)
+        return NULL;
+    /* relaxed: a hint, which anybody may have overwritten */
+    uint32_t word = load_relaxed((_Atomic uint32_t *)(uintptr_t)p) >> 8;
+    if (likely(word < FAR_OBJECTS && entry_is(&s->table[word], p, kind)))
+        return far_open(&s->table[word]);
+    unsigned top = load_acquire(s->top); /* pairs with entry_free */
+    for (unsigned i = 0; i < top; i++)
+        if (entry_is(&s->table[i], p, kind))
+            return far_open(&s->table[i]);
+    return NULL;
+}
+
+bool far_is_slow(const void *p, enum far_kind kind)
+{
+    const struct far_space *s = far_space_at(p);
+    return s && (s->at.me != FAR_HOME || far_find(p, kind));
+}
+
+const struct far_ops *far_ops_of(const struct far *f)
+{
+    static const struct far_ops *const ops[FAR_KINDS] = {
+        [FAR_MUTEX] = &far_mutex_ops, [FAR_SEM] = &far_sem_ops, [FAR_EVENT] = &far_event_ops,
+    };
+    return ops[f->entry->kind];
+}
+
+/* --- opening a space -------------------------------------------------------------------- */
+
+static size_t lines(size_t n)
+{
+    return (n + 63) / 64 * 64;
+}
+
+static size_t state_size(unsigned lanes)
+{
+    return lines(sizeof(struct far_state) + lanes * sizeof(struct far_count));
+}
+
+size_t far_table_size(void)
+{
+    return FAR_OBJECTS * sizeof(struct far_entry) + 64;
+}
+
+size_t far_region_least(unsigned lanes)
+{
+    return lanes * sizeof(struct far_lane) + FAR_OBJECTS * state_size(lanes);
+}
+
+struct far_space *far_space_open(const struct far_place *at, const struct far_host *host)
+{
+    struct far_space *s = memory_zalloc(sizeof *s);
+    struct far *objects = s ? memory_zalloc(FAR_OBJECTS * sizeof *objects) : NULL;
+    if (!objects) {
+        memory_free(s);
+        return NULL;
+    }
+    s->at = *at;
+    s->host = *host;
+    s->objects = objects;
+    s->table = at->table;
+    s->top = (_Atomic uint32_t *)(void *)&s->table[FAR_OBJECTS];
+    s->lanes = at->region;
+    s->words = (at->lanes + 63) / 64;
+    unsigned char *states = (unsigned char *)(s->lanes + at->lanes);
+    for (unsigned i = 0; i < FAR_OBJECTS; i++) {
+        objects[i].space = s;
+        objects[i].entry = &s->table[i];
+        objects[i].state = (void *)(states + i * state_size(at->lanes));
+    }
+    range_set(s, at->from, at->to);
+    return s;
+}
+
+void far_space_close(struct far_space *s)
+{
+    if (!s)
+        return;
+    far_listen_end(s);
+    range_set(s, 0, 0);
+    memory_free(s->objects);
+    memory_free(s);
+}
+
+/* The child of a fork() has no arena; but a channel of the parent's shall say so. */
+static void far_after_fork(void)
+{
+    ranges_latch = (struct latch){ 0 };
+    for (unsigned i = 0; i < FAR_SPACES; i++) {
+        struct far_space *s = load_relaxed(&ranges[i].space); /* one thread */
+        store_relaxed(&ranges[i].to, 0);
+        store_relaxed(&ranges[i].space, NULL);
+        if (s)
+            mmap(s->table, far_table_size(), PROT_READ,
+                 MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
+    }
+}
+
+__attribute__((constructor)) static void far_begin(void)
+{
+    fork_watch(far_after_fork);
+    locks_abandon_hook = far_abandon;
+}
+
+/* --- a death ------------------------------------------------------------------------------ */
+
+static void mask_drop(_Atomic uint64_t *mask, unsigned lane)
+{
+    and_acqrel(&mask[lane / 64], ~(UINT64_C(1) << lane % 64)); /* as or_seqcst in far_enlist */
+}
+
+static void object_bury(struct far *f, unsigned lane, bool retired)
+{
+    struct far_state *st = f->state;
+    const struct far_ops *ops = far_ops_of(f);
+    far_latch_bury(st, lane);
+    mask_drop(st->waiting[0], lane);
+    mask_drop(st->waiting[1], lane);
+    if (ops->bury)
+        ops->bury(f, lane, retired);
+    mask_drop(st->been[0], lane);
+    mask_drop(st->been[1], lane);
+    far_ring_all(f, 0);
+    far_ring_all(f, 1);
+    far_ring(f->space, FAR_HOME, far_index(f));
+}
+
+void far_lane_died(struct far_space *s, unsigned lane, bool retired)
+{
+    latch_lock(&s->latch);
+    unsigned left = s->made;
+    for (unsigned i = 0; left && i < FAR_OBJECTS; i++) {
+        struct far *f = load_relaxed(&s->table[i].id) ? far_open(&s->table[i]) : NULL;
+        if (!f) /* home's own table, under the latch */
+            continue;
+        left--;
+        object_bury(f, lane, retired);
+    }
+    store_relaxed(&s->lanes[lane].parked, 0); /* hints: nobody of it is there */
+    store_relaxed(&s->lanes[lane].asleep, 0);
+    latch_unlock(&s->latch);
+}
+
+/* --- for tests ------------------------------------------------------------------------------ */
+
+_Atomic long far_steps;
+
+void far_step_last(void)
+{
+    raise(SIGKILL);
+}
