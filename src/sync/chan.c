@@ -2,6 +2,7 @@
  * Tests: tests/chan_test.c. */
 #include "base/memory.h"
 #include "sync/chan.h"
+#include "sync/far/far.h"
 
 static int chan_elost(void)
 {
@@ -115,8 +116,12 @@ static __attribute__((noinline)) int chan_begin_slow(tutti_chan *c, const void *
 {
     if (!c || !item)
         return why_static(-EINVAL, c ? "no item" : "no channel");
-    return chan_lost(c) ? chan_elost() : context_check(self);
+    if (chan_lost(c) && !far_chan_is(c))
+        return chan_elost();
+    int rc = context_check(self);
+    return rc < 0 ? rc : far_chan_is(c);
 }
+/* 0; 1: one of sync/far/chan.c, whose epoch is never ours; or an error. */
 static inline int chan_begin(tutti_chan *c, const void *item, struct context *self)
 {
     race_let_signals_in();
@@ -152,8 +157,8 @@ int tutti_chan_send(tutti_chan *c, const void *item)
 {
     struct context *self = context_self();
     int rc = chan_begin(c, item, self);
-    if (unlikely(rc < 0))
-        return rc;
+    if (unlikely(rc))
+        return rc < 0 ? rc : far_chan_send(c, item, self);
     return unlikely(c->any_size) ? chan_send_view(c, self, item)
                                  : chan_send(c, self, (void *)(uintptr_t)item); /* only read */
 }
@@ -162,8 +167,8 @@ int tutti_chan_recv(tutti_chan *c, void *item)
 {
     struct context *self = context_self();
     int rc = chan_begin(c, item, self);
-    if (unlikely(rc < 0))
-        return rc;
+    if (unlikely(rc))
+        return rc < 0 ? rc : far_chan_recv(c, item, self);
     return unlikely(c->any_size) ? chan_recv_view(c, self, item) : chan_recv(c, self, item);
 }
 
@@ -229,8 +234,11 @@ void tutti_chan_writers(tutti_chan *c, unsigned n)
 {
     if (unlikely(!c))
         misuse_null(__func__);
-    if (chan_lost(c))
+    if (chan_lost(c)) {
+        if (far_chan_is(c))
+            far_chan_writers(c, n);
         return;
+    }
     chan_lock(c);
     if (!c->ended) /* what has ended stays so: their sends and closes give -EPIPE */
         c->writers += n;
@@ -243,7 +251,7 @@ int tutti_chan_close(tutti_chan *c)
     if (!c)
         return why_static(-EINVAL, "no channel");
     if (chan_lost(c))
-        return chan_elost();
+        return far_chan_is(c) ? far_chan_close(c) : chan_elost();
     list_init(&woken);
     chan_lock(c);
     if (c->ended) {
@@ -264,5 +272,5 @@ int tutti_chan_close(tutti_chan *c)
 
 size_t tutti_chan_length(const tutti_chan *c)
 {
-    return c ? chan_count(c) : 0;
+    return !c ? 0 : far_chan_is(c) ? far_chan_length(c) : chan_count(c);
 }

@@ -35,12 +35,13 @@ struct view {
  * sender waits (who was cut may still be queued); ended if and only if writers == 0,
  * and then nobody waits.  node.item: where a receiver wants it, or a sender has it. */
 struct tutti_chan {
+    uint32_t epoch;     /* first, as in struct far_entry (sync/far/far.h): fork_epoch when
+                           opened */
     struct owned owned;
     struct biased latch; /* guards all below; count may be read without it.  Its owner is the
                             opener's thread: on a loop no channel needs another */
     bool any_size;      /* an item is a struct view * */
     bool ended;
-    uint32_t epoch;     /* fork_epoch when opened */
     size_t item;        /* bytes in a slot */
     size_t capacity, first;
     _Atomic size_t count;

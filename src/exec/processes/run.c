@@ -7,6 +7,7 @@
 #include "core/task.h"
 #include "exec/processes/names.h"
 #include "exec/processes/serve.h"
+#include "sync/far/far.h"
 #include <stdio.h>
 
 enum { WORDS = 320, SIDE_ROOM = SIDE - WORDS };
@@ -212,6 +213,7 @@ static void run_in_scope(struct serving *s, const tutti_task *t, uint64_t number
                t->name);
     c->name = NULL;
     tutti_scope_close(&scope);
+    far_task_ended();
 }
 
 void serve_run(struct serving *s, uint64_t number, const struct request *r,

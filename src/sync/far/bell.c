@@ -121,6 +121,16 @@ static bool far_tidy(struct far *f)
     return left;
 }
 
+/* Bits that say that we wait where we do not are somebody else's rubbish, and would have rings
+ * passed on for ever. */
+static void far_disown(struct far *f)
+{
+    unsigned me = f->space->at.me;
+    for (unsigned q = 0; q < 2; q++)
+        if (!f->enlisted[q] && load_relaxed(&f->state->waiting[q][me / 64]) >> me % 64 & 1)
+            and_acqrel(&f->state->waiting[q][me / 64], ~(UINT64_C(1) << me % 64)); /* ours */
+}
+
 static void far_settle(struct far *f, struct list *woken)
 {
     const struct far_ops *ops = far_ops_of(f);
@@ -155,6 +165,49 @@ void far_poke(struct far *f)
     waiters_wake_signal(&woken);
 }
 
+/* --- taking part --------------------------------------------------------------------------------- */
+
+void far_came(struct far *f, unsigned q)
+{
+    unsigned me = f->space->at.me;
+    if (f->came[q])
+        return;
+    f->came[q] = true;
+    store_relaxed(&f->space->came, true); /* read by this lane's own task, after */
+    /* release: pairs with chan_bury, barrier_bury */
+    or_release(&f->state->been[q][me / 64], UINT64_C(1) << me % 64);
+    far_step();
+}
+
+void far_went(struct far *f, unsigned q)
+{
+    unsigned me = f->space->at.me;
+    if (!f->came[q])
+        return;
+    f->came[q] = false;
+    and_acqrel(&f->state->been[q][me / 64], ~(UINT64_C(1) << me % 64)); /* as above */
+    far_step();
+}
+
+void far_task_ended(void)
+{
+    for (unsigned k = 0; k < FAR_SPACES; k++) {
+        struct far_space *s = far_space_number(k);
+        if (likely(!s || !load_relaxed(&s->came))) /* set by what has ended now */
+            continue;
+        store_relaxed(&s->came, false);
+        for (unsigned i = 0; i < FAR_OBJECTS; i++) {
+            struct far *f = &s->objects[i];
+            if (!f->came[0] && !f->came[1]) /* ours, and it has ended */
+                continue;
+            far_lock(f);
+            far_went(f, 0);
+            far_went(f, 1);
+            far_unlock(f);
+        }
+    }
+}
+
 /* --- waiting ---------------------------------------------------------------------------------- */
 
 void far_look(struct far *f, const _Atomic uint64_t *word, uint64_t seen)
@@ -171,7 +224,7 @@ void far_look(struct far *f, const _Atomic uint64_t *word, uint64_t seen)
     }
 }
 
-int far_wait(struct far *f, struct context *c, unsigned q, void *item, const char *what,
+int far_wait(struct far *f, struct context *c, unsigned q, void **item, const char *what,
              unsigned flags)
 {
     struct far_space *s = f->space;
@@ -183,7 +236,7 @@ int far_wait(struct far *f, struct context *c, unsigned q, void *item, const cha
     }
     uint64_t ticket = wait_prepare(c, what, f->entry);
     wait_node_init(&n, c, ticket, 0);
-    n.item = item;
+    n.item = item ? *item : NULL;
     far_enlist(f, q, &n);
     far_unlock(f);
     int64_t began = clock_now();
@@ -191,8 +244,11 @@ int far_wait(struct far *f, struct context *c, unsigned q, void *item, const cha
     rc = wait_park(c, ticket, CLOCK_NEVER, flags);
     sub_relaxed(&s->lanes[s->at.me].parked, 1);
     store_relaxed(&f->spin, clock_now() - began < SOON ? SOON : 0);
-    if (likely(rc >= 0))
+    if (likely(rc >= 0)) {
+        if (item)
+            *item = n.item;
         return rc;
+    }
     far_lock(f);
     waiters_remove(&n);
     far_unlock(f);
@@ -220,6 +276,7 @@ static void far_tend(struct far_space *s, unsigned index, bool tick)
     if (tick && s->at.me != FAR_HOME)
         far_ring(s, FAR_HOME, index); /* it may see what we cannot */
     far_settle(f, &woken);
+    far_disown(f);
     ops->pass(f);
     far_unlock_to(f, &woken);
     waiters_wake(&woken);

@@ -96,8 +96,8 @@ int far_event_wait(tutti_event *e, struct context *c)
         far_unlock(f);
         return 0;
     }
-    int rc = far_wait(f, c, 0, (void *)(uintptr_t)(word / EVENT_ONCE), "event between processes",
-                      WAIT_CUTTABLE);
+    void *once = (void *)(uintptr_t)(word / EVENT_ONCE);
+    int rc = far_wait(f, c, 0, &once, "event between processes", WAIT_CUTTABLE);
     return rc < 0 ? rc : 0;
 }
 

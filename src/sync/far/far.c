@@ -83,6 +83,7 @@ struct far *far_open(const struct far_entry *e)
         list_init(&f->waiters[0]);
         list_init(&f->waiters[1]);
         f->enlisted[0] = f->enlisted[1] = f->died = false;
+        f->came[0] = f->came[1] = false;
         f->seen_word = 0;
         store_relaxed(&f->spin, 1); /* the store of id orders these */
         store_relaxed(&f->lost, 0);
@@ -119,6 +120,7 @@ const struct far_ops *far_ops_of(const struct far *f)
 {
     static const struct far_ops *const ops[FAR_KINDS] = {
         [FAR_MUTEX] = &far_mutex_ops, [FAR_SEM] = &far_sem_ops, [FAR_EVENT] = &far_event_ops,
+        [FAR_CHAN] = &far_chan_ops,
     };
     return ops[f->entry->kind];
 }

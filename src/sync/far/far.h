@@ -62,8 +62,9 @@ struct far_entry {
     uint64_t item, capacity, value; /* bytes of an item or key, how many, bytes of a value */
     uint64_t data, data_size; /* address of slots in the region */
     uint64_t limit;        /* units at the beginning; how many meet at a barrier */
-    _Atomic uint64_t back; /* units of the dead that came back */
-    _Atomic uint64_t deaths; /* of lanes that have sent and will not close */
+    _Atomic uint64_t back; /* units of the dead that came back; of a channel: deaths of
+                              lanes that had received */
+    _Atomic uint64_t deaths; /* of lanes that had sent */
 };
 
 struct far_count {
@@ -76,7 +77,8 @@ struct far_state {
     _Atomic uint32_t count;
     _Atomic uint64_t word, head, tail;
     _Atomic uint64_t waiting[2][FAR_MASK]; /* lanes in which somebody waits, for each queue */
-    _Atomic uint64_t been[2][FAR_MASK];    /* lanes that have sent, have received, have come */
+    _Atomic uint64_t been[2][FAR_MASK];    /* whose running task has sent, received, come */
+    _Atomic uint64_t told[2];              /* of a channel: see chan.c */
     struct far_count lane[];
 };
 
@@ -122,6 +124,7 @@ struct far {
     struct far_state *state;
     struct list waiters[2];
     bool enlisted[2];
+    bool came[2];            /* our bit in been[q] is set */
     bool died;               /* home: a lane that knew it has died */
     uint64_t *marks;         /* home, of a semaphore: for each lane down - up at its last death */
     uint64_t seen_word;      /* home, far_verify: of a mutex, and since when */
@@ -143,6 +146,7 @@ struct far_space {
     unsigned made, next;
     uint32_t generation;
     _Atomic uint64_t waits[FAR_OBJECTS / 64]; /* objects at which we are enlisted */
+    _Atomic bool came;       /* far_came since far_task_ended */
     _Atomic bool thread_runs;
     _Atomic bool quit;
     pthread_t thread;
@@ -178,6 +182,8 @@ void far_listen_end(struct far_space *s);
 struct far_space *far_space_at(const void *p);
 struct far_space *far_space_number(unsigned slot); /* NULL: none */
 
+/* The space of the scope's executor, NULL where it has none.  0 or an error, with words. */
+int far_space_of(tutti_scope *scope, struct far_space **out);
 /* A new object of s, ended with `scope`.  NULL and *rc. */
 struct far_entry *far_make(struct far_space *s, tutti_scope *scope,
                            const struct far_entry *as, int *rc);
@@ -207,12 +213,20 @@ void far_unlock(struct far *f);
 /* The same where a signal handler may be the caller; leaves it to who holds the latch. */
 void far_poke(struct far *f);
 void far_enlist(struct far *f, unsigned q, struct wait_node *n);
-/* Under f's latch, which is let go: wait in queue q.  What a waker gave, or why it ended. */
-int far_wait(struct far *f, struct context *c, unsigned q, void *item, const char *what,
+/* Under f's latch, which is let go: wait in queue q.  What a waker gave, or why it ended;
+ * *item: node.item, before and after. */
+int far_wait(struct far *f, struct context *c, unsigned q, void **item, const char *what,
              unsigned flags);
 /* Before that, without latches: look at *word for a while until it differs from `seen`, if
  * that has been worth it lately and no CPU is taken from others by it. */
 void far_look(struct far *f, const _Atomic uint64_t *word, uint64_t seen);
+
+/* In a worker: its running task takes part in what queue q is about (been), so that its death
+ * says something to the others; and does not any more.  Under f's latch. */
+void far_came(struct far *f, unsigned q);
+void far_went(struct far *f, unsigned q);
+/* In a worker: the running task has ended well. */
+void far_task_ended(void);
 
 /* --- kinds --- */
 struct far_ops {
@@ -250,6 +264,11 @@ int far_cond_wait(tutti_cond *d, tutti_mutex *m, struct context *c);
 void far_cond_signal(tutti_cond *d);
 void far_cond_broadcast(tutti_cond *d);
 int far_barrier_wait(tutti_barrier *b, struct context *c);
+/* c's first word tells: see struct far_entry. */
+static inline bool far_chan_is(const tutti_chan *c)
+{
+    return *(const uint32_t *)(const void *)c == FAR_EPOCH;
+}
 int far_chan_send(tutti_chan *c, const void *item, struct context *self);
 int far_chan_recv(tutti_chan *c, void *item, struct context *self);
 void far_chan_writers(tutti_chan *c, unsigned n);

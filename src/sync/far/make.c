@@ -104,6 +104,17 @@ struct far_entry *far_make(struct far_space *s, tutti_scope *scope,
     return *rc ? NULL : e;
 }
 
+int far_space_of(tutti_scope *scope, struct far_space **out)
+{
+    *out = NULL;
+    if (!scope_is_open(scope_of(scope)) || scope_lost(scope_of(scope)))
+        return scope_own(scope, NULL); /* says why */
+    struct tutti_executor *ex = scope_of(scope)->ex;
+    if (ex && ex->ops->space)
+        *out = ex->ops->space(ex);
+    return 0;
+}
+
 int far_share(tutti_scope *scope, void *user, size_t size, unsigned tag,
               const struct far_entry *as)
 {
@@ -111,12 +122,9 @@ int far_share(tutti_scope *scope, void *user, size_t size, unsigned tag,
     struct far_entry made = *as;
     if (!user)
         return why_static(-EINVAL, "no object to share");
-    if (!scope_is_open(scope_of(scope)) || scope_lost(scope_of(scope)))
-        return scope_own(scope, NULL); /* says why */
-    struct tutti_executor *ex = scope_of(scope)->ex;
-    struct far_space *s = ex && ex->ops->space ? ex->ops->space(ex) : NULL;
-    if (!s)
-        return 0;
+    struct far_space *s;
+    if ((rc = far_space_of(scope, &s)) < 0 || !s)
+        return rc;
     uint64_t at = (uintptr_t)user;
     if (at % 8 || at < s->at.user_from || at > s->at.user_to - size)
         return why_set(-EINVAL, "%p is not in memory from tutti_share with TUTTI_WRITE on "
