@@ -292,15 +292,44 @@ static int pass_on(struct command *c, const struct request *r, const char *compi
     return code;
 }
 
+/* The compiler underneath: $CC, unless that is this command itself, as it is where a build
+ * system was given CC="tutti cc"; then $TUTTI_CC. */
+static const char *compiler_name(void)
+{
+    const char *name = getenv("CC");
+    if (!name || !name[strspn(name, " \t")])
+        return "cc";
+    const char *end = name + strlen(name);
+    while (end > name && (end[-1] == ' ' || end[-1] == '\t'))
+        end--;
+    bool itself = end - name >= 8 && !strncmp(end - 8, "tutti cc", 8);
+    if (!itself)
+        return name;
+    name = getenv("TUTTI_CC");
+    return name && name[strspn(name, " \t")] ? name : "cc";
+}
+
+/* Whether a compiler of this command's is this command again, by another name. */
+static bool runs_in_a_circle(void)
+{
+    bool inside = getenv("TUTTI_CC_INSIDE") != NULL;
+    if (inside)
+        fprintf(stderr, "tutti: the compiler named by CC or TUTTI_CC is 'tutti cc' itself: "
+                "name gcc or clang\n");
+    else if (setenv("TUTTI_CC_INSIDE", "1", 1) != 0)
+        abort();
+    return inside;
+}
+
 int cc_command(int argc, char **argv)
 {
     if (argc > 1 && !strcmp(argv[1], "--help"))
         return help_print("cc"), output_finish(EXIT_FINE);
     if (argc < 2)
         return usage_error("cc", "cc: what to compile is missing");
-    const char *compiler = getenv("CC");
-    if (!compiler || !compiler[strspn(compiler, " \t")])
-        compiler = "cc";
+    if (runs_in_a_circle())
+        return EXIT_USAGE;
+    const char *compiler = compiler_name();
     struct request r = { .word = argv + 1, .count = argc - 1 };
     struct command c = { .word = calloc((size_t)argc + strlen(compiler) + 32,
                                         sizeof *c.word) };

@@ -93,6 +93,7 @@ static const char cc[] =
     "\n"
     "  tutti cc -o bank bank.c\n"
     "  CC=clang tutti cc -O2 -c ring.c && CC=clang tutti cc -o ring ring.o -lm\n"
+    "  ./configure CC=\"tutti cc\" TUTTI_CC=clang && make\n"
     "\n"
     "      --help  print this\n"
     "\n"

@@ -119,6 +119,16 @@ run explore --schedules 0 ./a; expect "--schedules 0" 2 err "'0'"
 run explore ./a --schedules 10x; expect "--schedules 10x" 2 err "'10x'"
 run explore --seconds -1 ./a; expect "--seconds -1" 2 err "'-1'"
 run explore --seconds nan ./a; expect "--seconds nan" 2 err "'nan'"
+real=$CC
+CC="$tutti cc" TUTTI_CC=$real
+export TUTTI_CC
+run cc -o named -DNUMBER=0 count.c -lpthread
+expect "CC names tutti cc itself" 0 - -
+printf '#!/bin/sh\nexec %s cc "$@"\n' "$tutti" >again && chmod +x again
+CC=./again run cc -o named -DNUMBER=0 count.c
+says "a compiler that is tutti cc by another name" "is 'tutti cc' itself"
+CC=$real
+unset TUTTI_CC
 run explore --seed many ./a; expect "--seed many" 2 err "'many'"
 run explore --strategy a,b ./a; expect "--strategy a,b" 2 err "'a,b'"
 run explore --strategy nonsense ./a; expect "--strategy nonsense" 2 err "nonsense"
