@@ -297,7 +297,8 @@ static void fault_in_child(struct flow *f, const char *url, bool in_task, long n
 /* Every n at first, then some, others each time. */
 static long next_n(const struct flow *f, long n, unsigned *seed)
 {
-    long every = f->warm ? 8 : 64, part = f->warm ? 1 : 8;
+    bool few = f->warm || UNDER_ASAN || UNDER_TSAN; /* where a process more costs much */
+    long every = few ? 8 : 64, part = few ? 1 : 8;
     return n < every ? n + 1 : n + 1 + (long)(check_random(seed) % (unsigned)(n / part));
 }
 
