@@ -3,12 +3,16 @@
  * write it without.  A bench whose library or server is not there is left out, with a
  * word.
  *
- *     hook_bench [-s tutti|pthreads] [-r ROUNDS] NAME...
+ *     hook_bench [-s tutti|pthreads|pthreads-1] [-r ROUNDS] NAME...
+ *
+ * pthreads-1 keeps all its threads to one CPU, as tasks on one thread are: what the
+ * libraries themselves take.
  *
  * Prints a line of JSON for each: the seconds that all calls of a round took. */
 #include "common/server.h"
 #include "hook_calls.h"
 #include <pthread.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -26,8 +30,25 @@ static int call_task(void *arg)
     return calls->call(arg);
 }
 
+static int one_cpu;
+
+/* The first that we may use. */
+static void keep_to_one_cpu(void)
+{
+    cpu_set_t all, one;
+    CPU_ZERO(&one);
+    if (sched_getaffinity(0, sizeof all, &all))
+        return;
+    for (int i = 0; i < CPU_SETSIZE && !CPU_COUNT(&one); i++)
+        if (CPU_ISSET(i, &all))
+            CPU_SET(i, &one);
+    sched_setaffinity(0, sizeof one, &one); /* this thread alone */
+}
+
 static void *call_thread(void *arg)
 {
+    if (one_cpu)
+        keep_to_one_cpu();
     if (calls->call(arg) < 0)
         bad = 1;
     return NULL;
@@ -80,7 +101,7 @@ static int measure(const char *system, int rounds)
     if (rc)
         fprintf(stderr, "hook_bench: %s: %s\n", calls->name, hook_calls_why());
     for (int i = 0; !rc && i < rounds; i++)
-        if ((s[i] = round_run(!strcmp(system, "pthreads"))) < 0)
+        if ((s[i] = round_run(strcmp(system, "tutti") != 0)) < 0)
             rc = fprintf(stderr, "hook_bench: %s: a call failed: %s\n", calls->name,
                          hook_calls_why());
     if (!rc) {
@@ -107,6 +128,7 @@ int main(int argc, char **argv)
             return 2;
     if (rounds < 1 || rounds > ROUNDS_MOST || optind == argc)
         return fprintf(stderr, "usage: hook_bench [-s SYSTEM] [-r ROUNDS] NAME...\n"), 2;
+    one_cpu = !strcmp(system, "pthreads-1");
     for (int i = 0; i < MOST; i++)
         numbers[i] = i;
     for (; optind < argc; optind++) {

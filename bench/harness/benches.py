@@ -75,7 +75,9 @@ def hooked(name, library):
     ours = ('-r', '1', name)
     return Bench(name, 's', f'60 or 100 calls of 0.5 s through {library}, on one thread',
                  {'tutti': Command('hook_bench', ours),
-                  'pthreads': Command('hook_bench', ('-s', 'pthreads') + ours)},
+                  'pthreads': Command('hook_bench', ('-s', 'pthreads') + ours),
+                  'pthreads-1': Command('hook_bench', ('-s', 'pthreads-1') + ours,
+                                        baseline=True)},
                  goals=(AtMost(0.65),), ahead=False, group='io')
 def explore(what):
     return {'tutti': Command('explore', (what,))}
