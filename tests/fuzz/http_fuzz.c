@@ -40,22 +40,39 @@ static int wire_end(void *ctx)
     return 0;
 }
 
+/* --- what it serves --------------------------------------------------------------- */
+
+static char root[] = "/tmp/tutti-http-fuzz-XXXXXX", path[80];
+static pid_t maker;
+
+static void remove_site(void)
+{
+    if (getpid() != maker)
+        return;
+    unlink(path);
+    rmdir(root);
+}
+
+static void make_site(void)
+{
+    if (maker)
+        return;
+    assert(mkdtemp(root));
+    maker = getpid();
+    atexit(remove_site);
+    snprintf(path, sizeof path, "%s/a", root);
+    FILE *f = fopen(path, "w");
+    assert(f && fputs("alpha", f) >= 0 && fclose(f) == 0);
+    assert(site_open(root) == 0);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static const tutti_stream_ops ops = { sizeof ops, wire_read, wire_write, NULL, NULL,
                                           wire_end };
     static struct wire w;
-    static int made;
-    if (!made) {
-        char root[] = "/tmp/tutti-http-fuzz-XXXXXX", path[80];
-        assert(mkdtemp(root));
-        snprintf(path, sizeof path, "%s/a", root);
-        FILE *f = fopen(path, "w");
-        assert(f && fputs("alpha", f) >= 0 && fclose(f) == 0);
-        assert(site_open(root) == 0);
-        made = 1;
-    }
+    make_site();
     w.at = data;
     w.left = size;
     w.size = 0;
