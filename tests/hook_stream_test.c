@@ -1,6 +1,7 @@
 /* tests/hook_stream_test.c - libtutti-hook: read, write and their forms on pipes, sockets,
  * terminals, eventfds and files. */
 #include "hook_common.h"
+#include "storm.h"
 #include <limits.h>
 #include <pty.h>
 #include <sys/eventfd.h>
@@ -457,29 +458,6 @@ TEST(a_file_is_used_elsewhere_by_a_call_that_blocked)
     tutti_executor_close(ex);
 }
 
-/* A handler that restarts nothing, thousands of times a second. */
-static volatile sig_atomic_t alarms;
-
-static void on_alarm(int s)
-{
-    (void)s;
-    alarms++;
-}
-
-static void storm(void)
-{
-    struct sigaction act = { .sa_handler = on_alarm };
-    struct itimerval often = { { 0, 300 }, { 0, 300 } };
-    CHECK_INT(sigaction(SIGALRM, &act, NULL), 0); /* the watchdog's, too: Meson has one more */
-    CHECK_INT(setitimer(ITIMER_REAL, &often, NULL), 0);
-}
-
-static void calm(void)
-{
-    struct itimerval never = { { 0, 0 }, { 0, 0 } };
-    setitimer(ITIMER_REAL, &never, NULL);
-}
-
 static int sleep_in_storm(void *unused)
 {
     (void)unused;
@@ -492,7 +470,7 @@ static int sleep_in_storm(void *unused)
 TEST(a_storm_of_signals_changes_nothing)
 {
     big_fill();
-    storm();
+    storm_begin();
     for (int i = 0; i < 3; i++) {
         pair_pipe();
         pair_on("loop://", write_big, read_big);
@@ -500,8 +478,8 @@ TEST(a_storm_of_signals_changes_nothing)
         pair_on("loop://", writev_big, read_big);
         alone(sleep_in_storm);
     }
-    calm();
-    CHECK(alarms > 0);
+    storm_end();
+    CHECK(storm_signals > 0);
 }
 
 /* --- terminals --------------------------------------------------------------------- */

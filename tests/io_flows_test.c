@@ -2,6 +2,7 @@
  * a descriptor or a thread refused, or the n-th system call of the library failing, for every
  * n: a code comes back, nothing hangs, no descriptor, block or memory is left, and the flow
  * runs through as soon as it may. */
+#include "cut.h"
 #include "io_flows.h"
 #include "base/memory.h"
 #include "io/poll.h"
@@ -322,27 +323,6 @@ static void faults(struct flow *f, const char *url, bool in_task)
 }
 
 /* --- cut off after the n-th park -------------------------------------------------------------- */
-
-struct cutter {
-    tutti_executor *ex;
-    tutti_scope *victim;
-    uint64_t after;
-    bool enough;
-};
-
-static int cut_after(void *arg)
-{
-    struct cutter *k = arg;
-    tutti_executor_stats st = { .size = sizeof st };
-    tutti_executor_stat(k->ex, &st);
-    uint64_t from = st.parked;
-    while (st.parked - from < k->after && !k->enough) {
-        tutti_yield();
-        tutti_executor_stat(k->ex, &st);
-    }
-    tutti_scope_cancel(k->victim);
-    return 0;
-}
 
 /* Was it through before? */
 static bool cut_one(struct flow *f, tutti_executor *ex, uint64_t after)

@@ -1,6 +1,8 @@
 /* Descriptors, files and sockets in blocking style, on every backend and from plain threads:
  * what arrives, how a wait ends early, and what is left behind. */
+#include "cut.h"
 #include "io.h"
+#include "storm.h"
 #include <arpa/inet.h>
 #include <fcntl.h>
 #include <linux/filter.h>
@@ -24,11 +26,6 @@ static int listen_somewhere(const char *where)
         check_fail(__FILE__, __LINE__, "%s", tutti_why());
     CHECK_INT(tutti_address_local(l, address, sizeof address), 0);
     return l;
-}
-
-static void *fd_arg(int fd)
-{
-    return (void *)(intptr_t)fd;
 }
 
 /* --- bytes arrive ----------------------------------------------------------------- */
@@ -427,20 +424,12 @@ ON_IO(a_peer_that_is_gone_raises_no_signal)
 
 /* --- bad weather ------------------------------------------------------------------------ */
 
-static void on_alarm(int unused)
-{
-    (void)unused;
-}
-
 ON_IO(a_storm_of_signals_changes_nothing)
 {
-    struct sigaction act = { .sa_handler = on_alarm };
-    struct itimerval often = { { 0, 300 }, { 0, 300 } }, never = { { 0, 0 }, { 0, 0 } };
-    CHECK_INT(sigaction(SIGPROF, &act, NULL), 0);
-    CHECK_INT(setitimer(ITIMER_PROF, &often, NULL), 0);
-    CHECK_INT(sigaction(SIGUSR1, &act, NULL), 0);
+    storm_begin();
     echo_over(s, "tcp:127.0.0.1:0");
-    CHECK_INT(setitimer(ITIMER_PROF, &never, NULL), 0);
+    storm_end();
+    CHECK(storm_signals > 0);
 }
 
 static int accept_one(void *listener)
@@ -505,26 +494,6 @@ static int client(void *unused)
     if (fd >= 0)
         tutti_close(fd);
     return rc;
-}
-
-struct cutter {
-    tutti_executor *ex;
-    tutti_scope *victim;
-    uint64_t after;
-    bool enough;
-};
-static int cut_after(void *arg)
-{
-    struct cutter *k = arg;
-    tutti_executor_stats st = { .size = sizeof st };
-    tutti_executor_stat(k->ex, &st);
-    uint64_t from = st.parked;
-    while (st.parked - from < k->after && !k->enough) {
-        tutti_yield();
-        tutti_executor_stat(k->ex, &st);
-    }
-    tutti_scope_cancel(k->victim);
-    return 0;
 }
 
 static bool scenario_cut(tutti_executor *ex, uint64_t after)

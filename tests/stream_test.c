@@ -1,5 +1,6 @@
 /* Streams over sockets and pipes, on every backend and from plain threads: what a view holds,
  * when written bytes go out, and peers that trickle, reset, close half, or never read. */
+#include "cut.h"
 #include "io.h"
 #include <poll.h>
 #include <sys/socket.h>
@@ -10,10 +11,6 @@ static int pair_of(int type, int ends[2])
 {
     CHECK_INT(socketpair(AF_UNIX, type | SOCK_CLOEXEC, 0, ends), 0);
     return 0;
-}
-static void *fd_arg(int fd)
-{
-    return (void *)(intptr_t)fd;
 }
 static void check_view(tutti_bytes b, const char *want)
 {
@@ -512,25 +509,6 @@ ON_IO(a_stream_that_is_not_open_is_an_error)
 
 /* --- cut off anywhere ---------------------------------------------------------------------------- */
 
-struct cutter {
-    tutti_executor *ex;
-    tutti_scope *victim;
-    uint64_t after;
-    bool enough;
-};
-static int cut_after(void *arg)
-{
-    struct cutter *k = arg;
-    tutti_executor_stats st = { .size = sizeof st };
-    tutti_executor_stat(k->ex, &st);
-    uint64_t from = st.parked;
-    while (st.parked - from < k->after && !k->enough) {
-        tutti_yield();
-        tutti_executor_stat(k->ex, &st);
-    }
-    tutti_scope_cancel(k->victim);
-    return 0;
-}
 static int chat(void *fd)
 {
     static const char much[300000];
