@@ -59,8 +59,12 @@ def same(wanted, got):
 def run(command, tutti, folder):
     """The lines that a command of a guide prints."""
     path = os.path.dirname(tutti) + ':' + os.environ['PATH']
+    build = os.path.dirname(os.path.dirname(tutti)) # as if it were installed
+    libraries = f'{build}:{build}/hook:{build}/tls'
     done = subprocess.run(command, shell=True, cwd=folder, text=True, timeout=60,
-                          env=dict(os.environ, PATH=path, NO_COLOR='1', COLUMNS='86'),
+                          env=dict(os.environ, PATH=path, NO_COLOR='1', COLUMNS='86',
+                                   PKG_CONFIG_PATH=f'{build}/meson-uninstalled',
+                                   LIBRARY_PATH=libraries, LD_LIBRARY_PATH=libraries),
                           stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                           stderr=subprocess.STDOUT, check=False)
     return done.stdout.splitlines()
