@@ -12,10 +12,13 @@ struct board {
     tutti_event go, up;
     tutti_counter began;
     tutti_chan *chan, *full, *empty; /* of three longs each */
+    tutti_cond cond;
+    tutti_barrier barrier; /* of two */
+    tutti_map *map;
 };
 
 enum op { LOCK_UNLOCK, UNLOCK_WAITED, WAIT_LOCK, SEM_ONCE, UP_WAITED, SET_WAITED, CLEAR,
-          SEND_RECV, SEND_WAITED, RECV_WAITED };
+          SEND_RECV, SEND_WAITED, RECV_WAITED, SIGNAL, BROADCAST, MEET, MAP_ADD, MAP_DELETE };
 
 struct order {
     struct board *b;
@@ -80,6 +83,26 @@ static int step_chan(const struct order *in)
         let_others_wait();
         arm(in->n);
         return recv(in->b->full, &x);
+    case SIGNAL:
+    case BROADCAST:
+        let_others_wait();
+        arm(in->n);
+        if (in->op == SIGNAL)
+            tutti_cond_signal(&in->b->cond);
+        else
+            tutti_cond_broadcast(&in->b->cond);
+        return 0;
+    case MEET:
+        let_others_wait();
+        arm(in->n);
+        rc = tutti_barrier_wait(&in->b->barrier);
+        return rc < 0 ? rc : 0;
+    case MAP_ADD:
+        arm(in->n);
+        return tutti_map_add(in->b->map, (tutti_bytes){ "key", 3 }, 1, NULL);
+    case MAP_DELETE:
+        arm(in->n);
+        return tutti_map_delete(in->b->map, (tutti_bytes){ "key", 3 });
     }
     return 0;
 }
@@ -157,6 +180,9 @@ static void home_open(struct home *h, const char *url)
     CHECK_INT(tutti_chan_share(&h->b->chan, &h->s, sizeof(long), 3), 0);
     CHECK_INT(tutti_chan_share(&h->b->full, &h->s, sizeof(long), 3), 0);
     CHECK_INT(tutti_chan_share(&h->b->empty, &h->s, sizeof(long), 3), 0);
+    CHECK_INT(tutti_cond_share(&h->s, &h->b->cond), 0);
+    CHECK_INT(tutti_barrier_share(&h->s, &h->b->barrier, 2), 0);
+    CHECK_INT(tutti_map_share(&h->b->map, &h->s, 4, 8, 8), 0);
     for (long i = 0; i < 3; i++)
         CHECK_INT(tutti_chan_send(h->b->full, &i), 0);
 }
@@ -426,6 +452,83 @@ TEST(receive_while_a_thread_waits_for_room)
     home_close(&h);
 }
 
+TEST(signal_and_broadcast_while_two_wait)
+{
+    struct home h;
+    home_open(&h, "processes://2");
+    for (int op = SIGNAL; op <= BROADCAST; op++)
+        for (long n = 1; n < 100; n++) {
+            long left;
+            SOON(&h, tutti_mutex_lock_cut(&h.b->lock));
+            tutti_future f = start(&h.s, h.b, op, n);
+            SOON(&h, tutti_cond_wait(&h.b->cond, &h.b->lock));
+            tutti_mutex_unlock(&h.b->lock);
+            int rc = end(f, &left);
+            if (rc == 0) {
+                CHECK(n > 1);
+                break;
+            }
+            CHECK_INT(rc, -TUTTI_ECRASH);
+        }
+    home_close(&h);
+}
+
+TEST(come_to_a_barrier_where_a_thread_waits)
+{
+    struct home h;
+    home_open(&h, "processes://2");
+    for (long n = 1; n < 100; n++) {
+        long left;
+        tutti_scope soon;
+        tutti_scope_open(&soon, h.ex, tutti_after(PATIENCE), 0);
+        tutti_future f = start(&h.s, h.b, MEET, n);
+        int met = tutti_barrier_wait(&h.b->barrier);
+        tutti_scope_close(&soon);
+        int rc = end(f, &left);
+        CHECK(met >= 0 || met == -TUTTI_EOWNERDEAD);
+        tutti_barrier_init(&h.b->barrier, 2);
+        if (rc == 0) {
+            CHECK(n > 2);
+            break;
+        }
+        CHECK_INT(rc, -TUTTI_ECRASH);
+    }
+    home_close(&h);
+}
+
+/* A call of a map is done or not, whole. */
+TEST(a_map_at_each_step)
+{
+    struct home h;
+    home_open(&h, "processes://2");
+    int64_t was = 0, now;
+    tutti_bytes key = { "key", 3 };
+    for (int op = MAP_ADD; op <= MAP_DELETE; op++)
+        for (long n = 1; n < 100; n++) {
+            long left;
+            int rc = end(start(&h.s, h.b, op, n), &left);
+            int64_t size = tutti_map_get(h.b->map, key, &now, sizeof now);
+            if (size == -ENOENT)
+                now = 0;
+            else
+                CHECK_INT(size, 8);
+            if (op == MAP_ADD)
+                CHECK(now == was || now == was + 1);
+            else
+                CHECK(now == 0 || now == was);
+            if (op == MAP_DELETE && size == -ENOENT && rc)
+                tutti_map_add(h.b->map, key, now = 5, NULL);
+            was = now;
+            tutti_counter_add(&h.b->began, 0);
+            /* Home may not have counted anew yet: by one it may be off. */
+            CHECK(tutti_map_length(h.b->map) <= 2);
+            if (rc == 0)
+                break;
+            CHECK_INT(rc, -TUTTI_ECRASH);
+        }
+    home_close(&h);
+}
+
 /* --- at random ----------------------------------------------------------------------------------- */
 
 TEST(kills_at_random_leave_nothing_held)
@@ -505,6 +608,15 @@ static void use_all(struct home *h, const struct board *kept)
     tutti_chan_recv(kept->full, &x);
     tutti_chan_send(kept->full, &x);
     tutti_chan_length(kept->empty);
+    int64_t number;
+    tutti_map_add(kept->map, (tutti_bytes){ "a", 1 }, 1, &number);
+    tutti_map_get(kept->map, (tutti_bytes){ "a", 1 }, &number, 8);
+    tutti_map_delete(kept->map, (tutti_bytes){ "b", 1 });
+    tutti_map_length(kept->map);
+    tutti_cond_signal(&b->cond);
+    tutti_cond_broadcast(&b->cond);
+    tutti_barrier_wait(&b->barrier);
+    tutti_barrier_init(&b->barrier, 2);
     tutti_scope_close(&soon);
 }
 
@@ -521,7 +633,7 @@ TEST(rubbish_is_no_end_of_home)
         /* The doorbells, the first states, the user's own words; many or one. */
         uint64_t from[] = { head->base + head->between, (uintptr_t)f->state,
                             (uintptr_t)h.b };
-        uint64_t size[] = { 3 * sizeof(struct far_lane), 8 * 448, sizeof *h.b };
+        uint64_t size[] = { 3 * sizeof(struct far_lane), 11 * 448, sizeof *h.b };
         unsigned which = check_random(&seed) % 3;
         struct fuzz in = { h.b, from[which], size[which], check_random(&seed) | 1,
                            round % 2 ? 1 + round / 8 : 200 };

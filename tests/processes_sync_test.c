@@ -731,6 +731,307 @@ TEST(a_forked_child_hears_that_its_channel_is_lost)
     CHECK_INT(board_close(ex, &s), 0);
 }
 
+/* --- conditions, barriers ---------------------------------------------------------------------- */
+
+struct meet {
+    tutti_mutex lock;
+    tutti_cond changed;
+    tutti_barrier barrier;
+    tutti_counter before, after, firsts;
+    long turn, sum;
+};
+struct guest {
+    struct meet *m;
+    int what, n;
+};
+enum { TAKE_TURNS, COND_AND_DIE, WAIT_TURN, MEET, MEET_AND_DIE };
+
+/* Wait until it is our turn, n times: 0 and 1 alternate. */
+static int take_turns(struct meet *m, int who, int n)
+{
+    for (int i = 0; i < n; i++) {
+        int rc = tutti_mutex_lock(&m->lock);
+        while (rc == 0 && m->turn % 2 != who)
+            rc = tutti_cond_wait(&m->changed, &m->lock);
+        m->turn++;
+        if (i % 2)
+            tutti_cond_signal(&m->changed);
+        else
+            tutti_cond_broadcast(&m->changed);
+        tutti_mutex_unlock(&m->lock);
+        if (rc)
+            return rc;
+    }
+    return 0;
+}
+
+static int meet(struct meet *m, int n, int all)
+{
+    for (int i = 1; i <= n; i++) {
+        tutti_counter_add(&m->before, 1);
+        int rc = tutti_barrier_wait(&m->barrier);
+        if (rc < 0)
+            return rc;
+        if (tutti_counter_get(&m->before) < (int64_t)i * all)
+            return -ERANGE; /* somebody had not come */
+        tutti_counter_add(&m->firsts, rc);
+    }
+    return 0;
+}
+
+TUTTI_TASK(guest, "sync.guest", struct guest, int);
+static int guest(const struct guest *in, int *out)
+{
+    struct meet *m = in->m;
+    int rc;
+    *out = 0;
+    switch (in->what) {
+    case TAKE_TURNS: return take_turns(m, 1, in->n);
+    case COND_AND_DIE:
+        rc = tutti_mutex_lock(&m->lock);
+        return rc < 0 ? rc : raise(SIGKILL);
+    case WAIT_TURN:
+        rc = tutti_mutex_lock(&m->lock);
+        m->sum++;
+        while (rc == 0 && !m->turn)
+            rc = tutti_cond_wait(&m->changed, &m->lock);
+        tutti_mutex_unlock(&m->lock);
+        return rc;
+    case MEET: return meet(m, in->n, 3);
+    case MEET_AND_DIE:
+        rc = tutti_barrier_wait(&m->barrier);
+        return rc < 0 ? rc : raise(SIGKILL);
+    }
+    return -EINVAL;
+}
+
+static struct meet *meet_open(tutti_executor **ex, tutti_scope *s, const char *url, unsigned n)
+{
+    tutti_ref r;
+    *ex = processes_open_bounded(url);
+    tutti_scope_open(s, *ex, TUTTI_NEVER, TUTTI_KEEP_GOING);
+    struct meet *m = tutti_share(s, 1, sizeof *m, TUTTI_WRITE, &r);
+    CHECK_INT(tutti_mutex_share(s, &m->lock), 0);
+    CHECK_INT(tutti_cond_share(s, &m->changed), 0);
+    CHECK_INT(tutti_barrier_share(s, &m->barrier, n), 0);
+    return m;
+}
+
+static tutti_future guest_start(tutti_scope *s, struct meet *m, int what, int n)
+{
+    tutti_future f;
+    struct guest g = { m, what, n };
+    CHECK_INT(guest_submit(s, &g, &f), 0);
+    return f;
+}
+
+TEST(home_and_a_worker_take_turns_by_a_condition)
+{
+    static const char *const urls[] = { "processes://1", "threads://2" };
+    for (int i = 0; i < 2; i++) {
+        tutti_executor *ex;
+        tutti_scope s;
+        struct meet *m = meet_open(&ex, &s, urls[i], 1);
+        tutti_future f = guest_start(&s, m, TAKE_TURNS, 500);
+        CHECK_INT(take_turns(m, 0, 500), 0);
+        CHECK_INT(end(f), 0);
+        CHECK_INT(m->turn, 1000);
+        CHECK_INT(board_close(ex, &s), 0);
+    }
+}
+
+TEST(a_signal_wakes_one_and_a_broadcast_all)
+{
+    tutti_executor *ex;
+    tutti_scope s;
+    struct meet *m = meet_open(&ex, &s, "processes://3", 1);
+    tutti_future f[3];
+    for (int i = 0; i < 3; i++)
+        f[i] = guest_start(&s, m, WAIT_TURN, 0);
+    for (long there = 0; there < 3;) {
+        CHECK_INT(tutti_mutex_lock(&m->lock), 0);
+        there = m->sum; /* each has counted itself and let the lock go to wait */
+        tutti_mutex_unlock(&m->lock);
+    }
+    CHECK_INT(tutti_mutex_lock(&m->lock), 0);
+    m->turn = 1;
+    tutti_cond_signal(&m->changed);
+    tutti_mutex_unlock(&m->lock);
+    tutti_case c[] = { tutti_on_done(f[0]), tutti_on_done(f[1]), tutti_on_done(f[2]) };
+    CHECK(tutti_wait(c, 3) >= 0);
+    tutti_cond_broadcast(&m->changed);
+    for (int i = 0; i < 3; i++)
+        CHECK_INT(end(f[i]), 0);
+    CHECK_INT(board_close(ex, &s), 0);
+}
+
+TEST(who_waits_for_a_condition_hears_of_the_death_of_whom_it_waits_for)
+{
+    tutti_executor *ex;
+    tutti_scope s, in;
+    struct meet *m = meet_open(&ex, &s, "processes://2", 1);
+    CHECK_INT(tutti_mutex_lock(&m->lock), 0);
+    CHECK_INT(tutti_cond_wait(&m->changed, (tutti_mutex *)(void *)&m->sum), -EPERM);
+    tutti_scope_open(&in, ex, tutti_after(5 * TUTTI_MS), 0);
+    CHECK_INT(tutti_cond_wait(&m->changed, &m->lock), -ETIMEDOUT);
+    tutti_scope_close(&in);
+    tutti_future f = guest_start(&s, m, COND_AND_DIE, 0);
+    CHECK_INT(tutti_cond_wait(&m->changed, &m->lock), -TUTTI_EOWNERDEAD);
+    tutti_mutex_unlock(&m->lock);
+    CHECK_INT(end(f), -TUTTI_ECRASH);
+    CHECK_INT(board_close(ex, &s), 0);
+}
+
+TEST(a_barrier_of_three_in_rounds)
+{
+    tutti_executor *ex;
+    tutti_scope s;
+    struct meet *m = meet_open(&ex, &s, "processes://2", 3);
+    tutti_future f = guest_start(&s, m, MEET, 300), g = guest_start(&s, m, MEET, 300);
+    CHECK_INT(meet(m, 300, 3), 0);
+    CHECK_INT(end(f) | end(g), 0);
+    CHECK_INT(tutti_counter_get(&m->before), 900);
+    CHECK_INT(tutti_counter_get(&m->firsts), 300);
+    CHECK_INT(board_close(ex, &s), 0);
+}
+
+TEST(a_cut_breaks_a_round_and_a_death_the_barrier)
+{
+    tutti_executor *ex;
+    tutti_scope s, in;
+    struct meet *m = meet_open(&ex, &s, "processes://2", 2);
+    tutti_scope_open(&in, ex, tutti_after(5 * TUTTI_MS), 0);
+    CHECK_INT(tutti_barrier_wait(&m->barrier), -ETIMEDOUT);
+    tutti_scope_close(&in);
+    CHECK_INT(tutti_barrier_wait(&m->barrier), -ECANCELED); /* the second of that round */
+    tutti_future f = guest_start(&s, m, MEET_AND_DIE, 0);
+    CHECK(tutti_barrier_wait(&m->barrier) >= 0);
+    CHECK_INT(end(f), -TUTTI_ECRASH);
+    CHECK_INT(tutti_barrier_wait(&m->barrier), -TUTTI_EOWNERDEAD);
+    CHECK_INT(tutti_barrier_wait(&m->barrier), -TUTTI_EOWNERDEAD);
+    tutti_barrier_init(&m->barrier, 2);
+    f = guest_start(&s, m, MEET_AND_DIE, 0);
+    CHECK(tutti_barrier_wait(&m->barrier) >= 0);
+    CHECK_INT(tutti_barrier_wait(&m->barrier), -TUTTI_EOWNERDEAD); /* it waited for it */
+    CHECK_INT(end(f), -TUTTI_ECRASH);
+    CHECK_INT(tutti_barrier_share(&s, &m->barrier, 0), -EINVAL);
+    CHECK_INT(board_close(ex, &s), 0);
+}
+
+/* --- maps ---------------------------------------------------------------------------------------- */
+
+static tutti_bytes bytes_of(const char *text)
+{
+    return (tutti_bytes){ text, strlen(text) };
+}
+
+struct words {
+    tutti_map *map;
+    int n, die;
+};
+TUTTI_TASK(count_words, "sync.count_words", struct words, int);
+static int count_words(const struct words *in, int *out)
+{
+    char key[16];
+    *out = 0;
+    for (int i = 0; i < in->n; i++) {
+        int k = snprintf(key, sizeof key, "w%d", i % 50);
+        int rc = tutti_map_add(in->map, (tutti_bytes){ key, (size_t)k }, 1, NULL);
+        if (rc < 0)
+            return rc;
+    }
+    return in->die ? raise(SIGKILL) : 0;
+}
+
+TEST(workers_count_words_in_one_map)
+{
+    static const char *const urls[] = { "processes://3", "threads://2", "loop://" };
+    for (int i = 0; i < 3; i++) {
+        tutti_executor *ex = processes_open_bounded(urls[i]);
+        tutti_scope s;
+        tutti_future f[3];
+        tutti_scope_open(&s, ex, TUTTI_NEVER, 0);
+        struct words w = { NULL, 5000, 0 };
+        CHECK_INT(tutti_map_share(&w.map, &s, 60, 15, 8), 0);
+        for (int k = 0; k < 3; k++)
+            CHECK_INT(count_words_submit(&s, &w, &f[k]), 0);
+        for (int k = 0; k < 3; k++)
+            CHECK_INT(end(f[k]), 0);
+        char key[15];
+        int64_t n, all = 0, entries = 0;
+        size_t k = sizeof key, v = sizeof n;
+        for (uint64_t at = 0; tutti_map_next(w.map, &at, key, &k, &n, &v) == 1;
+             k = sizeof key, v = sizeof n) {
+            CHECK_INT(n, 300);
+            all += n;
+            entries++;
+        }
+        CHECK_INT(all, 15000);
+        CHECK_INT(entries, 50);
+        CHECK_INT(tutti_map_length(w.map), 50);
+        CHECK_INT(board_close(ex, &s), 0);
+    }
+}
+
+static void map_against_model(tutti_map *m, unsigned *seed)
+{
+    enum { KEYS = 40 };
+    int model[KEYS];
+    size_t there = 0;
+    memset(model, -1, sizeof model);
+    for (int i = 0; i < 4000; i++) {
+        int k = (int)(check_random(seed) % KEYS), got[3] = { 0 };
+        char text[8];
+        snprintf(text, sizeof text, "%d", k);
+        int value[3] = { i, i, i };
+        size_t size = (i % 3 + 1) * sizeof(int);
+        int64_t rc;
+        switch (check_random(seed) % 3) {
+        case 0:
+            rc = tutti_map_put(m, bytes_of(text), (tutti_bytes){ value, size });
+            CHECK_INT(rc, model[k] >= 0 ? 0 : there < 30 ? 1 : -ENOSPC);
+            there += rc == 1;
+            model[k] = rc < 0 ? model[k] : i;
+            break;
+        case 1:
+            rc = tutti_map_get(m, bytes_of(text), got, sizeof got);
+            CHECK_INT(rc, model[k] < 0 ? -ENOENT : (model[k] % 3 + 1) * (int)sizeof(int));
+            CHECK(rc < 0 || got[0] == model[k]);
+            break;
+        default:
+            rc = tutti_map_delete(m, bytes_of(text));
+            CHECK_INT(rc, model[k] < 0 ? -ENOENT : 0);
+            there -= rc == 0;
+            model[k] = -1;
+        }
+        CHECK_INT(tutti_map_length(m), (long)there);
+    }
+}
+
+TEST(a_map_does_what_a_table_does)
+{
+    static const char *const urls[] = { "processes://1", "loop://" };
+    unsigned seed = check_seed();
+    for (int i = 0; i < 2; i++) {
+        tutti_executor *ex = processes_open_bounded(urls[i]);
+        tutti_scope s;
+        tutti_map *m;
+        tutti_scope_open(&s, ex, TUTTI_NEVER, 0);
+        CHECK_INT(tutti_map_share(&m, &s, 30, 7, 12), 0);
+        map_against_model(m, &seed);
+        char long_key[] = "12345678";
+        CHECK_INT(tutti_map_put(m, bytes_of(long_key), bytes_of("x")), -EINVAL);
+        CHECK_INT(tutti_map_put(m, bytes_of(""), bytes_of("x")), -EINVAL);
+        CHECK_INT(tutti_map_put(m, bytes_of("k"), bytes_of("1234567890123")), -EINVAL);
+        CHECK_INT(tutti_map_get(m, bytes_of(long_key), NULL, 0), -EINVAL);
+        CHECK_INT(tutti_map_share(&m, &s, 0, 1, 1), -EINVAL);
+        CHECK_INT(tutti_map_share(&m, &s, 1, 0, 1), -EINVAL);
+        CHECK_INT(tutti_map_share(&m, &s, 1, 1, SIZE_MAX), -EINVAL);
+        CHECK_INT(tutti_map_put(NULL, bytes_of("k"), bytes_of("v")), -EINVAL);
+        CHECK_INT(board_close(ex, &s), 0);
+    }
+}
+
 /* --- where ------------------------------------------------------------------------------------ */
 
 TEST(the_same_calls_on_other_executors)

@@ -41,6 +41,14 @@ TUTTI_API int tutti_mutex_share(tutti_scope *s, tutti_mutex *m);
 TUTTI_API int tutti_sem_share(tutti_scope *s, tutti_sem *m, unsigned n);
 /* The same for an event.  [any] */
 TUTTI_API int tutti_event_share(tutti_scope *s, tutti_event *e);
+/* The same for a condition, to be used with mutexes that are shared, too.  The death of a
+ * worker in a task wakes all that wait: test your condition again.  [any] */
+TUTTI_API int tutti_cond_share(tutti_scope *s, tutti_cond *c);
+/* The same for a barrier of 1 to 65534 (-EINVAL).  When a worker dies in a task that has
+ * come to it, in any round, it breaks for good: all waits for it give -TUTTI_EOWNERDEAD
+ * until tutti_barrier_init, which keeps n.  A worker that dies before its task has come
+ * cannot be missed: that task's scope must end the wait.  [any] */
+TUTTI_API int tutti_barrier_share(tutti_scope *s, tutti_barrier *b, unsigned n);
 
 /* A channel for all processes of the executor of *s, freed with it: items of `item` bytes
  * each, by value, and room for `capacity` of them, both above 0.  Used as any other, also in
@@ -53,6 +61,36 @@ TUTTI_API int tutti_event_share(tutti_scope *s, tutti_event *e);
  * 0; on error *out is NULL: -EINVAL; else as tutti_mutex_share.  [any] */
 TUTTI_API int tutti_chan_share(tutti_chan **out, tutti_scope *s, size_t item,
                                size_t capacity);
+
+/* A small map from bytes to bytes.  Each call is one step for all others: a worker that
+ * dies in it has done all of it or nothing, so there is no death to tell of. */
+typedef struct tutti_map tutti_map;
+
+/* A map for all processes of the executor of *s, freed with it: room for `capacity` entries
+ * with keys of 1 to key_most (below 256 MiB) bytes and values of 0 to value_most.  Tasks
+ * get it as a plain pointer in their input.  0; on error *out is NULL: -EINVAL; else as
+ * tutti_mutex_share.  The calls below give -EUCLEAN where it was overwritten, -ESTALE after
+ * *s has closed, -TUTTI_ELOST in the child of a fork().  [any] */
+TUTTI_API int tutti_map_share(tutti_map **out, tutti_scope *s, size_t capacity,
+                              size_t key_most, size_t value_most);
+/* Let key have that value.  1: it is new; 0: it had another; -ENOSPC: the map is full;
+ * -EINVAL: too large.  [any] */
+TUTTI_API int tutti_map_put(tutti_map *m, tutti_bytes key, tutti_bytes value);
+/* The size of key's value, of which at most `room` bytes are copied to *value; -ENOENT.
+ * [any] */
+TUTTI_API int64_t tutti_map_get(tutti_map *m, tutti_bytes key, void *value, size_t room);
+/* Add n to key's value, an int64_t that begins at 0, and the new one goes to *now (may be
+ * NULL).  0; -EINVAL: its value has another size; -ENOSPC.  [any] */
+TUTTI_API int tutti_map_add(tutti_map *m, tutti_bytes key, int64_t n, int64_t *now);
+/* Take key out.  0 or -ENOENT.  [any] */
+TUTTI_API int tutti_map_delete(tutti_map *m, tutti_bytes key);
+/* How many entries there are; a moment old.  [any] */
+TUTTI_API size_t tutti_map_length(tutti_map *m);
+/* The next entry, in no order: begin with *at == 0.  *key_bytes and *value_bytes: what
+ * there is room for, then what it has.  1; 0: there was no other; -EMSGSIZE: no room.  What
+ * others change meanwhile may be seen or not; what they do not is seen once.  [any] */
+TUTTI_API int tutti_map_next(tutti_map *m, uint64_t *at, void *key, size_t *key_bytes,
+                             void *value, size_t *value_bytes);
 
 #ifdef __cplusplus
 }

@@ -3,6 +3,7 @@
  * yet to come, get -ECANCELED at once, since the n-th would never come for them.
  * Tests: tests/sync_test.c. */
 #include "core/waiters.h"
+#include "sync/far/far.h"
 #include <tutti/sync.h>
 
 enum { BARRIER_PASSED, BARRIER_BROKEN }; /* outcomes */
@@ -26,6 +27,10 @@ void tutti_barrier_init(tutti_barrier *public, unsigned n)
 {
     if (unlikely(!public))
         misuse_null(__func__);
+    if (far_is(public, FAR_BARRIER)) {
+        far_barrier_init(public);
+        return;
+    }
     *public = (tutti_barrier){ { 0 } };
     barrier_of(public)->n = n;
 }
@@ -84,6 +89,8 @@ int tutti_barrier_wait(tutti_barrier *public)
     struct barrier *b = barrier_of(public);
     struct context *c = context_self();
     struct list woken;
+    if (far_is(public, FAR_BARRIER))
+        return far_barrier_wait(public, c);
     int rc = context_check(c), whole = 0;
     list_init(&woken);
     latch_lock(&b->latch);

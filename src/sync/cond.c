@@ -3,6 +3,7 @@
 #include "core/task.h"
 #include "sync/mutex.h"
 #include "core/waiters.h"
+#include "sync/far/far.h"
 
 /* Holds: a node is in waiters from before its mutex is unlocked until it is signalled
  * or cut. */
@@ -40,6 +41,8 @@ int tutti_cond_wait(tutti_cond *public, tutti_mutex *m)
     if (unlikely(!public || !m))
         return why_null(__func__);
     struct context *c = context_self();
+    if (far_is(public, FAR_COND))
+        return far_cond_wait(public, m, c);
     if (unlikely(!mutex_mine(mutex_of(m), c)))
         return why_set(-EPERM, "%s waits for condition %p with mutex %p, which it does not "
                        "hold", task_name(c), (void *)public, (void *)m);
@@ -57,6 +60,10 @@ void tutti_cond_signal(tutti_cond *public)
 {
     if (unlikely(!public))
         misuse_null(__func__);
+    if (far_is(public, FAR_COND)) {
+        far_cond_signal(public);
+        return;
+    }
     struct cond *d = cond_of(public);
     latch_lock(&d->latch);
     struct wait_node *n = waiters_claim(&d->waiters);
@@ -69,6 +76,10 @@ void tutti_cond_broadcast(tutti_cond *public)
 {
     if (unlikely(!public))
         misuse_null(__func__);
+    if (far_is(public, FAR_COND)) {
+        far_cond_broadcast(public);
+        return;
+    }
     struct cond *d = cond_of(public);
     struct list woken;
     list_init(&woken);

@@ -45,29 +45,45 @@ bool far_nobody(const struct far *f, unsigned q)
     return true;
 }
 
-int far_next(const struct far *f, unsigned q)
+/* Among all that wait but lane `not`. */
+static int next_but(struct far *f, unsigned q, unsigned not)
 {
-    unsigned me = f->space->at.me, words = f->space->words, first = me / 64;
+    unsigned after = load_relaxed(&f->cursor), words = f->space->words; /* a hint */
+    unsigned first = after / 64;
     for (unsigned k = 0; k <= words; k++) {
         unsigned i = (first + k) % words;
         uint64_t word = mask_word(f, q, i);
-        uint64_t low = i == first ? (UINT64_C(2) << me % 64) - 1 : 0; /* up to me */
+        uint64_t low = i == first ? (UINT64_C(2) << after % 64) - 1 : 0; /* up to it */
+        if (not / 64 == i)
+            word &= ~(UINT64_C(1) << not % 64);
         if (k == 0)
-            word &= ~low; /* those after me */
+            word &= ~low;
         else if (k == words)
-            word &= low >> 1; /* and at last those before */
-        if (word)
-            return (int)(i * 64 + (unsigned)__builtin_ctzll(word));
+            word &= low; /* at last those before it, and itself */
+        if (!word)
+            continue;
+        unsigned lane = i * 64 + (unsigned)__builtin_ctzll(word);
+        store_relaxed(&f->cursor, lane);
+        return (int)lane;
     }
     return -1;
 }
 
-bool far_ring_next(struct far *f, unsigned q)
+int far_next(struct far *f, unsigned q)
 {
-    int lane = far_next(f, q);
+    return next_but(f, q, FAR_MASK * 64);
+}
+
+int far_next_other(struct far *f, unsigned q)
+{
+    return next_but(f, q, f->space->at.me);
+}
+
+void far_ring_other(struct far *f, unsigned q)
+{
+    int lane = far_next_other(f, q);
     if (lane >= 0)
         far_ring(f->space, (unsigned)lane, far_index(f));
-    return lane >= 0;
 }
 
 void far_ring_all(struct far *f, unsigned q)
@@ -224,38 +240,57 @@ void far_look(struct far *f, const _Atomic uint64_t *word, uint64_t seen)
     }
 }
 
-int far_wait(struct far *f, struct context *c, unsigned q, void **item, const char *what,
-             unsigned flags)
+int far_wait_begin(struct far *f, struct context *c, unsigned q, void *item,
+                   const char *what, struct far_waiting *w)
 {
-    struct far_space *s = f->space;
-    struct wait_node n;
-    int rc = far_listen(s);
-    if (rc < 0) {
-        far_unlock(f);
-        return rc;
+    int rc = far_listen(f->space);
+    if (rc == 0) {
+        w->ticket = wait_prepare(c, what, f->entry);
+        wait_node_init(&w->node, c, w->ticket, 0);
+        w->node.item = item;
+        far_enlist(f, q, &w->node);
     }
-    uint64_t ticket = wait_prepare(c, what, f->entry);
-    wait_node_init(&n, c, ticket, 0);
-    n.item = item ? *item : NULL;
-    far_enlist(f, q, &n);
     far_unlock(f);
+    return rc;
+}
+
+int far_wait_end(struct far *f, struct context *c, struct far_waiting *w, unsigned flags)
+{
+    _Atomic uint32_t *parked = &f->space->lanes[f->space->at.me].parked;
     int64_t began = clock_now();
-    add_relaxed(&s->lanes[s->at.me].parked, 1); /* hints, here and below */
-    rc = wait_park(c, ticket, CLOCK_NEVER, flags);
-    sub_relaxed(&s->lanes[s->at.me].parked, 1);
+    add_relaxed(parked, 1); /* a hint, here and below */
+    int rc = wait_park(c, w->ticket, CLOCK_NEVER, flags);
+    sub_relaxed(parked, 1);
     store_relaxed(&f->spin, clock_now() - began < SOON ? SOON : 0);
-    if (likely(rc >= 0)) {
-        if (item)
-            *item = n.item;
+    if (likely(rc >= 0))
         return rc;
-    }
     far_lock(f);
-    waiters_remove(&n);
+    waiters_remove(&w->node);
     far_unlock(f);
     return wait_failed(rc);
 }
 
+int far_wait(struct far *f, struct context *c, unsigned q, void **item, const char *what,
+             unsigned flags)
+{
+    struct far_waiting w;
+    int rc = far_wait_begin(f, c, q, item ? *item : NULL, what, &w);
+    if (rc < 0)
+        return rc;
+    rc = far_wait_end(f, c, &w, flags);
+    if (item)
+        *item = w.node.item;
+    return rc;
+}
+
 /* --- the thread ---------------------------------------------------------------------------------- */
+
+/* Under f's latch. */
+static bool far_is_open(const struct far *f)
+{
+    /* relaxed, both: home ends it under this latch; in a worker no task has it any more */
+    return load_relaxed(&f->entry->id) == load_relaxed(&((struct far *)(uintptr_t)f)->id);
+}
 
 /* What a ring is for. */
 static void far_tend(struct far_space *s, unsigned index, bool tick)
@@ -267,10 +302,13 @@ static void far_tend(struct far_space *s, unsigned index, bool tick)
     const struct far_ops *ops = far_ops_of(f);
     list_init(&woken);
     far_lock(f);
-    if (s->at.me == FAR_HOME && f->died && ops->mourn) {
-        f->died = false;
-        ops->mourn(f);
+    if (!far_is_open(f)) { /* its scope has closed meanwhile */
+        latch_unlock(&f->latch);
+        return;
     }
+    /* acquire: pairs with the buries */
+    if (s->at.me == FAR_HOME && load_relaxed(&f->died) && swap_acquire(&f->died, false))
+        ops->mourn(f);
     if (s->at.me == FAR_HOME && ops->verify)
         ops->verify(f);
     if (tick && s->at.me != FAR_HOME)
@@ -352,12 +390,12 @@ int far_listen(struct far_space *s)
     int rc = 0;
     if (likely(load_acquire(&s->thread_runs))) /* pairs with the store below */
         return 0;
-    latch_lock(&s->latch);
+    latch_lock(&s->listen_latch);
     if (!load_relaxed(&s->thread_runs)) { /* under the latch */
         rc = bell_start(s);
         store_release(&s->thread_runs, rc == 0); /* pairs with the load above */
     }
-    latch_unlock(&s->latch);
+    latch_unlock(&s->listen_latch);
     return rc ? why_static(-EAGAIN, "no thread for objects that processes share") : 0;
 }
 

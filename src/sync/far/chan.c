@@ -118,9 +118,7 @@ static int chan_do(struct far *f, unsigned q, void *item)
     far_unlock_state(f);
     if (rc != CHAN_DONE)
         return rc;
-    int next = far_next(f, !q); /* ours are settled when f's latch is let go */
-    if (next >= 0 && next != (int)f->space->at.me)
-        far_ring(f->space, (unsigned)next, far_index(f));
+    far_ring_other(f, !q); /* ours are settled when f's latch is let go */
     return rc;
 }
 
@@ -160,10 +158,9 @@ static void chan_settle(struct far *f, struct list *woken)
     }
     far_unlock_state(f);
     for (unsigned q = 0; q < 2; q++) { /* what we have put or taken is for others, too */
-        int next = k.fill <= f->entry->capacity ? far_next(f, q) : -1;
         bool some = q == SENDERS ? k.fill < f->entry->capacity : k.fill > 0;
-        if (some && next >= 0 && next != (int)f->space->at.me)
-            far_ring(f->space, (unsigned)next, far_index(f));
+        if (some && k.fill <= f->entry->capacity)
+            far_ring_other(f, q);
     }
 }
 
@@ -171,10 +168,10 @@ static void chan_pass(struct far *f)
 {
     /* A moment old: who changes it rings as well. */
     uint64_t fill = load_seqcst(&f->state->tail) - load_seqcst(&f->state->head);
-    if (fill && !far_nobody(f, RECEIVERS))
-        far_ring_next(f, RECEIVERS);
-    if (fill < f->entry->capacity && !far_nobody(f, SENDERS))
-        far_ring_next(f, SENDERS);
+    if (fill)
+        far_ring_other(f, RECEIVERS);
+    if (fill < f->entry->capacity)
+        far_ring_other(f, SENDERS);
 }
 
 static void chan_bury(struct far *f, unsigned lane, bool retired)

@@ -82,10 +82,11 @@ struct far *far_open(const struct far_entry *e)
     if (load_relaxed(&f->id) != id) { /* under the latch */
         list_init(&f->waiters[0]);
         list_init(&f->waiters[1]);
-        f->enlisted[0] = f->enlisted[1] = f->died = false;
+        f->enlisted[0] = f->enlisted[1] = false;
+        store_relaxed(&f->died, false); /* the store of id orders these */
         f->came[0] = f->came[1] = false;
         f->seen_word = 0;
-        store_relaxed(&f->spin, 1); /* the store of id orders these */
+        store_relaxed(&f->spin, 1);
         store_relaxed(&f->lost, 0);
         store_relaxed(&f->holder, NULL);
         store_release(&f->id, id); /* pairs with the load above */
@@ -120,7 +121,8 @@ const struct far_ops *far_ops_of(const struct far *f)
 {
     static const struct far_ops *const ops[FAR_KINDS] = {
         [FAR_MUTEX] = &far_mutex_ops, [FAR_SEM] = &far_sem_ops, [FAR_EVENT] = &far_event_ops,
-        [FAR_CHAN] = &far_chan_ops,
+        [FAR_CHAN] = &far_chan_ops, [FAR_COND] = &far_cond_ops,
+        [FAR_BARRIER] = &far_barrier_ops, [FAR_MAP] = &far_map_ops,
     };
     return ops[f->entry->kind];
 }

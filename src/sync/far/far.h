@@ -24,7 +24,8 @@
  * table's numbers; home looks twice at a latch or mutex that does not move.
  * What cannot be is -EUCLEAN; what could be, but is wrong, is like a program's own error.
  *
- * Order of latches: a far's, then the state's; one far after the other as tutti_wait orders
+ * Order of latches: the executor's, then the space's; a far's, then the executor's; never a
+ * far's with the space's.  A far's, then the state's; one far after the other as tutti_wait orders
  * them, one state at a time.
  * Tests: tests/processes_sync_test.c, tests/processes_sync_inside_test.c. */
 #ifndef SYNC_FAR_FAR_H
@@ -43,7 +44,8 @@ enum {
     FAR_MASK = (FAR_LANES + 63) / 64,
     FAR_HOME = 0,
     FAR_SPACES = 16,     /* in one process */
-    FAR_INDEX_BITS = 16
+    FAR_INDEX_BITS = 16,
+    FAR_MEET_MOST = 65534 /* at one barrier */
 };
 #define FAR_EPOCH UINT32_MAX /* fork_epoch never comes to it */
 
@@ -125,11 +127,13 @@ struct far {
     struct list waiters[2];
     bool enlisted[2];
     bool came[2];            /* our bit in been[q] is set */
-    bool died;               /* home: a lane that knew it has died */
-    uint64_t *marks;         /* home, of a semaphore: for each lane down - up at its last death */
+    _Atomic bool died;       /* home: a lane that knew it has died */
+    _Atomic uint64_t *marks; /* home, of a semaphore: for each lane down - up at its last
+                                death; changed under the space's latch */
     uint64_t seen_word;      /* home, far_verify: of a mutex, and since when */
     int64_t seen_since;
     _Atomic uint64_t lost;   /* home: units that dead lanes held */
+    _Atomic unsigned cursor; /* the lane that far_next found last: a hint */
     _Atomic int64_t spin;    /* ns worth looking before a wait; see far_look */
     _Atomic(struct context *) holder; /* of a mutex, if it is one of ours */
 };
@@ -142,7 +146,8 @@ struct far_space {
     _Atomic uint32_t *top;   /* behind the table: entries above it were never used */
     struct far_lane *lanes;
     unsigned words;          /* of a mask that can be set */
-    struct latch latch;      /* guards made, generation, and the thread's start */
+    struct latch latch;      /* guards made, next, generation; before an object's */
+    struct latch listen_latch; /* guards the thread's start */
     unsigned made, next;
     uint32_t generation;
     _Atomic uint64_t waits[FAR_OBJECTS / 64]; /* objects at which we are enlisted */
@@ -201,11 +206,13 @@ void far_holds(struct far *f, bool yes);
 
 /* --- waiting: bell.c --- */
 void far_ring(struct far_space *s, unsigned lane, unsigned index);
-/* Ring the next lane after ours that waits in queue q; false: none but ours, perhaps. */
-bool far_ring_next(struct far *f, unsigned q);
 void far_ring_all(struct far *f, unsigned q);
-/* Next lane after ours; -1: none. */
-int far_next(const struct far *f, unsigned q);
+/* Whose turn it is among the lanes that wait in queue q: the next after the last one found;
+ * -1: none.  The other: among those that are not ours. */
+int far_next(struct far *f, unsigned q);
+int far_next_other(struct far *f, unsigned q);
+/* Ring that other one, if there is one. */
+void far_ring_other(struct far *f, unsigned q);
 bool far_nobody(const struct far *f, unsigned q);
 void far_lock(struct far *f);
 /* Settle, let f's latch go, wake. */
@@ -217,6 +224,15 @@ void far_enlist(struct far *f, unsigned q, struct wait_node *n);
  * *item: node.item, before and after. */
 int far_wait(struct far *f, struct context *c, unsigned q, void **item, const char *what,
              unsigned flags);
+/* The same in two steps, with something in between that does not wait.  begin gives 0, or why
+ * there is no wait.  w is on the caller's stack. */
+struct far_waiting {
+    struct wait_node node;
+    uint64_t ticket;
+};
+int far_wait_begin(struct far *f, struct context *c, unsigned q, void *item,
+                   const char *what, struct far_waiting *w);
+int far_wait_end(struct far *f, struct context *c, struct far_waiting *w, unsigned flags);
 /* Before that, without latches: look at *word for a while until it differs from `seen`, if
  * that has been worth it lately and no CPU is taken from others by it. */
 void far_look(struct far *f, const _Atomic uint64_t *word, uint64_t seen);
@@ -264,6 +280,7 @@ int far_cond_wait(tutti_cond *d, tutti_mutex *m, struct context *c);
 void far_cond_signal(tutti_cond *d);
 void far_cond_broadcast(tutti_cond *d);
 int far_barrier_wait(tutti_barrier *b, struct context *c);
+void far_barrier_init(tutti_barrier *b);
 /* c's first word tells: see struct far_entry. */
 static inline bool far_chan_is(const tutti_chan *c)
 {

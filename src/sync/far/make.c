@@ -5,10 +5,14 @@
 #include "sync/far/far.h"
 #include <inttypes.h>
 
+/* What ending one needs; the entry may be another's as soon as its id is 0. */
 struct made {
     struct owned owned;
     struct far_space *space;
     struct far_entry *entry;
+    void *data;
+    uint64_t data_size;
+    _Atomic uint64_t *marks;
 };
 
 static void made_end(struct owned *o)
@@ -17,15 +21,17 @@ static void made_end(struct owned *o)
     struct far_space *s = m->space;
     struct far_entry *e = m->entry;
     struct far *f = &s->objects[e - s->table];
+    latch_lock(&f->latch); /* our thread may be at it; never both latches: see far.h */
+    store_release(&e->id, 0); /* pairs with far_open and entry_free */
+    latch_unlock(&f->latch);
     latch_lock(&s->latch);
-    store_release(&e->id, 0); /* pairs with far_open */
     s->made--;
-    memory_free(f->marks);
-    f->marks = NULL;
-    if (e->data)
-        s->host.give(s->host.ctx, (void *)(uintptr_t)e->data, e->data_size);
-    e->data = 0;
+    if (f->marks == m->marks)
+        f->marks = NULL;
     latch_unlock(&s->latch);
+    memory_free((void *)(uintptr_t)m->marks);
+    if (m->data)
+        s->host.give(s->host.ctx, m->data, m->data_size);
     memory_free(m);
 }
 
@@ -34,7 +40,7 @@ static struct far_entry *entry_free(struct far_space *s)
 {
     for (unsigned i = 0; i < FAR_OBJECTS; i++) {
         struct far_entry *e = &s->table[(s->next + i) % FAR_OBJECTS];
-        if (!load_relaxed(&e->id)) { /* home alone writes them */
+        if (!load_acquire(&e->id)) { /* pairs with made_end */
             s->next = (unsigned)(e - s->table) + 1;
             if (s->next > load_relaxed(s->top)) /* as above */
                 store_release(s->top, s->next); /* pairs with far_find */
@@ -49,11 +55,13 @@ static bool entry_fill(struct far_space *s, struct far_entry *e, const struct fa
 {
     struct far *f = &s->objects[e - s->table];
     void *data = as->data_size ? s->host.take(s->host.ctx, as->data_size) : NULL;
-    uint64_t *marks = as->kind == FAR_SEM ? memory_zalloc(s->at.lanes * sizeof *marks) : NULL;
+    _Atomic uint64_t *marks = NULL;
+    if (as->kind == FAR_SEM)
+        marks = memory_zalloc(s->at.lanes * sizeof *marks);
     if ((as->data_size && !data) || (as->kind == FAR_SEM && !marks)) {
         if (data)
             s->host.give(s->host.ctx, data, as->data_size);
-        memory_free(marks);
+        memory_free((void *)(uintptr_t)marks);
         return false;
     }
     size_t counts = s->at.lanes * sizeof(struct far_count);
@@ -93,7 +101,10 @@ struct far_entry *far_make(struct far_space *s, tutti_scope *scope,
         s->made++;
     }
     latch_unlock(&s->latch);
-    *m = (struct made){ .owned.end = made_end, .space = s, .entry = e };
+    if (e)
+        *m = (struct made){ .owned.end = made_end, .space = s, .entry = e,
+                            .data = (void *)(uintptr_t)e->data, .data_size = e->data_size,
+                            .marks = far_open(e)->marks };
     if (!e)
         *rc = why_static(-ENOMEM, full ? "too many shared objects at once"
                                        : "the arena has no room for a shared object");

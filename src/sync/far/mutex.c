@@ -64,9 +64,7 @@ static bool mutex_give(struct far *f, struct list *woken, bool died)
 /* Nobody of ours wants it: to the next lane, else free. */
 static void mutex_pass_on(struct far *f, uint64_t died)
 {
-    int next = far_next(f, 0);
-    if (next == (int)f->space->at.me)
-        next = -1; /* about to be tidied away */
+    int next = far_next_other(f, 0);
     uint64_t to = next < 0 ? died : (uint64_t)(next + 1) << LANE_SHIFT | died;
     store_seqcst(&f->state->word, to); /* ours to change; pairs with far_enlist */
     far_step();
@@ -101,7 +99,7 @@ static void mutex_pass(struct far *f)
     if (is_for_us(f, word) && waiters_none(&f->waiters[0]))
         mutex_pass_on(f, word & MUTEX_DIED);
     else if (is_free(word))
-        far_ring_next(f, 0);
+        far_ring_other(f, 0);
 }
 
 /* --- deaths and doubts ------------------------------------------------------------------- */
@@ -142,7 +140,7 @@ static void mutex_verify(struct far *f)
         return;
     uint64_t held = word >> CONTEXT_SHIFT ? MUTEX_DIED : word & MUTEX_DIED;
     if (cas_seqcst(&f->state->word, &word, held)) /* lost: it has moved */
-        far_ring_next(f, 0);
+        far_ring_other(f, 0); /* ours are settled next */
 }
 
 const struct far_ops far_mutex_ops = { mutex_settle, mutex_pass, mutex_verify, mutex_bury,
@@ -214,9 +212,8 @@ static void mutex_unlock_slow(struct far *f, const struct context *c, uint64_t d
     /* Reserved for our lane meanwhile: as mutex_settle.  Lost: rubbish, or home doubted that
      * we hold it, and it is somebody else's now. */
     if (cas_seqcst(&f->state->word, &word, (uint64_t)(f->space->at.me + 1) << LANE_SHIFT | died)) {
-        int next = far_next(f, 0);
-        bool ours = next < 0 || next == (int)f->space->at.me || (f->turn++ & 1);
-        if (!ours || !mutex_give(f, &woken, died))
+        int next = far_next(f, 0); /* in turns; some of ours may be first */
+        if (next != (int)f->space->at.me || !mutex_give(f, &woken, died))
             mutex_pass_on(f, died);
     }
     far_unlock(f);
@@ -236,7 +233,9 @@ static void mutex_free(struct far *f, const struct context *c, uint64_t died)
         return;
     }
     far_step();
-    far_ring_next(f, 0);
+    int next = far_next(f, 0);
+    if (next >= 0)
+        far_ring(f->space, (unsigned)next, far_index(f));
 }
 
 void far_mutex_unlock(tutti_mutex *m, struct context *c)

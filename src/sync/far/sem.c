@@ -67,7 +67,7 @@ static void sem_settle(struct far *f, struct list *woken)
 static void sem_pass(struct far *f)
 {
     if (sem_units(f) > 0)
-        far_ring_next(f, 0);
+        far_ring_other(f, 0);
 }
 
 /* --- deaths ------------------------------------------------------------------------------ */
@@ -78,12 +78,12 @@ static void sem_bury(struct far *f, unsigned lane, bool retired)
     /* The dead do not move. */
     uint64_t held = load_relaxed(&((struct far_count *)(uintptr_t)n)->down)
                     - load_relaxed(&((struct far_count *)(uintptr_t)n)->up);
-    int64_t lost = (int64_t)(held - f->marks[lane]);
-    f->marks[lane] = held;
+    int64_t lost = (int64_t)(held - load_relaxed(&f->marks[lane])); /* ours */
+    store_relaxed(&f->marks[lane], held); /* sem_mourn may see either */
     (void)retired; /* who leaves with a unit has left it as it was, too */
     if (lost > 0)
         add_relaxed(&f->lost, (uint64_t)lost); /* the space's latch and f's order these */
-    f->died = true;
+    store_release(&f->died, true); /* pairs with far_tend, which is rung */
 }
 
 /* Under f's latch: as many come back as there is room for. */
@@ -99,7 +99,7 @@ static void sem_mourn(struct far *f)
         const struct far_count *n = &f->state->lane[i];
         uint64_t down = load_relaxed(&((struct far_count *)(uintptr_t)n)->down);
         uint64_t up = load_seqcst(&((struct far_count *)(uintptr_t)n)->up); /* sem_units */
-        int64_t held = (int64_t)(down - up - f->marks[i]);
+        int64_t held = (int64_t)(down - up - load_relaxed(&f->marks[i])); /* sem_bury */
         room -= held > 0 ? held : 0;
     }
     if (room > 0) {
