@@ -202,11 +202,14 @@ struct thread *thread_new(void)
     struct thread *t = ex.me ? free_slot() : &ex.thread[0];
     if (!t)
         return NULL;
-    int32_t at = t->id < ex.threads ? t->at + 1 : 1;
+    bool again = t->id < ex.threads;
+    int32_t at = again ? t->at + 1 : 1;
+    uint32_t points = again ? t->points : 0; /* scripts name decisions by them */
     if (t->id >= ex.threads)
         ex.threads = t->id + 1;
     memset(&t->state, 0,
            offsetof(struct thread, calls) - offsetof(struct thread, state));
+    t->points = points;
     t->depth = t->cleanups = 0;
     if (t->id == 0)
         keys_begin(t);

@@ -110,6 +110,8 @@ def complaint(bug, code, report):
     if failure['kind'] not in bug.kinds:
         return (f'found as {failure["kind"]}, not {"|".join(bug.kinds)}: '
                 f'{failure["words"]}')
+    if not failure['sure']:
+        return f'not found again from its seed: {failure["words"]}'
     places = {(os.path.basename(p.get('file') or ''), p.get('line'))
               for p in failure['where']}
     said = re.search(r'([\w.]+):(\d+)$', failure['words'])
