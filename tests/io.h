@@ -89,7 +89,7 @@ __attribute__((unused)) static void io_run(void (*body)(tutti_scope *s), const c
         check_skip(tutti_why());
     CHECK_INT(rc, 0);
     tutti_scope outer, s;
-    tutti_scope_open(&outer, ex, tutti_after(50 * TUTTI_SEC), TUTTI_KEEP_GOING);
+    tutti_scope_open(&outer, ex, tutti_after(urls_patience()), TUTTI_KEEP_GOING);
     tutti_scope_open(&s, ex, TUTTI_NEVER, TUTTI_KEEP_GOING);
     struct io_warmth warmth = { 0, (int)tutti_executor_workers(ex) };
     tutti_scope warm;

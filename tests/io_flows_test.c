@@ -173,8 +173,6 @@ static void check_left(const char *flow, const char *when, int before)
 
 /* --- one run ------------------------------------------------------------------------------ */
 
-#define HANG (20 * TUTTI_SEC)
-
 struct flow {
     const char *name;
     int (*run)(void);
@@ -192,7 +190,7 @@ static int flow_run(struct flow *f, tutti_executor *ex, bool in_task)
     tutti_scope s;
     int rc;
     flow_on = ex;
-    tutti_scope_open(&s, ex, tutti_after(HANG), 0);
+    tutti_scope_open(&s, ex, tutti_after(urls_patience() / 2), 0);
     if (in_task) {
         rc = tutti_go(&s, run_flow, f);
     } else {
@@ -295,10 +293,10 @@ static void fault_in_child(struct flow *f, const char *url, bool in_task, long n
                    stays ? " and all later ones" : "", (unsigned)status);
 }
 
-/* Every n at first, then some, others each time. */
+/* Every n at first, then some, others each time; fewer where a process more costs much. */
 static long next_n(const struct flow *f, long n, unsigned *seed)
 {
-    bool few = f->warm || UNDER_ASAN || UNDER_TSAN; /* where a process more costs much */
+    bool few = f->warm || UNDER_ASAN || UNDER_TSAN || getenv("CHECK_VALGRIND");
     long every = few ? 8 : 64, part = few ? 1 : 8;
     return n < every ? n + 1 : n + 1 + (long)(check_random(seed) % (unsigned)(n / part));
 }
@@ -330,7 +328,7 @@ static bool cut_one(struct flow *f, tutti_executor *ex, uint64_t after)
     tutti_scope work, other;
     struct cutter k = { ex, &work, after, false };
     tutti_future done;
-    tutti_scope_open(&other, ex, tutti_after(HANG), 0);
+    tutti_scope_open(&other, ex, tutti_after(urls_patience() / 2), 0);
     tutti_scope_open(&work, ex, TUTTI_NEVER, TUTTI_KEEP_GOING);
     CHECK_INT(tutti_go(&other, cut_after, &k), 0);
     CHECK_INT(tutti_spawn(&work, run_flow, f, NULL, &done), 0);

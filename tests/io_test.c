@@ -236,7 +236,7 @@ ON_IO(closing_a_descriptor_ends_all_waits_for_it_and_no_others)
     tutti_scope_open(&young, NULL, TUTTI_NEVER, TUTTI_KEEP_GOING);
     CHECK_INT(tutti_go(&young, wait_one, fd_arg(next[0])), 0);
     until_parked(&young, 1);
-    tutti_scope_expire(&old, tutti_after(20 * TUTTI_SEC)); /* a hang is a failure */
+    tutti_scope_expire(&old, tutti_after(urls_patience())); /* a hang is a failure */
     tutti_scope_stats st = { .size = sizeof st };
     do {
         tutti_yield();

@@ -21,6 +21,7 @@ static int parse_unix(struct address_text *t, const char *path, const char *text
     size_t n = strlen(path);
     if (n == 0 || n >= sizeof un->sun_path)
         return bad(text, n ? "the path is longer than 107 bytes" : "it has no path");
+    t->host[0] = t->port[0] = 0; /* it has neither */
     memset(un, 0, sizeof *un);
     un->sun_family = AF_UNIX;
     memcpy(un->sun_path, path, n);
