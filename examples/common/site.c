@@ -191,6 +191,12 @@ static struct page *known(struct page **at, const char *path, uint64_t hash)
     return NULL;
 }
 
+static struct page *page_keep(struct page **bucket, struct page *p)
+{
+    p->next = *bucket;
+    return *bucket = p;
+}
+
 struct page *site_find(const char *target, size_t n, int *status)
 {
     char path[PATH_MAX];
@@ -207,11 +213,14 @@ struct page *site_find(const char *target, size_t n, int *status)
     struct page **bucket = &all->bucket[hash % BUCKETS];
     struct page *p = known(bucket, path, hash);
     if (!p) {
-        p = page_open(path, status); /* parks: another may have come by the same page */
-        if (!p)
+        struct page *made = page_open(path, status); /* parks: */
+        if (!made)
             return NULL;
-        p->next = *bucket;
-        *bucket = p;
+        p = known(bucket, path, hash); /* another may have come by the same page */
+        if (p)
+            site_release(made);
+        else
+            p = page_keep(bucket, made);
     }
     p->users++;
     return p;
