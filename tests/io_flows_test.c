@@ -293,11 +293,13 @@ static void fault_in_child(struct flow *f, const char *url, bool in_task, long n
                    stays ? " and all later ones" : "", (unsigned)status);
 }
 
-/* Every n at first, then some, others each time; fewer where a process more costs much. */
+/* Every n at first, then some, others each time; all the more under make test-all, and less
+ * where a process more costs much. */
 static long next_n(const struct flow *f, long n, unsigned *seed)
 {
     bool few = f->warm || UNDER_ASAN || UNDER_TSAN || getenv("CHECK_VALGRIND");
-    long every = few ? 8 : 64, part = few ? 1 : 8;
+    bool most = getenv("TUTTI_TEST_ALL") && !few;
+    long every = few ? 8 : most ? 200 : 32, part = few ? 1 : most ? 16 : 3;
     return n < every ? n + 1 : n + 1 + (long)(check_random(seed) % (unsigned)(n / part));
 }
 
