@@ -1,16 +1,19 @@
 /* explore/orders.c - the memory orders of a program, listed (orders=1) and, for trying
  * whether its tests notice, made weaker at some sites (weaken=PC+PC:ORDER, addresses
  * within the executable, hexadecimal).  No mutant has to be compiled: the order is
- * changed where the model reads it.  scripts/test-orders.py makes the list of those
+ * changed where the model reads it.  A letter behind the order (l, s, r, c, f) means loads,
+ * stores, read-modify-writes, compare-and-swaps that succeed or fences alone: one that
+ * fails is a load with an order of its own.  scripts/test-orders.py makes the list of those
  * that nothing notices.
  * Tests: tests/explore_test.py (a fence weakened away is missed). */
 #include "trace.h"
 #include <link.h>
 #include <string.h>
 
-enum { WEAKENED = 64 };
+enum { WEAKENED = 512 };
 static uintptr_t weakened[WEAKENED];
 static int weakened_n, weakest;
+static enum op weakened_op; /* OP_NONE: any */
 static uintptr_t base;
 
 static int scan(struct dl_phdr_info *info, size_t size, void *arg)
@@ -20,7 +23,9 @@ static int scan(struct dl_phdr_info *info, size_t size, void *arg)
     return 1; /* the first is the executable */
 }
 
-/* What the option says: addresses, a colon, an order. */
+/* What the option says: addresses, a colon, an order, perhaps a letter. */
+static const char letters[] = "lsrcf"; /* OP_LOAD to OP_FENCE */
+
 bool orders_weaken(const char *text)
 {
     char *end;
@@ -34,9 +39,13 @@ bool orders_weaken(const char *text)
             break;
         text = end + 1;
     }
-    if (*end != ':' || end[1] < '0' || end[1] > '4' || end[2])
+    if (*end != ':' || end[1] < '0' || end[1] > '4')
         return false;
     weakest = end[1] - '0';
+    const char *letter = end[2] ? strchr(letters, end[2]) : NULL;
+    if (end[2] && (!letter || end[3]))
+        return false;
+    weakened_op = letter ? (enum op)(OP_LOAD + (letter - letters)) : OP_NONE;
     ex.orders = true;
     return true;
 }
@@ -53,8 +62,10 @@ static void note(enum op op, int order, uintptr_t pc)
             (struct order_site){ pc - base, (uint8_t)op, (uint8_t)order };
 }
 
-static bool chosen(uintptr_t pc)
+static bool chosen(enum op op, uintptr_t pc)
 {
+    if (weakened_op && op != weakened_op)
+        return false;
     for (int i = 0; i < weakened_n; i++)
         if (weakened[i] == pc)
             return true;
@@ -80,5 +91,5 @@ int orders_at(enum op op, int order, const void *pc)
 {
     if (options.orders)
         note(op, order, (uintptr_t)pc);
-    return weakened_n && chosen((uintptr_t)pc) ? weaker(op, order) : order;
+    return weakened_n && chosen(op, (uintptr_t)pc) ? weaker(op, order) : order;
 }
