@@ -5,11 +5,26 @@
 #ifndef BASE_FENCE_H
 #define BASE_FENCE_H
 #include "base/atomic.h"
+#include <errno.h>
+#include <linux/membarrier.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 extern _Atomic bool fence_both_full; /* set once by fence_begin, before any thread starts */
 
 void fence_begin(void); /* once for the process, and again in the child after fork() */
-void fence_heavy(void); /* the rare side */
+/* The rare side.  Inline so that test-orders can leave out each one by itself.  The call is a
+ * full fence of the caller, too. */
+static inline void fence_heavy(void)
+{
+    if (unlikely(load_relaxed(&fence_both_full))) { /* as in fence_light */
+        fence_seqcst();
+    } else {
+        int kept = errno;
+        syscall(SYS_membarrier, MEMBARRIER_CMD_PRIVATE_EXPEDITED, 0, 0);
+        errno = kept;
+    }
+}
 static inline void fence_light(void) /* the frequent side */
 {
     /* relaxed: it changes only before threads exist */
