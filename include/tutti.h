@@ -128,6 +128,8 @@ typedef struct tutti_executor tutti_executor;
  *                 the next timer when nothing else can run, so sleeping costs none
  *                 and the same seed gives the same run.  What comes from outside
  *                 (descriptors, other threads, tutti_blocking) comes when it comes.
+ *                 When nothing can go on, and for a second nothing comes, who waits for
+ *                 what is printed, and a program without other threads aborts.
  *                 Needs a thread that no executor uses (-EBUSY)
  * Options, after '?', joined by '&':
  *   stack=64k          stack of a task; 16k to 1g, default 256k (touched pages

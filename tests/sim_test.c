@@ -3,6 +3,11 @@
 #include "check.h"
 #include <tutti.h>
 #include <tutti/sync.h>
+#include <pthread.h>
+#include <stdbool.h>
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 static char said[4000];
 static tutti_chan *chan;
@@ -115,6 +120,82 @@ TEST(a_deadline_comes_in_virtual_time)
     CHECK_INT(tutti_scope_close(&s), -ETIMEDOUT);
     CHECK(tutti_now() >= until && tutti_now() < until + 10 * TUTTI_SEC);
     CHECK_INT(tutti_executor_close(ex), 0);
+}
+
+/* --- a deadlock -------------------------------------------------------------- */
+
+static tutti_mutex fork_of[2];
+
+static int dines(void *seat)
+{
+    long me = (long)seat;
+    tutti_task_name_set(me ? "plato" : "kant");
+    tutti_mutex_lock(&fork_of[me]);
+    tutti_yield();
+    tutti_mutex_lock(&fork_of[!me]);
+    tutti_mutex_unlock(&fork_of[!me]);
+    tutti_mutex_unlock(&fork_of[me]);
+    return 0;
+}
+
+static void *opens(void *url)
+{
+    tutti_executor *ex;
+    tutti_scope s;
+    CHECK_INT(tutti_executor_open(&ex, url), 0);
+    tutti_scope_open(&s, ex, TUTTI_NEVER, 0);
+    for (long i = 0; i < 2; i++)
+        CHECK_INT(tutti_go(&s, dines, (void *)i), 0);
+    tutti_scope_close(&s);
+    tutti_executor_close(ex);
+    return NULL;
+}
+
+/* What a process that dines on url says, and how it ends; beside another thread it never
+ * does, and is killed. */
+static int dine(char *url, bool beside, char *text, size_t room)
+{
+    int to[2], status;
+    CHECK_INT(pipe(to), 0);
+    pid_t pid = fork();
+    if (pid == 0) {
+        pthread_t thread;
+        dup2(to[1], STDERR_FILENO);
+        close(to[1]);
+        alarm(beside ? 3 : 20);
+        if (beside && pthread_create(&thread, NULL, opens, url) == 0)
+            pthread_join(thread, NULL);
+        opens(url);
+        _exit(0);
+    }
+    close(to[1]);
+    size_t n = 0;
+    ssize_t got;
+    while ((got = read(to[0], text + n, room - 1 - n)) > 0)
+        n += (size_t)got;
+    text[n] = 0;
+    close(to[0]);
+    CHECK_INT(waitpid(pid, &status, 0), pid);
+    return WIFSIGNALED(status) ? WTERMSIG(status) : -WEXITSTATUS(status);
+}
+
+TEST(a_deadlock_is_told_by_names_and_ends_the_program)
+{
+    char url[32], text[600] = "", first[80];
+    int seed = 0, end = 0;
+    while (end == 0 && ++seed < 100) { /* until each takes his fork before the other has both */
+        snprintf(url, sizeof url, "sim://%d", seed);
+        end = dine(url, false, text, sizeof text);
+    }
+    CHECK_INT(end, SIGABRT);
+    snprintf(first, sizeof first, "tutti: deadlock on %s: nothing can go on\n", url);
+    CHECK_HAS(text, first);
+    CHECK_HAS(text, "  the program waits: scope to close\n");
+    CHECK_HAS(text, "  kant waits: mutex\n");
+    CHECK_HAS(text, "  plato waits: mutex\n");
+    CHECK_INT(dine(url, true, text, sizeof text), SIGALRM);
+    CHECK_HAS(text, "unless another thread of the program wakes one of these");
+    CHECK_HAS(text, "  plato waits: mutex\n");
 }
 
 TEST(it_needs_a_thread_of_its_own)

@@ -2,13 +2,14 @@
  * short spin before the sleep.  Tests: tests/latch_test.c. */
 #include "base/latch.h"
 #include "base/race.h"
+#include "base/small.h"
 #include <errno.h>
 #include <linux/futex.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
-enum { SPINS = 100 };
+enum { SPINS = SMALL(100, 1) };
 
 static int futex_sleep(_Atomic uint32_t *word, uint32_t seen, int64_t until)
 {

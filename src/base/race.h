@@ -22,6 +22,30 @@ void AnnotateIgnoreReadsEnd(const char *file, int line);
 void AnnotateIgnoreWritesBegin(const char *file, int line);
 void AnnotateIgnoreWritesEnd(const char *file, int line);
 
+/* Plain reads and writes from here to race_disown are not looked at: of a handler that was
+ * called in the middle of anything.  Counted. */
+static inline void race_own(void)
+{
+    AnnotateIgnoreReadsBegin(__FILE__, __LINE__);
+    AnnotateIgnoreWritesBegin(__FILE__, __LINE__);
+}
+static inline void race_disown(void)
+{
+    AnnotateIgnoreWritesEnd(__FILE__, __LINE__);
+    AnnotateIgnoreReadsEnd(__FILE__, __LINE__);
+}
+#else
+static inline void race_own(void)
+{
+}
+static inline void race_disown(void)
+{
+}
+#endif
+
+/* The explorer's build (base/small.h) has no signals, and a sleep in pieces would hide from it
+ * that nobody will come. */
+#if defined(RACE_TSAN) && !defined(TUTTI_SMALL)
 /* ThreadSanitizer holds a signal back until who was running when it came makes one of the
  * calls that it replaces.  This is one.  Without it a task that yields in a loop would never
  * hear that it should hand over the interpreter lock, and one that has parked would keep
@@ -37,18 +61,6 @@ static inline int64_t race_nap(int64_t until)
     int64_t soon = clock_now() + 10000000;
     return until < soon ? until : soon;
 }
-/* Plain reads and writes from here to race_disown are not looked at: of a handler that was
- * called in the middle of anything.  Counted. */
-static inline void race_own(void)
-{
-    AnnotateIgnoreReadsBegin(__FILE__, __LINE__);
-    AnnotateIgnoreWritesBegin(__FILE__, __LINE__);
-}
-static inline void race_disown(void)
-{
-    AnnotateIgnoreWritesEnd(__FILE__, __LINE__);
-    AnnotateIgnoreReadsEnd(__FILE__, __LINE__);
-}
 #else
 static inline void race_let_signals_in(void)
 {
@@ -56,12 +68,6 @@ static inline void race_let_signals_in(void)
 static inline int64_t race_nap(int64_t until)
 {
     return until;
-}
-static inline void race_own(void)
-{
-}
-static inline void race_disown(void)
-{
 }
 #endif
 #endif

@@ -5,6 +5,7 @@
 #ifndef BASE_SLAB_H
 #define BASE_SLAB_H
 #include "base/latch.h"
+#include "base/small.h"
 #include <stddef.h>
 
 enum { SLAB_KINDS = 4 };
@@ -18,7 +19,7 @@ struct slab {
 };
 #define SLAB(kind_, type_, link_) { kind_, sizeof(type_), offsetof(type_, link_), { 0 }, NULL }
 
-enum { SLAB_BATCH = 32, SLAB_CACHE_MOST = 256 };
+enum { SLAB_BATCH = SMALL(32, 2), SLAB_CACHE_MOST = SMALL(256, 4) };
 
 /* This thread's spare objects of one slab.  Holds: count is the length of the chain free;
  * slab is set once the cache was used. */

@@ -5,9 +5,11 @@
 #ifndef BASE_WHEEL_H
 #define BASE_WHEEL_H
 #include "base/list.h"
+#include "base/small.h"
 #include <stdint.h>
 
-enum { WHEEL_BITS = 6, WHEEL_SLOTS = 1 << WHEEL_BITS, WHEEL_LEVELS = 8 };
+enum { WHEEL_BITS = SMALL(6, 2), WHEEL_SLOTS = 1 << WHEEL_BITS,
+       WHEEL_LEVELS = 48 / WHEEL_BITS };
 enum { WHEEL_TICK_SHIFT = 16 }; /* a tick is 2^16 ns, 65.5 us */
 
 struct wheel_timer {

@@ -43,7 +43,9 @@ static void *alarm_main(void *unused)
 {
     (void)unused;
     for (;;) {
-        uint32_t seen = load_acquire(&alarm_bell); /* pairs with the bump in alarm_set */
+        /* relaxed: if it is new the list is, too, since the bump came after a time under
+         * the latch, and this comes before one */
+        uint32_t seen = load_relaxed(&alarm_bell);
         latch_lock(&alarm_latch);
         int64_t next = alarms_fire();
         latch_unlock(&alarm_latch);
@@ -97,7 +99,7 @@ int alarm_set(struct scope *s)
         store_relaxed(&s->alarmed, true); /* the closer was told of the expire, or raced */
     }
     latch_unlock(&alarm_latch);
-    add_release(&alarm_bell, 1); /* pairs with the load in alarm_main */
+    add_relaxed(&alarm_bell, 1); /* see alarm_main */
     futex_wake(&alarm_bell, 1);
     return a ? 0 : -ENOMEM;
 }

@@ -96,8 +96,9 @@ static void scope_end_watched(struct scope *s)
     struct list woken;
     list_init(&woken);
     scope_lock(s);
-    /* acq_rel: pairs with the closer's; what the task wrote is seen after close. */
-    int64_t left = sub_acqrel(&s->remote, 1) - 1;
+    /* acquire: pairs with scope_end_slow: whom we wake sees what those have done that ended
+     * before.  What this task did the latch releases, which the closer takes. */
+    int64_t left = sub_acquire(&s->remote, 1) - 1;
     int64_t live = left & SCOPE_COUNT;
     bool last = !live && !(left & SCOPE_UNCLOSED);
     struct context *opener = s->opener;
@@ -119,7 +120,8 @@ void scope_end_slow(struct scope *s)
             scope_end_watched(s);
             return;
         }
-        /* acq_rel: as in scope_end_watched */
+        /* acq_rel: pairs with scope_fold and with itself: the last one wakes the closer,
+         * which then sees what all have done */
     } while (!cas_acqrel(&s->remote, &seen, seen - 1));
     if (seen - 1 == 0) { /* closing, and the last: the closer is parked until we wake it */
         struct context *opener = s->opener;
@@ -135,7 +137,9 @@ void scope_watch(struct scope *s)
     s->watched = true;
     int64_t local = load_relaxed(&s->local); /* our own, here and below */
     store_relaxed(&s->local, 0);
-    add_acqrel(&s->remote, local + SCOPE_WATCHED); /* pairs with scope_end's CAS */
+    /* acquire: pairs with scope_end_slow: what those did that have ended is seen by the
+     * owner, who finds nobody alive; later ones take the latch */
+    add_acquire(&s->remote, local + SCOPE_WATCHED);
 }
 
 /* --- the limit ------------------------------------------------------------- */

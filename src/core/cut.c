@@ -12,10 +12,11 @@ _Atomic uint64_t scope_cuts = 1;
  * there are more. */
 static void cuts_count(void)
 {
-    add_seqcst(&scope_cuts, 1); /* pairs with scope_clear, and with over_walk's look at it:
-                                   who sees the new count sees what was done before */
-    fence_heavy(); /* pairs with fence_light in wait_park_cuttable: what waits is seen after
-                      this, or has seen the new count */
+    add_release(&scope_cuts, 1); /* pairs with scope_clear, and with over_walk's look at it:
+                                    who sees the new count sees what was done before */
+    fence_heavy(); /* pairs with fence_light in wait_park_cuttable, and with the two seq_cst
+                      of wait_open_to_cuts: what waits is seen after this, or has seen the
+                      new count */
 }
 
 /* --- walking up ------------------------------------------------------------ */
@@ -40,8 +41,9 @@ static int over_from(struct scope *s, const struct context *alone, int64_t *dead
     const struct context *heard = NULL; /* alone, once the way from it to s is clear */
     *cause = NULL;
     for (; s; s = s->outer) {
-        /* seq_cst: pairs with scope_stop; see wait_open_to_cuts */
-        if (unlikely(load_seqcst(&s->over))) {
+        /* acquire: pairs with scope_stop, for what the canceller did; that nobody parks
+         * past it is scope_cuts' */
+        if (unlikely(load_acquire(&s->over))) {
             *cause = s;
             return load_relaxed(&s->over) == OVER_EXPIRED ? -ETIMEDOUT : -ECANCELED;
         }
@@ -56,7 +58,7 @@ static int over_from(struct scope *s, const struct context *alone, int64_t *dead
         }
         if (s->flags & TUTTI_SHIELD)
             break;
-        if (load_seqcst(&s->opener->cut)) /* as `over` */
+        if (load_acquire(&s->opener->cut)) /* as `over` */
             alone = s->opener;
     }
     *deadline = earliest;
@@ -75,7 +77,7 @@ static int over_from(struct scope *s, const struct context *alone, int64_t *dead
 static const struct context *alone_of(const struct context *c)
 {
     for (; c; c = c->forker)
-        if (load_seqcst(&c->cut)) /* as `over` in over_from */
+        if (load_acquire(&c->cut)) /* as `over` in over_from */
             return c;
     return NULL;
 }
@@ -100,7 +102,7 @@ static int over_walk(struct scope *s, const struct context *alone, int64_t *dead
 {
     struct scope *cause;
     *deadline = CLOCK_NEVER;
-    uint64_t cuts = load_seqcst(&scope_cuts); /* pairs with cuts_count; before the walk */
+    uint64_t cuts = load_acquire(&scope_cuts); /* pairs with cuts_count; before the walk */
     int rc = over_from(s, alone, deadline, &cause);
     if (unlikely(rc < 0))
         mark_cut(s, cause, rc);
@@ -121,7 +123,7 @@ int scope_over_forks_slow(struct context *c)
 
 int scope_over_slow(struct context *c, int64_t *deadline)
 {
-    uint64_t cuts = load_seqcst(&scope_cuts); /* as in over_walk */
+    uint64_t cuts = load_relaxed(&scope_cuts); /* loaded again before anything is looked at */
     if (unlikely(!c->scope || context_alone(c) || !scope_clear(c->scope, deadline))) {
         int rc = over_walk(c->scope, alone_of(c), deadline);
         if (rc < 0)
@@ -238,14 +240,15 @@ void scope_unlink(struct scope *s)
 /* End c's wait if it lies below the given shield and may be cut. */
 static void context_end_wait(struct context *c, struct scope *shield)
 {
-    /* seq_cst: pairs with wait_open_to_cuts */
-    uint64_t word = load_seqcst(&c->wait_word);
+    /* acquire: pairs with prepare: `wait_shield` is this wait's, and the outcome of the last
+     * has been read.  That a wait which has looked too early is seen is cuts_count's. */
+    uint64_t word = load_acquire(&c->wait_word);
     if ((word & (WAIT_OPEN | WAIT_CUTTABLE)) != (WAIT_OPEN | WAIT_CUTTABLE))
         return;
     if (load_relaxed(&c->wait_shield) != shield) /* see wait_prepare */
         return;
-    /* acq_rel: as wait_claim */
-    if (cas_acqrel(&c->wait_word, &word, word & ~(uint64_t)(WAIT_OPEN | WAIT_CUTTABLE)))
+    /* relaxed: the load has brought what is needed */
+    if (cas_relaxed(&c->wait_word, &word, word & ~(uint64_t)(WAIT_OPEN | WAIT_CUTTABLE)))
         wait_wake(c, WAIT_CUT);
 }
 
@@ -305,7 +308,7 @@ void scope_stop(struct scope *s, uint32_t why)
     /* The latch comes first: who sees that the scope is over may be its last task, and its
      * closer takes the latch before the scope goes. */
     scope_lock(s);
-    if (or_seqcst(&s->over, why) == 0) { /* seq_cst: pairs with over_from */
+    if (or_release(&s->over, why) == 0) { /* pairs with over_from */
         cuts_count();
         scope_cut_latched(s);
         if (s->ex)
@@ -316,7 +319,7 @@ void scope_stop(struct scope *s, uint32_t why)
 
 void context_cut(struct context *c)
 {
-    store_seqcst(&c->cut, true); /* pairs with over_from */
+    store_release(&c->cut, true); /* pairs with over_from */
     cuts_count(); /* for what it has opened; c itself reads `cut` each time */
     struct scope *home = c->home;
     scope_lock(home);

@@ -12,9 +12,10 @@ static struct record *record_of(tutti_future f)
     return (struct record *)(uintptr_t)f._[0];
 }
 
+/* Under the latch. */
 static uint64_t record_state(struct record *r)
 {
-    return load_acquire(&r->tag) & STATE_MASK; /* pairs with fulfil's release */
+    return load_relaxed(&r->tag) & STATE_MASK; /* who fulfils settles under the latch */
 }
 
 /* Under the latch. */
@@ -278,8 +279,9 @@ int tutti_future_fulfil(tutti_future f, int code, tutti_bytes value)
     if (value.size > TUTTI_PROMISE_MAX && !large)
         return -ENOMEM;
     uint64_t tag = f._[1] << RECORD_STATE_BITS | RECORD_PROMISED;
-    /* acquire: pairs with record_open; from here until FILLED the value is ours to write */
-    if (!cas_acquire(&r->tag, &tag, f._[1] << RECORD_STATE_BITS | RECORD_FILLING)) {
+    /* relaxed: whatever brought the ticket here orders record_open before this; from here
+     * until FILLED the value is ours to write */
+    if (!cas_relaxed(&r->tag, &tag, f._[1] << RECORD_STATE_BITS | RECORD_FILLING)) {
         memory_free(large);
         uint64_t state = tag & STATE_MASK;
         return tag >> RECORD_STATE_BITS != f._[1] || state == RECORD_FREE ? -ESTALE

@@ -41,7 +41,8 @@ struct record *record_open(struct scope *s, uint64_t state, const char *name,
     r->index = 0;
     store_relaxed(&r->released, false); /* as the rest: nobody has a ticket yet */
     list_init(&r->waiters);
-    store_release(&r->tag, generation << RECORD_STATE_BITS | state); /* for fulfil */
+    /* relaxed: others get the ticket after this, or look under the latch */
+    store_relaxed(&r->tag, generation << RECORD_STATE_BITS | state);
     scope_lock(s);
     list_push_back(&s->pending, &r->link);
     scope_unlock(s);
@@ -59,8 +60,8 @@ static void record_recycle(struct record *r)
     r->words = NULL;
     out_free(&r->out);
     r->scope = NULL;
-    /* release: pairs with the CAS in tutti_future_fulfil, which fails from now on */
-    store_release(&r->tag, generation << RECORD_STATE_BITS | RECORD_FREE);
+    /* relaxed: the CAS in tutti_future_fulfil fails from now on, and then reads nothing */
+    store_relaxed(&r->tag, generation << RECORD_STATE_BITS | RECORD_FREE);
 }
 
 static void record_free(struct record *r)
@@ -159,7 +160,7 @@ static void record_settle(struct record *r)
         return;
     struct list woken;
     list_init(&woken);
-    store_release(&r->tag, tag - RECORD_FILLED + RECORD_DONE); /* for records_settle */
+    store_relaxed(&r->tag, tag - RECORD_FILLED + RECORD_DONE); /* see records_settle */
     waiters_claim_all(&r->waiters, &woken);
     waiters_wake_signal(&woken);
     struct scope *s = r->scope;
@@ -189,9 +190,9 @@ void records_settle(struct scope *s)
     for (struct list *l = s->pending.next, *after; l != &s->pending; l = after) {
         struct record *r = list_entry(l, struct record, link);
         after = l->next;
-        /* acquire: pairs with record_settle.  A task's record cannot be seen here as
-         * DONE: record_end moves it under this latch. */
-        if ((load_acquire(&r->tag) & ((1 << RECORD_STATE_BITS) - 1)) == RECORD_DONE) {
+        /* relaxed: whoever reads what is in it takes its latch.  A task's record cannot be
+         * seen here as DONE: record_end moves it under the scope's. */
+        if ((load_relaxed(&r->tag) & ((1 << RECORD_STATE_BITS) - 1)) == RECORD_DONE) {
             record_to_done(r);
             any = true;
         }
@@ -204,7 +205,7 @@ void records_settle(struct scope *s)
 /* Under the latch: is it done, or a promise that nobody can fulfil any more? */
 static bool record_is_over(struct record *r)
 {
-    uint64_t tag = load_acquire(&r->tag); /* pairs with fulfil and record_end */
+    uint64_t tag = load_relaxed(&r->tag); /* DONE comes under the latch */
     uint64_t state = tag & ((1 << RECORD_STATE_BITS) - 1);
     /* relaxed: nothing was written that a failing fulfil would read */
     return state == RECORD_DONE
@@ -242,7 +243,8 @@ static void record_close(struct scope *s, struct record *r)
 {
     struct list woken;
     list_init(&woken);
-    /* One that is being fulfilled on another thread right now will be in a moment. */
+    /* One that is being fulfilled on another thread right now will be in a moment.
+     * acquire: pairs with fulfil: nobody writes it any more. */
     while (!record_is_over(r)
            && (load_acquire(&r->tag) & ((1 << RECORD_STATE_BITS) - 1)) != RECORD_FILLED)
         sched_yield();

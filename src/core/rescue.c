@@ -68,7 +68,7 @@ static void call_run(struct call *k)
         k->drop(k->arg);
     c->name = NULL; /* the call's; the thread goes on to others */
     uint32_t running = CALL_RUNNING;
-    /* acq_rel: pairs with the caller's, whichever comes first */
+    /* acquire, if it fails: pairs with call_was_abandoned: the caller is done with k */
     if (!cas_acqrel(&k->state, &running, CALL_ENDING)) {
         call_free(k); /* abandoned */
         return;
@@ -84,7 +84,7 @@ static void call_run(struct call *k)
 static bool call_was_abandoned(struct call *k)
 {
     uint32_t running = CALL_RUNNING;
-    if (cas_acqrel(&k->state, &running, CALL_ABANDONED)) /* as in call_run */
+    if (cas_release(&k->state, &running, CALL_ABANDONED)) /* pairs with call_run */
         return true;
     while (load_acquire(&k->state) != CALL_ENDED) /* pairs with call_run: a few steps */
         spin_pause();

@@ -256,7 +256,7 @@ static void executor_release(struct tutti_executor *ex, const struct context *c)
         return;
     latch_lock(&ex->latch);
     struct wait_node *n = NULL;
-    if (sub_acqrel(&ex->scopes, 1) == 1) { /* pairs with executor_wait_scopes' load */
+    if (sub_relaxed(&ex->scopes, 1) == 1) { /* the latch orders it */
         n = ex->closer;
         ex->closer = NULL;
     }
@@ -278,7 +278,7 @@ void executor_wait_scopes(struct tutti_executor *ex)
 {
     struct context *c = context_self();
     latch_lock(&ex->latch);
-    while (load_acquire(&ex->scopes) > 0) { /* pairs with executor_release */
+    while (load_relaxed(&ex->scopes) > 0) { /* the latch orders executor_release */
         struct wait_node n;
         uint64_t ticket = wait_prepare(c, "scopes of an executor to close", ex);
         wait_node_init(&n, c, ticket, 0);

@@ -186,13 +186,11 @@ int scope_over_forks_slow(struct context *c);
 int scope_over_start_slow(struct scope *s, int64_t *deadline);
 bool scope_in_time(const struct scope *s); /* its bound has not come */
 /* Nothing was cancelled since the way up from s was found clear, and no time has come.
- * seq_cst: pairs with cuts_count, and stands for the walk's looks at `over`: who has opened
- * its wait to cuts before reads the count here before a cancel counts, and is seen by that
- * cancel then; or after, and walks. */
+ * acquire: pairs with cuts_count, and stands for the walk's looks at `over`. */
 static inline bool scope_clear(const struct scope *s, int64_t *deadline)
 {
     /* relaxed: what was true at one count stays true while it lasts */
-    if (unlikely(load_seqcst(&scope_cuts) != load_relaxed(&s->clear_at)))
+    if (unlikely(load_acquire(&scope_cuts) != load_relaxed(&s->clear_at)))
         return false;
     *deadline = s->bound;
     return likely(s->bound == CLOCK_NEVER) || scope_in_time(s);
@@ -207,10 +205,12 @@ uint64_t scope_clear_below(const struct scope *outer, const struct context *open
 /* Was c cancelled alone, or may be with whom it runs a call for? */
 static inline bool context_alone(const struct context *c)
 {
-    return unlikely(load_seqcst(&c->cut) || c->forker); /* as in scope_clear */
+    return unlikely(load_acquire(&c->cut) || c->forker); /* as `over` in over_from */
 }
-/* Nothing is over for the caller, and no deadline binds it.  seq_cst: as in scope_clear;
- * what cancels c alone counts, too. */
+/* Nothing is over for the caller, and no deadline binds it.  What cancels c alone counts, too.
+ * seq_cst: pairs with cuts_count: who has opened its wait to cuts before (wait_open_to_cuts)
+ * reads the count here before a cancel's fence, and is seen by that cancel then; or after,
+ * and walks. */
 static inline bool context_clear(const struct context *c)
 {
     return likely(load_seqcst(&scope_cuts) == c->clear_at);

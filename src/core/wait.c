@@ -57,9 +57,9 @@ static int wait_open_to_cuts(struct context *c, uint64_t ticket, int64_t *until)
 {
     scope_enlist(c);
     uint64_t word = ticket << WAIT_TICKET_SHIFT | WAIT_OPEN;
-    /* seq_cst: pairs with scope_cut, which sets `over`, counts, and then looks at wait_word,
-     * while we set wait_word and then look at the count or at `over` (in scope_over): one of
-     * us sees the other. */
+    /* seq_cst: pairs with scope_stop, which sets `over`, counts, passes a fence, and then
+     * looks at wait_word, while we set wait_word and then look at the count (in scope_over):
+     * one of us sees the other. */
     if (!cas_seqcst(&c->wait_word, &word, word | WAIT_CUTTABLE))
         return 1;
     int64_t deadline;

@@ -88,6 +88,9 @@ void fiber_put(struct fiber_pool *p, struct fiber *f);
 void *fiber_room(const struct fiber_pool *p, const struct fiber *f);
 /* Mapped now, in the pool or out. */
 size_t fiber_pool_count(const struct fiber_pool *p);
+/* Each fiber that was ever made, in the pool or out; nobody may make one meanwhile. */
+void fiber_pool_each(const struct fiber_pool *p, void (*look)(struct fiber *f, void *arg),
+                     void *arg);
 /* Why the last fiber_get or fiber_pool_open on this thread failed; static words. */
 const char *fiber_why(void);
 

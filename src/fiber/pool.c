@@ -8,6 +8,7 @@
  * use, and a call for each put would cost more than the task it served.
  * Tests: tests/fiber_test.c, tests/fiber_guard_test.c. */
 #include "base/memory.h"
+#include "base/small.h"
 #include "fiber/guard.h"
 #include "fiber/inside.h"
 #include <assert.h>
@@ -16,7 +17,7 @@
 #include <unistd.h>
 
 enum { LINE = 64, STAGGERS = 16 }; /* tops differ by lines, within one page */
-enum { SLOTS_FIRST = 16, SLOTS_MOST = 1024 };
+enum { SLOTS_FIRST = SMALL(16, 4), SLOTS_MOST = 1024 };
 static const size_t REGION_MOST = (size_t)256 << 20, STACK_MOST = (size_t)1 << 30;
 
 /* All pools, for the overflow handler.  Changed under pools_latch.  A handler counts
@@ -193,6 +194,15 @@ size_t fiber_pool_count(const struct fiber_pool *p)
     for (struct region *r = load_acquire(&p->regions); r; r = r->next)
         count += load_relaxed(&r->used); /* a figure; nothing follows from it */
     return count;
+}
+
+void fiber_pool_each(const struct fiber_pool *p, void (*look)(struct fiber *f, void *arg),
+                     void *arg)
+{
+    /* relaxed, both: the caller keeps others from changing them */
+    for (struct region *r = load_relaxed(&p->regions); r; r = r->next)
+        for (size_t i = 0; i < load_relaxed(&r->used); i++)
+            look(pool_fiber(p, r, i), arg);
 }
 
 static void pools_remove(struct fiber_pool *p)

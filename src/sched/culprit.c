@@ -34,7 +34,7 @@ static int function_place(const void *key)
     uint32_t from = (uint32_t)((uintptr_t)key >> 4) * 2654435761u;
     for (uint32_t i = 0; i < FUNCTIONS / 4; i++) {
         uint32_t at = (from + i) % FUNCTIONS;
-        const void *there = load_acquire(&functions[at].key); /* pairs with remember */
+        const void *there = load_relaxed(&functions[at].key); /* never taken back */
         if (!there || there == key)
             return (int)at;
     }
@@ -50,8 +50,8 @@ static void remember(const void *key, int kind)
     if (!load_relaxed(&functions[at].kind)) /* this thread and forgiving ones change it */
         add_relaxed(&culprit_any, 1); /* a hint */
     store_relaxed(&functions[at].quick, 0); /* a hint */
-    store_relaxed(&functions[at].kind, (uint32_t)kind + 1); /* published by the key */
-    store_release(&functions[at].key, key); /* pairs with function_place */
+    store_relaxed(&functions[at].kind, (uint32_t)kind + 1); /* a hint: who sees the key */
+    store_relaxed(&functions[at].key, key); /* before it finds one that is forgiven */
 }
 
 int culprit_kind(const struct task *t)

@@ -5,7 +5,7 @@
 struct task *deque_steal(struct deque *from, struct deque *own)
 {
     for (;;) {
-        uint32_t head = load_acquire(&from->head); /* pairs with other thieves' CAS */
+        uint32_t head = load_relaxed(&from->head); /* the CAS decides */
         uint32_t tail = load_acquire(&from->tail); /* pairs with deque_push */
         uint32_t n = tail - head;
         n -= n / 2;
@@ -19,9 +19,10 @@ struct task *deque_steal(struct deque *from, struct deque *own)
             struct task *t = load_relaxed(&from->slot[(head + i) % DEQUE_SLOTS]);
             store_relaxed(&own->slot[(to + i - 1) % DEQUE_SLOTS], t);
         }
-        /* acq_rel: release pairs with the owner's load of head in deque_push */
-        if (cas_acqrel(&from->head, &head, head + n)) {
-            store_release(&own->tail, to + n - 1); /* as in deque_push */
+        /* release: pairs with the owner's load of head in deque_push; what is in the slots
+         * the load of tail has brought */
+        if (cas_release(&from->head, &head, head + n)) {
+            store_release(&own->tail, to + n - 1); /* as in deque_push: for other thieves */
             return first;
         }
     }

@@ -5,12 +5,13 @@
 #ifndef SCHED_DEQUE_H
 #define SCHED_DEQUE_H
 #include "base/atomic.h"
+#include "base/small.h"
 #include <assert.h>
 #include <stddef.h>
 
 struct task;
 
-enum { DEQUE_SLOTS = 256 };
+enum { DEQUE_SLOTS = SMALL(256, 4) };
 
 /* Holds: 0 <= tail - head <= DEQUE_SLOTS; slots [head, tail) are full; only the owner moves
  * tail; head only grows, by CAS, so a CAS that succeeds proves that the slots it passes were

@@ -2,10 +2,11 @@
  * full, a call was taken, or its scope is over.  See strand.h.
  * Tests: tests/fork_join_test.c. */
 #include "base/fence.h"
+#include "base/small.h"
 #include "core/owned.h"
 #include "sched/strand.h"
 
-enum { SPIN_JOIN = 60, SKIP_MOST = 31 };
+enum { SPIN_JOIN = SMALL(60, 1), SKIP_MOST = 31 };
 #define WAKE_AFTER INT64_C(16000) /* ns: what a sleeper's wake costs, more or less */
 #define OFFER_LEAST INT64_C(1000) /* ns: less work than this is not worth handing over */
 #define HOLD_LEAST INT64_C(50000)
@@ -168,15 +169,15 @@ static bool call_wait(struct strand *s, uint32_t i)
 {
     _Atomic(uintptr_t) *state = slot_state(strand_slot(s, i));
     struct context *c = s->first->context;
-    /* acquire, here and below: pairs with the swap in strand_call; the result is seen */
-    for (int k = 0; k < SPIN_JOIN && load_acquire(state) != CALL_DONE; k++)
+    for (int k = 0; k < SPIN_JOIN && load_relaxed(state) != CALL_DONE; k++) /* then below */
         spin_pause();
+    /* acquire: pairs with the swap in call_done; the result is seen */
     if (load_acquire(state) != CALL_DONE) {
         if (!c->worker)
             return false; /* after fork(): the thief is in the parent */
         struct joiner me = { c, wait_prepare(c, "forked call", strand_slot(s, i)) };
         uintptr_t forked = CALL_FORKED;
-        /* acq_rel: release: the thief sees `me` */
+        /* acq_rel: release: the thief sees `me`; acquire, if it fails: as above */
         if (cas_acqrel(state, &forked, (uintptr_t)&me))
             wait_park(c, me.ticket, CLOCK_NEVER, 0);
         else

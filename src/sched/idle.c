@@ -6,6 +6,7 @@
  * does: it will find the work, and wakes the next when it leaves the search with a task.
  * Tests: tests/pool_test.c. */
 #include "base/fence.h"
+#include "base/small.h"
 #include "sched/gil.h"
 #include "sched/monitor.h"
 #include "sched/offer.h"
@@ -14,7 +15,7 @@
 #include <assert.h>
 
 /* A round takes some 0.3 us with one other worker; VAIN_MOST halvings leave a few. */
-enum { SEARCH_ROUNDS = 200, VAIN_MOST = 5 };
+enum { SEARCH_ROUNDS = SMALL(200, 2), VAIN_MOST = SMALL(5, 1) };
 
 static uint32_t worker_random(struct worker *w)
 {
@@ -66,9 +67,29 @@ static bool calls_open(const struct pool *p)
 static bool search_begin(struct pool *p)
 {
     uint32_t none = 0;
-    /* seq_cst: with pool_notify's look at it; see search_end */
+    /* relaxed: who relies on us has queued its task before; whether we see it then is up to
+     * the fences that we pass when we end the search */
     return pool_seats(p) > 1 && load_relaxed(&p->searching) == 0
-           && cas_seqcst(&p->searching, &none, 1);
+           && cas_relaxed(&p->searching, &none, 1);
+}
+
+/* w goes to work.  There may be more to take, of which nobody was told because w searched. */
+static void hand_over(struct worker *w)
+{
+    struct pool *p = w->pool;
+    if (!deque_seems_empty(&w->deque) || load_relaxed(&p->injections)
+        || load_relaxed(&p->lows) || calls_open(p)) /* the fences before order them */
+        pool_notify(p);
+}
+
+static void search_found(struct worker *w)
+{
+    struct pool *p = w->pool;
+    w->vain = 0;
+    store_relaxed(&p->searching, 0);
+    fence_seqcst(); /* pairs with pool_inject: either it sees that nobody searches, or we see
+                       its task, for which it has woken nobody */
+    hand_over(w);
 }
 
 /* How often to look.  Where all others sleep nobody is about to start or fork anything, and
@@ -94,11 +115,7 @@ static struct runnable *search(struct worker *w, bool woken)
     for (int i = 0; i < rounds; i++) {
         struct runnable *r = worker_steal(w);
         if (r) {
-            w->vain = 0;
-            store_seqcst(&w->pool->searching, 0);
-            if (!deque_seems_empty(&w->deque) || load_relaxed(&w->pool->injections)
-                || calls_open(w->pool))
-                pool_notify(w->pool); /* there is more: let another come */
+            search_found(w);
             return r;
         }
         if (load_relaxed(&w->inbox) || load_relaxed(&w->quit)) /* hints, looked at again */
@@ -119,7 +136,7 @@ static void asleep_enter(struct worker *w)
     latch_lock(&p->latch);
     w->token = false;
     list_push_front(&p->asleep, &w->asleep_link);
-    add_seqcst(&p->sleepers, 1); /* pairs with pool_notify, through the fence below */
+    add_relaxed(&p->sleepers, 1); /* pairs with pool_notify, through the fence that follows */
     latch_unlock(&p->latch);
 }
 
@@ -144,11 +161,13 @@ static bool anything_to_do(struct worker *w, bool takes)
     struct pool *p = w->pool;
     if (load_seqcst(&w->inbox) || load_seqcst(&w->quit)) /* pairs with inbox_push */
         return true;
-    if (load_seqcst(&w->takes) != takes) /* pairs with worker_set_takes */
+    /* relaxed, both: pair with worker_set_takes and spare_start, through the fence before */
+    if (load_relaxed(&w->takes) != takes)
         return true;
     if (!takes)
-        return load_seqcst(&w->gift) != NULL; /* pairs with spare_start */
-    /* the fence before orders it, here and below */
+        return load_relaxed(&w->gift) != NULL;
+    /* the fence before orders it, here and below; for one worker alone the latch that
+     * asleep_enter has had */
     if (load_relaxed(&p->injections) || load_relaxed(&p->lows))
         return true;
     for (uint32_t i = 0; i < pool_seats(p); i++) {
@@ -182,19 +201,19 @@ static bool worker_sleep(struct worker *w, bool searching)
     if (takes)
         asleep_enter(w);
     if (searching) {
-        store_seqcst(&w->pool->searching, 0);
+        store_relaxed(&w->pool->searching, 0); /* the fence below orders it */
         if (!takes)
             pool_notify(w->pool); /* we do not look; whoever relied on us gets another */
     }
     if (w->pool->room > 1)
         fence_heavy(); /* pairs with fence_light in pool_notify */
-    else
-        fence_seqcst(); /* pairs with fence_seqcst there: one worker, few wakes */
     if (!anything_to_do(w, takes)) {
         int64_t until = wheel_next(&w->wheel);
         stat_add(&w->stats.sleeps);
         if (polls)
             poller_run(w->poller, until);
+        else if (unlikely(w->sim != 0))
+            sim_doze(w);
         else if (until > clock_now())
             worker_doze(w, until);
     }
@@ -233,20 +252,19 @@ struct runnable *worker_idle(struct worker *w)
             r = worker_take_low(w);
         if (!r && unlikely(!takes))
             r = spare_next(w);
-        if (r && searching)
-            store_seqcst(&p->searching, 0);
-        if (r && searching)
+        if (r && searching) {
+            store_relaxed(&p->searching, 0);
             pool_notify(p); /* whoever relied on our search gets another */
-        if (!r && load_acquire(&w->quit)) { /* pairs with pool_close */
+        }
+        if (!r && load_relaxed(&w->quit)) { /* worker_sleep looks again; a join follows */
             r = &w->root->run;
             if (searching)
-                store_seqcst(&p->searching, 0);
+                store_relaxed(&p->searching, 0); /* nobody starts anything any more */
         }
         if (!r)
             token = worker_sleep(w, searching);
-        if (!r && !token)
-            r = worker_take(w); /* what has roused us: no search, and so nobody to hand
-                                   one over to */
+        if (!r && !token && (r = worker_take(w)))
+            hand_over(w); /* no search, but the one that we gave up may have been relied on */
     }
     if (p->gil)
         gil_acquire(p->gil);

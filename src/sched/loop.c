@@ -147,7 +147,7 @@ struct tutti_executor *loop_open_sim(uint64_t seed, size_t stack, int *rc)
     sim_clock_begin(); /* the worker's timers begin with its time */
     struct tutti_executor *ex = loop_open(stack, IO_EPOLL, rc);
     if (ex)
-        sim_begin(worker_current, seed);
+        sim_begin(worker_current, seed, ex->stacks);
     else
         clock_sim = 0;
     return ex;

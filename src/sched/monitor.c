@@ -228,7 +228,7 @@ static bool monitor_nap(uint32_t seen, int64_t now, int64_t stuck)
 {
     int64_t until = CLOCK_NEVER;
     bool rest = spares_rest(now);
-    store_seqcst(&monitor_naps, 1);
+    store_relaxed(&monitor_naps, 1);
     fence_heavy(); /* pairs with fence_light in monitor_heed and pool_notify */
     if (list_empty(&pools))
         until = now + LINGER;
@@ -272,7 +272,7 @@ static void *monitor_main(void *unused)
     struct purse purse = { BURST, ran, 0 };
     latch_lock(&latch);
     for (;;) {
-        uint32_t seen = load_acquire(&bell); /* pairs with monitor_poke */
+        uint32_t seen = load_relaxed(&bell); /* what it was rung for is under latches */
         int64_t now = clock_now();
         struct look l = pools_watch(now);
         if (l.awake || l.moved)
@@ -318,7 +318,7 @@ bool monitor_runs(void)
 
 void monitor_poke(void)
 {
-    add_release(&bell, 1); /* pairs with monitor_main */
+    add_relaxed(&bell, 1); /* as in monitor_main */
     futex_wake(&bell, 1);
 }
 

@@ -43,6 +43,14 @@ void pool_fini(struct pool *p)
     memory_free(p->seat);
 }
 
+/* Between queueing from outside and the look whether anybody searches: pairs with
+ * search_found. */
+static void pool_injected_fence(const struct pool *p)
+{
+    if (!pool_alone(p))
+        fence_seqcst();
+}
+
 void pool_inject(struct pool *p, struct task *first, struct task *last, uint32_t count)
 {
     latch_lock(&p->latch);
@@ -52,6 +60,7 @@ void pool_inject(struct pool *p, struct task *first, struct task *last, uint32_t
     add_relaxed(&p->injections, count); /* the latch orders the list; sleepers see it
                                            through the fences in pool_notify and idle.c */
     latch_unlock(&p->latch);
+    pool_injected_fence(p);
 }
 
 struct task *pool_injected(struct pool *p)
@@ -76,6 +85,7 @@ void pool_inject_low(struct pool *p, struct task *t)
     fifo_push(&p->low, &t->run);
     add_relaxed(&p->lows, 1); /* as injections */
     latch_unlock(&p->latch);
+    pool_injected_fence(p);
 }
 
 struct task *pool_injected_low(struct pool *p)
@@ -102,20 +112,12 @@ bool pool_has_tasks(const struct pool *p)
     return false;
 }
 
-__attribute__((noinline)) void pool_notify_slow(struct pool *p)
-{
-    uint32_t none = 0;
-    if (cas_seqcst(&p->searching, &none, 1)) /* at most one searches */
-        pool_wake_searcher(p);
-}
-
 void pool_notify(struct pool *p)
 {
-    /* Pairs with the fences in worker_sleep: what we queued is seen by who falls asleep, or
-     * its announcement by us. */
-    if (unlikely(pool_alone(p)))
-        fence_seqcst();
-    else
+    /* Pairs with fence_heavy in worker_sleep: what we queued is seen by who falls asleep, or
+     * its announcement by us.  A worker that is alone is told by pool_inject only, and both
+     * come by the latch. */
+    if (likely(!pool_alone(p)))
         fence_light();
     if (likely(!load_relaxed(&p->sleepers))) {
         if (unlikely(load_relaxed(&monitor_naps))) /* all are stuck: a spare is wanted */
@@ -125,7 +127,8 @@ void pool_notify(struct pool *p)
     }
 }
 
-void pool_wake_searcher(struct pool *p)
+/* False: none sleeps. */
+static bool pool_wake_searcher(struct pool *p)
 {
     latch_lock(&p->latch);
     struct list *l = list_pop(&p->asleep);
@@ -137,8 +140,22 @@ void pool_wake_searcher(struct pool *p)
     latch_unlock(&p->latch);
     if (w)
         worker_rouse(w); /* worker memory stays: see struct worker */
-    else
-        store_seqcst(&p->searching, 0);
+    return w != NULL;
+}
+
+__attribute__((noinline)) void pool_notify_slow(struct pool *p)
+{
+    for (;;) {
+        uint32_t none = 0;
+        /* At most one searches; relaxed: as in search_begin. */
+        if (!cas_relaxed(&p->searching, &none, 1) || pool_wake_searcher(p))
+            return;
+        store_relaxed(&p->searching, 0);
+        fence_seqcst(); /* as in search_found: who has queued a task for one that fell asleep
+                           just now, and has taken us for a searcher */
+        if (!load_relaxed(&p->sleepers) || !(pool_has_tasks(p) || load_relaxed(&p->lows)))
+            return;
+    }
 }
 
 void pool_stat(const struct pool *p, tutti_executor_stats *out)

@@ -3,10 +3,22 @@
  * same way each time.  The worker's hot paths know nothing of it: a simulation keeps the
  * worker's tick where each turn looks at everything, and there comes by here.
  * Threads and descriptors are not simulated; libtutti-explore does that.
+ * Where nothing can go on, and nobody outside comes for a while, who waits for what is said.
  * Tests: tests/sim_test.c. */
 #include "sched/worker.h"
+#include <dirent.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
 
 enum { SIM_EPOCH = 1000000000 }; /* time at the beginning; 0 would mean real time */
+#define STUCK_AFTER INT64_C(1000000000) /* ns of real time */
+
+static _Thread_local struct {
+    uint64_t seed;
+    struct fiber_pool *stacks; /* of its tasks */
+    bool told;                 /* that it is stuck */
+} sim;
 
 static uint32_t sim_random(struct worker *w)
 {
@@ -60,13 +72,81 @@ bool sim_advance(struct worker *w)
     return true;
 }
 
+/* --- nobody can go on --------------------------------------------------------------- */
+
+struct parked {
+    bool say;
+    unsigned tasks;
+    bool outside; /* one waits for a call on another thread, which ends by itself */
+};
+
+static void parked_look(struct fiber *f, void *arg)
+{
+    const struct context *c = (const struct context *)(const void *)f;
+    struct parked *p = arg;
+    /* relaxed: this thread's */
+    if (!c->task || !(load_relaxed(&c->wait_word) & WAIT_OPEN) || !c->wait_what)
+        return;
+    p->tasks++;
+    p->outside |= !strcmp(c->wait_what, "blocking call");
+    if (p->say)
+        dprintf(STDERR_FILENO, "  %s waits: %s\n", task_name(c), c->wait_what);
+}
+
+/* Is there a thread that could wake one?  When in doubt, yes. */
+static bool others_run(void)
+{
+    DIR *d = opendir("/proc/self/task");
+    unsigned n = 0;
+    while (d && readdir(d))
+        n++;
+    if (d)
+        closedir(d);
+    return n != 3; /* itself, and the two names of every folder */
+}
+
+static void sim_tell(struct worker *w)
+{
+    struct parked all = { false, 0, false };
+    fiber_pool_each(sim.stacks, parked_look, &all);
+    if (all.outside || !all.tasks)
+        return;
+    bool others = others_run();
+    dprintf(STDERR_FILENO, "tutti: deadlock on sim://%llu: nothing can go on%s\n",
+            (unsigned long long)sim.seed,
+            others ? ", unless another thread of the program wakes one of these" : "");
+    if (w->root->wait_what)
+        dprintf(STDERR_FILENO, "  the program waits: %s\n", w->root->wait_what);
+    all.say = true;
+    fiber_pool_each(sim.stacks, parked_look, &all);
+    if (!others)
+        abort(); /* a test that hung would say less */
+}
+
+void sim_doze(struct worker *w)
+{
+    struct timespec now; /* not clock_now(): that is the simulation's */
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    int64_t until = (int64_t)now.tv_sec * 1000000000 + now.tv_nsec + STUCK_AFTER;
+    int rc = futex_wait(&w->sleeping, ASLEEP_FUTEX, sim.told ? CLOCK_NEVER : until);
+    if (rc != -ETIMEDOUT)
+        return;
+    sim.told = true;
+    sim_tell(w);
+}
+
+/* --- beginning and end ---------------------------------------------------------------- */
+
 void sim_clock_begin(void)
 {
     clock_sim = SIM_EPOCH;
 }
 
-void sim_begin(struct worker *w, uint64_t seed)
+void sim_begin(struct worker *w, uint64_t seed, struct fiber_pool *stacks)
 {
+    sim.seed = seed;
+    sim.stacks = stacks;
+    sim.told = false;
     w->sim = seed + 1; /* not 0, and not again within 2^64 draws */
     store_relaxed(&w->tick, UINT32_MAX); /* ours; the monitor only compares */
 }

@@ -2,6 +2,7 @@
  * that have not begun, forked calls and the low class, and what is looked at only now and
  * then.  See worker.h.  What it does when there is nothing is in idle.c.
  * Tests: tests/pool_test.c, tests/executor_test.c. */
+#include "base/small.h"
 #include "sched/offer.h"
 #include "sched/spare.h"
 #include "sched/strand.h"
@@ -10,7 +11,7 @@
 enum {
     LOW_EVERY = 32,  /* so often the low class goes first; a multiple of FAIR_EVERY */
     POLL_EVERY = 64, /* so often descriptors are looked at though there is work */
-    LINGER = 200,    /* pauses, some 2 us: what an answer from another worker takes */
+    LINGER = SMALL(200, 1), /* pauses, some 2 us: what an answer from another worker takes */
     LINGER_VAIN = 4, /* so often in a row for nothing, and it is seldom tried again */
     LINGER_AGAIN = 16
 };

@@ -102,7 +102,7 @@ static void *thread_main(void *arg)
     struct worker *w = worker_attach(&t->pool, start->index, true);
     memory_free(start);
     if (w)
-        store_release(&t->pool.worker[w->index], w); /* `ready` and `go` order it as well */
+        store_relaxed(&t->pool.worker[w->index], w); /* `ready` and `go` order it */
     else
         store_relaxed(&t->failed, true); /* `ready` orders it */
     add_release(&t->ready, 1); /* pairs with threads_wait_ready; t stays until we end */

@@ -11,6 +11,7 @@
 #ifndef SCHED_WORKER_H
 #define SCHED_WORKER_H
 #include "base/list.h"
+#include "base/small.h"
 #include "base/wheel.h"
 #include "core/executor.h"
 #include "core/task.h"
@@ -99,7 +100,7 @@ struct watch {
 
 enum { SHARE_NONE, SHARE_ASKED, SHARE_LATER, SHARE_DONE };
 enum { AWAKE, ASLEEP_FUTEX, ASLEEP_POLLER };
-enum { WORKER_SPARES = 64 };
+enum { WORKER_SPARES = SMALL(64, 2) };
 
 /* Never unmapped, only reused: whoever wakes a worker may look at it after its executor was
  * closed.  Holds: spare holds spares fibers of pool->stacks; everything above `inbox` is
@@ -215,8 +216,10 @@ void worker_await_nudgers(struct worker *w);
 struct runnable *sim_take(struct worker *w);
 /* Nothing can go on: let time jump to the next timer.  False: there is none. */
 bool sim_advance(struct worker *w);
+/* And sleep until somebody outside wakes it; after a second of that, say who waits for what. */
+void sim_doze(struct worker *w);
 /* This thread's worker, whose only loop was just opened, becomes a simulation. */
-void sim_begin(struct worker *w, uint64_t seed);
+void sim_begin(struct worker *w, uint64_t seed, struct fiber_pool *stacks);
 void sim_clock_begin(void); /* before that loop is opened */
 void sim_end(struct worker *w);
 /* Fire timers and descriptors that are due. */
@@ -249,8 +252,6 @@ bool pool_has_tasks(const struct pool *p);
 void pool_notify(struct pool *p);
 /* The same, without looking whether any sleeps. */
 void pool_notify_slow(struct pool *p);
-/* Wake one if any sleeps; the caller has made `searching` 1. */
-void pool_wake_searcher(struct pool *p);
 
 /* Has its worker nobody to share with, ever? */
 static inline bool pool_alone(const struct pool *p)

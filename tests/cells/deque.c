@@ -1,5 +1,6 @@
-/* A work-stealing deque after Chase and Lev: one owner pushes and takes at the bottom, a
- * thief steals at the top.  Each fence it needs can be left out.
+/* A work-stealing deque after Chase and Lev: one owner pushes and takes at the bottom,
+ * a thief steals at the top.  Each fence it needs can be left out.
+ *
  * explore:                    -> good
  * explore: -DNO_TAKE_FENCE    -> assert
  * explore: -DNO_STEAL_FENCE   -> assert
@@ -51,7 +52,8 @@ static int take(void)
         return atomic_load_explicit(&slot[b % SLOTS], RELAXED);
     if (t == b) {
         item = atomic_load_explicit(&slot[b % SLOTS], RELAXED);
-        if (!atomic_compare_exchange_strong_explicit(&top, &t, t + 1, memory_order_seq_cst,
+        if (!atomic_compare_exchange_strong_explicit(&top, &t, t + 1,
+                                                     memory_order_seq_cst,
                                                      RELAXED))
             item = NONE;
     }

@@ -1,5 +1,6 @@
-/* A consumer that sleeps in the kernel until a counter of events moves.  It must read that
- * counter before it looks whether there is work.
+/* A consumer that sleeps in the kernel until a counter of events moves.  It must read
+ * that counter before it looks whether there is work.
+ *
  * explore:             -> good
  * explore: -DLATE      -> lost-wakeup */
 #include <assert.h>

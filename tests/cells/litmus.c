@@ -1,5 +1,6 @@
-/* What C11 allows and forbids, in small: what is allowed must be seen (the assertion that
- * denies it fails), what is forbidden must not.
+/* What C11 allows and forbids, in small: what is allowed must be seen (the assertion
+ * that denies it fails), what is forbidden must not.
+ *
  * explore: -DTEST=1 -> assert
  * explore: -DTEST=2 -> good
  * explore: -DTEST=3 -> good
@@ -31,7 +32,8 @@ static void one(void)
 #elif TEST == 2 /* sequentially consistent operations do */
     STORE(x, 1, seq_cst), r1 = LOAD(y, seq_cst);
 #elif TEST == 3 /* and so do fences */
-    STORE(x, 1, relaxed), atomic_thread_fence(memory_order_seq_cst), r1 = LOAD(y, relaxed);
+    STORE(x, 1, relaxed), atomic_thread_fence(memory_order_seq_cst);
+    r1 = LOAD(y, relaxed);
 #elif TEST == 4 || TEST == 5 || TEST == 6 || TEST == 13 /* message passing */
     STORE(x, 1, relaxed);
 #if TEST == 6
@@ -61,11 +63,13 @@ static void two(void)
 #elif TEST == 2
     STORE(y, 1, seq_cst), r2 = LOAD(x, seq_cst);
 #elif TEST == 3
-    STORE(y, 1, relaxed), atomic_thread_fence(memory_order_seq_cst), r2 = LOAD(x, relaxed);
+    STORE(y, 1, relaxed), atomic_thread_fence(memory_order_seq_cst);
+    r2 = LOAD(x, relaxed);
 #elif TEST == 4 || TEST == 5
     r1 = LOAD(y, acquire), r2 = LOAD(x, relaxed);
 #elif TEST == 6
-    r1 = LOAD(y, relaxed), atomic_thread_fence(memory_order_acquire), r2 = LOAD(x, relaxed);
+    r1 = LOAD(y, relaxed), atomic_thread_fence(memory_order_acquire);
+    r2 = LOAD(x, relaxed);
 #elif TEST == 13 /* a read-modify-write by another carries the release on */
     atomic_fetch_add_explicit(&y, 1, memory_order_relaxed);
 #elif TEST == 7 || TEST == 8

@@ -1,5 +1,6 @@
-/* A sleeper announces that it sleeps and looks for work once more; who brings work looks
- * whether somebody sleeps.  Each needs its fence, and the order matters.
+/* A sleeper announces that it sleeps and looks for work once more; who brings work
+ * looks whether somebody sleeps.  Each needs its fence, and the order matters.
+ *
  * explore:                      -> good
  * explore: -DNO_SLEEPER_FENCE   -> assert
  * explore: -DNO_BRINGER_FENCE   -> assert

@@ -1,5 +1,6 @@
-/* What a schedule leaves behind is gone in the next: large variables, also those that libc
- * writes, getopt, rand, the heap, and files that stay open.
+/* What a schedule leaves behind is gone in the next: large variables, also those that
+ * libc writes, getopt, rand, the heap, and files that stay open.
+ *
  * explore:                 -> good
  * explore: -DFIRST         -> race */
 #include <assert.h>

@@ -1,5 +1,5 @@
-/* cancel.c - a scope cancelled from outside while a task of it waits, and while what the
- * task waits for comes: one of the two, never neither. */
+/* cancel.c - a scope cancelled from outside while a task of it waits, and while what
+ * the task waits for comes: one of the two, never neither. */
 #include "cell.h"
 
 static tutti_scope scope;
@@ -32,7 +32,7 @@ static void *set(void *arg)
 
 int main(void)
 {
-    tutti_executor *ex = cell_threads("threads://1");
+    tutti_executor *ex = cell_threads(1);
     tutti_scope_open(&scope, ex, TUTTI_NEVER, TUTTI_KEEP_GOING);
     int started = tutti_go(&scope, task, NULL);
     assert(started == 0);

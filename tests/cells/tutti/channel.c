@@ -1,5 +1,5 @@
-/* channel.c - two writers, a reader, one place: everything comes out once, in each writer's
- * order, and the end after it. */
+/* channel.c - two writers, a reader, one place: everything comes out once, in each
+ * writer's order, and the end after it. */
 #include "cell.h"
 
 static tutti_chan *chan;
@@ -29,7 +29,7 @@ static void *reader(void *arg)
 int main(void)
 {
     tutti_scope s;
-    tutti_scope_open(&s, NULL, TUTTI_NEVER, TUTTI_KEEP_GOING);
+    tutti_scope_open(&s, cell_nowhere(), TUTTI_NEVER, TUTTI_KEEP_GOING);
     assert(tutti_chan_open(&chan, &s, sizeof(long), 1, NULL) == 0);
     tutti_chan_writers(chan, 1);
     CELL_RUN(writer, writer, reader);

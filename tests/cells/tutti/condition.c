@@ -1,5 +1,5 @@
-/* condition.c - a signal under the mutex wakes one who waits for the condition, a broadcast
- * all of them. */
+/* condition.c - a signal under the mutex wakes one who waits for the condition, a
+ * broadcast all of them. */
 #include "cell.h"
 
 static tutti_mutex mutex;

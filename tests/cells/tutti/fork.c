@@ -1,5 +1,5 @@
-/* fork.c - forked calls on two workers: a small tree, whose leaves one worker may take from
- * the other while they are joined. */
+/* fork.c - forked calls on two workers: a small tree, whose leaves one worker may take
+ * from the other while they are joined. */
 #include "cell.h"
 #include <tutti/fork.h>
 
@@ -22,7 +22,7 @@ static int root(void *unused)
 
 int main(void)
 {
-    tutti_executor *ex = cell_threads("threads://2");
+    tutti_executor *ex = cell_threads(2);
     tutti_scope s;
     tutti_scope_open(&s, ex, TUTTI_NEVER, 0);
     assert(tutti_go(&s, root, NULL) == 0);

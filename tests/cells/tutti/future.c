@@ -27,7 +27,7 @@ static void *await(void *arg)
 int main(void)
 {
     tutti_scope s;
-    tutti_scope_open(&s, NULL, TUTTI_NEVER, TUTTI_KEEP_GOING);
+    tutti_scope_open(&s, cell_nowhere(), TUTTI_NEVER, TUTTI_KEEP_GOING);
     assert(tutti_promise(&s, &future) == 0);
     CELL_RUN(fulfil, fulfil, await, await);
     assert(won == 1);

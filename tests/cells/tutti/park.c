@@ -22,7 +22,7 @@ static void *waiter(void *arg)
 static void *hurried(void *arg)
 {
     tutti_scope s;
-    tutti_scope_open(&s, NULL, tutti_after(TUTTI_MS), TUTTI_KEEP_GOING);
+    tutti_scope_open(&s, cell_nowhere(), tutti_after(TUTTI_MS), TUTTI_KEEP_GOING);
     int r = tutti_event_wait(&event);
     assert(r == 0 || r == -ETIMEDOUT);
     if (r == 0)

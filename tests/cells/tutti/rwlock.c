@@ -1,5 +1,5 @@
-/* rwlock.c - the lock for readers and writers: a writer is alone, and readers see what it
- * wrote. */
+/* rwlock.c - the lock for readers and writers: a writer is alone, and readers see what
+ * it wrote. */
 #include "cell.h"
 
 static tutti_rwlock lock;

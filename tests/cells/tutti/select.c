@@ -34,7 +34,7 @@ static void *reader(void *arg)
 int main(void)
 {
     tutti_scope s;
-    tutti_scope_open(&s, NULL, TUTTI_NEVER, TUTTI_KEEP_GOING);
+    tutti_scope_open(&s, cell_nowhere(), TUTTI_NEVER, TUTTI_KEEP_GOING);
     assert(tutti_chan_open(&chan[0], &s, sizeof(int), 0, NULL) == 0);
     assert(tutti_chan_open(&chan[1], &s, sizeof(int), 1, NULL) == 0);
     CELL_RUN(writer, writer, reader);

@@ -1,5 +1,5 @@
-/* semaphore.c - semaphore, event and once: no unit is lost or doubled, who waits for the
- * event is let through, what is done once is seen by all. */
+/* semaphore.c - semaphore, event and once: no unit is lost or doubled, who waits for
+ * the event is let through, what is done once is seen by all. */
 #include "cell.h"
 
 static tutti_sem sem;

@@ -32,7 +32,7 @@ static int yields(void *unused)
 
 int main(void)
 {
-    tutti_executor *ex = cell_threads("threads://2");
+    tutti_executor *ex = cell_threads(2);
     tutti_scope s;
     tutti_scope_open(&s, ex, TUTTI_NEVER, 0);
     assert(tutti_go(&s, waits, NULL) == 0);

@@ -15,7 +15,8 @@ static int sleeper(void *ms)
 static int waiter(void *unused)
 {
     (void)unused;
-    tutti_case cases[] = { tutti_on_event(&event), tutti_on_time(tutti_after(TUTTI_MS)) };
+    tutti_case cases[] = { tutti_on_event(&event),
+                           tutti_on_time(tutti_after(TUTTI_MS)) };
     int which = tutti_wait(cases, 2);
     assert(which == 0 || which == 1);
     return 0;
@@ -23,7 +24,7 @@ static int waiter(void *unused)
 
 int main(void)
 {
-    tutti_executor *ex = cell_threads("threads://1");
+    tutti_executor *ex = cell_threads(1);
     tutti_scope s;
     tutti_scope_open(&s, ex, TUTTI_NEVER, 0);
     assert(tutti_go(&s, sleeper, (void *)2) == 0);

@@ -1,0 +1,45 @@
+/* guards.c - fiber/pool: one thread asks whose guard an address lies in, as the handler
+ * of an overflow does, while another opens a pool of stacks, grows it, and closes
+ * it. */
+#include "fiber/fiber.h"
+#include "cell.h"
+
+static _Atomic(char *) low; /* tells nothing of what was written before */
+
+static void never(struct fiber *self)
+{
+    (void)self;
+    for (;;)
+        sched_yield();
+}
+
+static void *user(void *arg)
+{
+    struct fiber_pool *p;
+    p = fiber_pool_open(FIBER_STACK_MIN, sizeof(struct fiber), never);
+    for (int i = 0; i < 2; i++) {
+        struct fiber *f = fiber_get(p);
+        assert(f);
+        store_relaxed(&low, f->low);
+    }
+    fiber_pool_close(p);
+    return arg;
+}
+
+static void *asker(void *arg)
+{
+    for (int i = 0; i < 2; i++) {
+        char *at = load_relaxed(&low);
+        fiber_of_guard(at ? at - 1 : (char *)&low);
+    }
+    return arg;
+}
+
+int main(void)
+{
+    struct fiber_pool *p;
+    p = fiber_pool_open(FIBER_STACK_MIN, sizeof(struct fiber), never);
+    CELL_RUN(user, asker);
+    fiber_pool_close(p);
+    return 0;
+}
