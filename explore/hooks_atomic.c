@@ -155,9 +155,15 @@ ALL(64, u64, __atomic_)
 
 /* --- 16 bytes, without the library that compilers leave them to --- */
 
-__attribute__((target("cx16"))) static u128 swap16(volatile u128 *a, u128 old, u128 new)
+/* The compilers' own form of this is a call into libatomic, by clang at least. */
+static u128 swap16(volatile u128 *a, u128 old, u128 new)
 {
-    return __sync_val_compare_and_swap(a, old, new);
+    u64 low = (u64)old, high = (u64)(old >> 64);
+    __asm__ volatile("lock cmpxchg16b %0"
+                     : "+m"(*a), "+a"(low), "+d"(high)
+                     : "b"((u64)new), "c"((u64)(new >> 64))
+                     : "memory", "cc");
+    return (u128)high << 64 | low;
 }
 
 static inline u128 wide_load_n(const volatile u128 *a, int mo)
