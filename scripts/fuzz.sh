@@ -13,21 +13,39 @@ for file in src/*/*.c src/exec/*/*.c; do
     *) library+=("$file") ;;
     esac
 done
+flags=(-g -O1 -std=gnu11 -D_GNU_SOURCE -fno-sanitize-recover=undefined -Iinclude -Isrc)
+fiber=(src/fiber/{fiber,guard,overflow,pool,told}.c "src/fiber/fiber_$(uname -m).S")
+
+# httpd uses the library as any program does: names of its own may be those of private parts.
+build_http()
+{
+    clang-14 "${flags[@]}" -fsanitize=fuzzer-no-link,address,undefined -shared -fPIC \
+        -fvisibility=hidden -ftls-model=initial-exec -o build-fuzz/libtutti.so \
+        "${fiber[@]}" "${library[@]}" -luring -lpthread
+    clang-14 "${flags[@]}" -fsanitize=fuzzer,address,undefined -Dmain=httpd_main \
+        -DEXAMPLES_DATA='""' -o build-fuzz/http tests/fuzz/http_fuzz.c examples/httpd.c \
+        examples/common/{site,example,png,clock,serve,folder}.c \
+        -Lbuild-fuzz -ltutti "-Wl,-rpath,$PWD/build-fuzz" -lhttp_parser -lpng -lm -lpthread
+}
+
+build_inside()
+{
+    clang-14 "${flags[@]}" -fsanitize=fuzzer,address,undefined -o "build-fuzz/$1" \
+        "tests/fuzz/$1_fuzz.c" "${fiber[@]}" "${library[@]}" -luring -lpthread
+}
+
 for source in tests/fuzz/*_fuzz.c; do
     name=$(basename "$source" _fuzz.c)
-    more=()
-    if [ "$name" = http ]; then
-        more=(-Dmain=httpd_main -DEXAMPLES_DATA='""' examples/httpd.c
-              examples/common/{site,example,png}.c -lhttp_parser -lpng)
-    fi
     echo "fuzzing $name for $seconds s"
-    clang-14 -g -O1 -std=gnu11 -D_GNU_SOURCE -fsanitize=fuzzer,address,undefined \
-        -fno-sanitize-recover=undefined -Iinclude -Isrc -o "build-fuzz/$name" \
-        "$source" src/fiber/{fiber,guard,overflow,pool,told}.c \
-        "src/fiber/fiber_$(uname -m).S" "${library[@]}" "${more[@]}" -luring -lpthread
+    if [ "$name" = http ]; then
+        build_http
+    else
+        build_inside "$name"
+    fi
     mkdir -p "build-fuzz/$name.new"
     "build-fuzz/$name" -max_total_time="$seconds" -timeout=5 -verbosity=1 \
         -artifact_prefix="build-fuzz/$name-" "build-fuzz/$name.new" \
-        "tests/fuzz/$name" 2>&1 | tail -n 3 || status=1
+        "tests/fuzz/$name" >"build-fuzz/$name.log" 2>&1 || status=1
+    tail -n 3 "build-fuzz/$name.log"
 done
 exit $status
