@@ -94,7 +94,8 @@ void worker_rouse(struct worker *w)
 {
     if (load_seqcst(&w->sleeping) == AWAKE) /* see inbox_push */
         return;
-    uint32_t how = swap_acqrel(&w->sleeping, AWAKE); /* one of several wakers gets it */
+    /* acquire: pairs with worker_sleep, for its poller; one of several wakers gets it */
+    uint32_t how = swap_acquire(&w->sleeping, AWAKE);
     if (how == ASLEEP_POLLER)
         poller_interrupt(w->poller);
     else if (how == ASLEEP_FUTEX)

@@ -133,7 +133,7 @@ struct tutti_executor *loop_open(size_t stack, enum io_kind io, int *rc)
         return NULL;
     }
     l->ex.ops = &loop_ops;
-    l->ex.workers = 1;
+    store_relaxed(&l->ex.workers, 1); /* nobody else has it yet */
     return &l->ex;
 }
 

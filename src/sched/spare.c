@@ -215,7 +215,7 @@ static void seats_count(struct pool *p, int n)
 /* A place whose thread has ended is free again. */
 static bool seat_reap(struct pool *p, struct seat *seat)
 {
-    uint32_t state = load_acquire(&seat->state); /* pairs with spare_main */
+    uint32_t state = load_relaxed(&seat->state); /* the join orders what it did */
     if (state == SEAT_ENDED) {
         pthread_join(seat->thread, NULL); /* in its last steps */
         store_relaxed(&seat->state, SEAT_FREE); /* ours alone from FREE to BEGINS */
@@ -234,7 +234,7 @@ static bool seat_begin(struct pool *p, uint32_t index, bool takes)
     *start = (struct spare_start){ p, index, takes };
     store_relaxed(&seat->state, SEAT_BEGINS); /* the thread is begun after it */
     if (index == pool_seats(p))
-        store_release(&p->seats, index + 1); /* NULL until it is made: see pool_worker */
+        store_relaxed(&p->seats, index + 1); /* NULL until it is made: see pool_worker */
     seats_count(p, 1);
     if (worker_thread(&seat->thread, spare_main, start) == 0)
         return true;
@@ -369,7 +369,7 @@ bool spares_trim(struct pool *p, int64_t now)
     bool old = w && now - w->parked_at >= REST_MOST;
     if (old) {
         list_remove(l);
-        store_seqcst(&w->quit, true); /* lest it rests again, unknown to be ending */
+        store_relaxed(&w->quit, true); /* under the latch: lest it rests again, unknown to be ending */
     }
     bool more = !list_empty(&p->parked);
     latch_unlock(&p->latch);
@@ -382,10 +382,10 @@ void spares_end(struct pool *p)
 {
     for (uint32_t i = p->count; i < pool_seats(p); i++) {
         struct seat *seat = seat_of(p, i);
-        /* acquire, here and below: pairs with seat_set.  One that is beginning could not
-         * be told yet. */
-        while (load_acquire(&seat->state) == SEAT_BEGINS)
+        /* One that is beginning could not be told yet. */
+        while (load_relaxed(&seat->state) == SEAT_BEGINS) /* and below */
             futex_wait(&seat->state, SEAT_BEGINS, CLOCK_NEVER);
+        /* acquire: pairs with seat_set: the worker is there to be told */
         if (load_acquire(&seat->state) == SEAT_LIVES)
             worker_quit(pool_worker(p, i));
     }

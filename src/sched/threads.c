@@ -112,7 +112,7 @@ static void *thread_main(void *arg)
         futex_wait(&t->go, GO_WAIT, CLOCK_NEVER);
     if (!w)
         return NULL;
-    if (load_acquire(&t->go) == GO_HOME) {
+    if (load_relaxed(&t->go) == GO_HOME) { /* as it was seen above */
         worker_detach(w);
         return NULL;
     }
@@ -224,7 +224,7 @@ struct tutti_executor *threads_open(unsigned workers, unsigned spares, size_t st
     }
     t->pool.io = io;
     t->ex.ops = &threads_ops;
-    t->ex.workers = workers;
+    store_relaxed(&t->ex.workers, workers); /* nobody else has it yet */
     t->ex.stacks = t->pool.stacks;
     *rc = threads_begin(t, lock);
     if (*rc) {

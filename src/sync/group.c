@@ -46,7 +46,8 @@ static void group_change_waited(struct group *g, int n)
     uint64_t word = load_relaxed(&g->word), then; /* the CAS decides */
     do
         then = group_plus(g, word, n);
-    while (!cas_acqrel(&g->word, &word, then)); /* as tutti_group_add */
+    while (!cas_acquire(&g->word, &word, then)); /* pairs with tutti_group_add; what we did
+                                                    ourselves goes with the wake */
     if (then == GROUP_WAITED)
         waiters_claim_all(&g->waiters, &woken);
     latch_unlock(&g->latch);
@@ -65,9 +66,9 @@ void tutti_group_add(tutti_group *public, int n)
             group_change_waited(g, n);
             return;
         }
-        /* release: pairs with the acquire in tutti_group_wait; acquire: with the other
-         * releases here, so that who waits sees what all have done */
-    } while (!cas_acqrel(&g->word, &word, then));
+        /* release: pairs with the acquires in tutti_group_wait and above: each change of
+         * the word carries on what was released before it */
+    } while (!cas_release(&g->word, &word, then));
 }
 
 void tutti_group_done(tutti_group *g)
@@ -89,7 +90,7 @@ int tutti_group_wait(tutti_group *public)
         return rc;
     latch_lock(&g->latch);
     /* acquire: as above.  From here on zero is reached under the latch only. */
-    if (or_acqrel(&g->word, GROUP_WAITED) < GROUP_ONE) {
+    if (or_acquire(&g->word, GROUP_WAITED) < GROUP_ONE) {
         if (waiters_none(&g->waiters)) /* relaxed: the latch orders it */
             and_relaxed(&g->word, ~(uint64_t)GROUP_WAITED);
         latch_unlock(&g->latch);

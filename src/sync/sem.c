@@ -39,7 +39,8 @@ static bool sem_has_units(uint64_t word)
     return (word & (SEM_UPPER - 1)) >= SEM_ONE;
 }
 
-/* Before who got a unit returns.  An up never waits, so this takes a few steps. */
+/* Before who got a unit returns.  An up never waits, so this takes a few steps.  The load
+ * also brings what those did that have raised it. */
 static int sem_wait_uppers(struct sem *s)
 {
     /* acquire: pairs with the release in tutti_sem_up */
@@ -83,7 +84,7 @@ static bool sem_take(struct sem *s)
 {
     uint64_t word = load_relaxed(&s->word); /* the CAS decides */
     while (sem_has_units(word) && !(word & SEM_WAITED))
-        if (cas_acquire(&s->word, &word, word - SEM_ONE)) /* pairs with tutti_sem_up */
+        if (cas_relaxed(&s->word, &word, word - SEM_ONE)) /* then sem_wait_uppers */
             return true;
     return false;
 }
