@@ -40,8 +40,18 @@ ROWS = [
     ('waits most of the time', 'any executor', 'idle-cpu'),
     ('answers many connections', '`tutti/io.h`, `tutti/stream.h`', 'echo-64'),
     ('answers HTTP', 'the same; `examples/httpd.c`', 'http-64'),
+    ('answers HTTP, requests in bursts', 'the same', 'http-pipelined'),
+    ('holds 10,000 connections that say nothing', 'the same', 'idle-connections'),
+    ('waits in libpq: 60 calls of 0.5 s, one thread', '`libtutti-hook`', 'hook-libpq'),
+    ('waits in libcurl: 100 calls of 0.5 s, one thread', '`libtutti-hook`', 'hook-curl'),
+    ('waits in hiredis: 100 calls of 0.5 s, one thread', '`libtutti-hook`', 'hook-hiredis'),
     ('may crash, a call at a time', '`processes://`', 'proc-roundtrip'),
     ('may crash, in thousands of small tasks', '`processes://`', 'proc-tasks'),
+    ('sends much to processes and back, for each byte', '`processes://`', 'proc-bulk'),
+    ('shows 1 GiB to four processes', '`tutti_share`', 'proc-pass'),
+    ('loses a worker to `kill -9`, until that is known', '`processes://`', 'proc-kill'),
+    ('hides a race: schedules tried', '`tutti explore`', 'explore-rate'),
+    ('hides a race: seeded bugs found', '`tutti explore`', 'explore-found'),
 ]
 
 
