@@ -84,6 +84,7 @@ struct answer {
 struct connection {
     tutti_stream stream;
     tutti_chan *answers;
+    tutti_scope *work;
 };
 
 static int answer_hash(tutti_stream *s, tutti_future f)
@@ -100,9 +101,8 @@ static int answer_hash(tutti_stream *s, tutti_future f)
     return tutti_stream_print(s, "%s\n", hex);
 }
 
-static int write_answers(void *arg)
+static int write_all(struct connection *c)
 {
-    struct connection *c = arg;
     struct answer a;
     int rc;
     while ((rc = tutti_chan_recv(c->answers, &a)) > 0) {
@@ -112,6 +112,16 @@ static int write_answers(void *arg)
             return rc;
     }
     return rc < 0 ? rc : tutti_stream_flush(&c->stream);
+}
+
+/* Who has left needs no more hashes. */
+static int write_answers(void *arg)
+{
+    struct connection *c = arg;
+    int rc = write_all(c);
+    if (rc < 0)
+        tutti_scope_cancel(c->work);
+    return rc;
 }
 
 static int is_word(tutti_bytes line, const char *word)
@@ -163,6 +173,7 @@ static int serve(int fd)
     tutti_stream_limit(&c.stream, 4096);
     rc = tutti_chan_open(&c.answers, &here, sizeof(struct answer), WAITING_MOST, NULL);
     TUTTI_SCOPE(work, example->executor, TUTTI_NEVER, TUTTI_KEEP_GOING);
+    c.work = &work;
     rc = rc < 0 ? rc : tutti_go(&here, write_answers, &c);
     while (rc >= 0 && (rc = tutti_stream_line(&c.stream, &line)) > 0) {
         struct answer a = take_event(&work, line);

@@ -153,7 +153,7 @@ def check_refusals(folder):
     for words in (['/none/at/all'], [folder], ['a', 'b'], ['--size', '0']):
         done = run(*words)
         case(done.returncode == 2 and done.stderr.count('\n') == 1, f'refused: {words[0]}', done)
-    done = run('--picture', '/none/at/all.svg', '--size', '1')
+    done = run('--picture', '/none/at/all.svg', '--size', '1', '--executor', 'loop://')
     case(done.returncode == 1 and '/none/at/all.svg' in done.stderr, 'no place for the picture',
          done)
 
