@@ -36,7 +36,7 @@ static const struct example_about about = {
     .arguments_most = 1,
 };
 
-enum { ROUNDS = 20000, TEXT_MOST = 200, WAITING_MOST = 64 };
+enum { ROUNDS = 20000, TEXT_MOST = 200, WAITING_MOST = 64, LINE_MOST = 4096 };
 
 /* --- the work, wherever it is done ------------------------------------------------ */
 
@@ -74,6 +74,7 @@ static int crash(const tutti_none *in, tutti_none *out)
 /* --- the server, all of it on the loop -------------------------------------------- */
 
 static struct example *example; /* its executor does the work */
+static tutti_executor *front;   /* the loop */
 static int may_crash;           /* it has processes for that */
 
 /* An answer to come: words at once, or a future's. */
@@ -161,19 +162,20 @@ static void hang_up(tutti_stream *s)
         ;
 }
 
-/* Reading goes on while answers are still to come, up to so many. */
+/* Reading goes on while answers are still to come, up to so many.  The work is opened
+ * first and closed last: a future lives as long as its scope. */
 static int serve(int fd)
 {
     static const struct answer too_long = { .words = "error: a line without an end" };
     struct connection c;
     tutti_bytes line;
     int rc;
-    TUTTI_SCOPE(here, NULL, TUTTI_NEVER, 0);
-    tutti_stream_open(&c.stream, fd);
-    tutti_stream_limit(&c.stream, 4096);
-    rc = tutti_chan_open(&c.answers, &here, sizeof(struct answer), WAITING_MOST, NULL);
     TUTTI_SCOPE(work, example->executor, TUTTI_NEVER, TUTTI_KEEP_GOING);
+    TUTTI_SCOPE(here, front, TUTTI_NEVER, 0);
     c.work = &work;
+    tutti_stream_open(&c.stream, fd);
+    tutti_stream_limit(&c.stream, LINE_MOST);
+    rc = tutti_chan_open(&c.answers, &here, sizeof(struct answer), WAITING_MOST, NULL);
     rc = rc < 0 ? rc : tutti_go(&here, write_answers, &c);
     while (rc >= 0 && (rc = tutti_stream_line(&c.stream, &line)) > 0) {
         struct answer a = take_event(&work, line);
@@ -181,15 +183,15 @@ static int serve(int fd)
     }
     if (rc == -EMSGSIZE)
         tutti_chan_send(c.answers, &too_long);
-    tutti_chan_close(c.answers);
-    if (rc < 0 && rc != -EMSGSIZE)
+    else if (rc < 0)
         tutti_scope_cancel(&work);
-    int closed = tutti_scope_close(&work);
+    tutti_chan_close(c.answers);
     int written = tutti_scope_close(&here);
     if (rc == -EMSGSIZE)
         hang_up(&c.stream);
     tutti_stream_close(&c.stream);
-    return rc < 0 ? rc : written < 0 ? written : closed < 0 ? 0 : closed;
+    tutti_scope_close(&work); /* its failures have been answers */
+    return rc < 0 ? rc : written;
 }
 
 /* --- clients of its own ----------------------------------------------------------- */
@@ -293,13 +295,14 @@ static void note_pings(const struct client *clients)
     if (n) {
         qsort(all, n, sizeof *all, by_time);
         snprintf(example->note, sizeof example->note,
-                 "%zu pings meanwhile: half within %.3f ms, 99 of 100 within %.3f ms", n,
+                 "%zu pings meanwhile: half within %.3f ms, 99 of 100 within "
+                 "%.3f ms", n,
                  (double)all[n / 2] * 1e-6, (double)all[n * 99 / 100] * 1e-6);
     }
     free(all);
 }
 
-static int talk_to_self(tutti_executor *front, int listener, uint64_t *sum)
+static int talk_to_self(int listener, uint64_t *sum)
 {
     char address[100];
     int asking = ASKERS, room = 1;
@@ -352,13 +355,12 @@ static void hash_serially(uint64_t *sum)
 /* On a loop of its own, wherever the work is done. */
 static int listen_on(const char *address, int own, uint64_t *sum)
 {
-    tutti_executor *front;
     int rc = tutti_executor_open(&front, "loop://");
     if (rc < 0)
         return rc;
     int listener = rc = tutti_listen(address);
     if (rc >= 0)
-        rc = own ? talk_to_self(front, listener, sum)
+        rc = own ? talk_to_self(listener, sum)
                  : serve_until_told(example, front, listener, serve);
     if (listener >= 0)
         tutti_close(listener);

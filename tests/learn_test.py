@@ -19,6 +19,7 @@ BIN = os.path.join(sys.argv[1], 'learn')
 EXECUTORS = ('loop://', 'threads://2', 'threads://2?lock=interpreter', 'processes://2')
 WAYS = ('nearest neighbours', 'naive Bayes', 'logistic regression', 'linear SVM',
         'random forest')
+LIMIT = float(os.environ.get('CHECK_TIMEOUT', 100)) # more where all is slower
 count = failed = 0
 
 
@@ -31,7 +32,7 @@ def case(good, name, why=''):
 
 
 def run(*words):
-    return subprocess.run([BIN, *words], capture_output=True, text=True, timeout=100)
+    return subprocess.run([BIN, *words], capture_output=True, text=True, timeout=LIMIT)
 
 
 def answer(*words, executor='serial'):

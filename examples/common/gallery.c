@@ -134,7 +134,7 @@ static void inflate(unsigned char *png)
 
 int gallery_make(unsigned i, unsigned char **file, size_t *size, const char **ending)
 {
-    struct picture p = { .width = 480 + i * 37 % 640, .height = 360 + i * 53 % 480 };
+    struct picture p = { .width = 320 + i * 37 % 320, .height = 240 + i * 53 % 240 };
     int jpeg = i % 2 == 0, rc;
     *file = NULL;
     *ending = jpeg ? "jpg" : "png";
