@@ -11,7 +11,7 @@ small.
 
 WORD picks source files or functions.  S (default 1) is the measure of patience: a mutant has
 a fifth of it in the three cells that are most about its file, a tenth in all others; and if
-it is not explained twice S in the five first.  Nothing is compiled: libtutti-explore weakens
+it is not explained four times S in the eight first.  Nothing is compiled: libtutti-explore weakens
 the order at an address.  Exit status: 1 when anything is
 unexplained, or an explanation fits nothing any more.
 """
@@ -165,7 +165,7 @@ class Run:
             killer = (self.judge(mutant, 3, self.args.seconds / 5)
                       or self.judge(mutant, 100, self.args.seconds / 10))
             if not killer and not reasons:
-                killer = self.judge(mutant, 5, self.args.seconds * 2)
+                killer = self.judge(mutant, 8, self.args.seconds * 4)
             return mutant, killer, reasons
 
         yield from self.pool.map(both, mutants)

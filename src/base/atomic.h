@@ -32,7 +32,6 @@
 #define or_acqrel(p, v) atomic_fetch_or_explicit((p), (v), memory_order_acq_rel)
 #define or_seqcst(p, v) atomic_fetch_or_explicit((p), (v), memory_order_seq_cst)
 #define and_relaxed(p, v) atomic_fetch_and_explicit((p), (v), memory_order_relaxed)
-#define and_acquire(p, v) atomic_fetch_and_explicit((p), (v), memory_order_acquire)
 #define and_acqrel(p, v) atomic_fetch_and_explicit((p), (v), memory_order_acq_rel)
 /* Compare-and-swap; *e receives what was there when it fails. */
 #define cas_relaxed(p, e, v)                                                  \

@@ -241,7 +241,7 @@ void pools_read_begin(void)
 
 void pools_read_end(void)
 {
-    add_seqcst(&pools_readers, -1); /* pairs with the wait in pools_remove */
+    sub_release(&pools_readers, 1); /* pairs with the wait in pools_remove */
 }
 
 static struct fiber *region_guard(const struct fiber_pool *p, const struct region *r,

@@ -105,8 +105,8 @@ void tutti_event_clear(tutti_event *public)
     }
     list_init(&woken);
     latch_lock(&e->latch);
-    /* acquire: pairs with tutti_event_set: whom we wake sees what it did */
-    if (and_acquire(&e->word, ~(uint32_t)EVENT_SET) & EVENT_SET)
+    /* relaxed: whom we wake sees by event_wait_setters what a setter did */
+    if (and_relaxed(&e->word, ~(uint32_t)EVENT_SET) & EVENT_SET)
         waiters_claim_all(&e->waiters, &woken); /* who set it may not have come to it */
     event_unlock(e, &woken);
     waiters_wake(&woken);

@@ -62,9 +62,8 @@ void tutti_sem_init(tutti_sem *public, unsigned n)
 static void sem_settle(struct sem *s, struct list *woken)
 {
     struct wait_node *n;
-    /* acquire: pairs with the release in tutti_sem_up; the woken see what the upper
-     * did */
-    while (sem_has_units(load_acquire(&s->word)) && (n = waiters_claim(&s->waiters))) {
+    /* relaxed: the woken see by sem_wait_uppers what the upper did */
+    while (sem_has_units(load_relaxed(&s->word)) && (n = waiters_claim(&s->waiters))) {
         sub_relaxed(&s->word, SEM_ONE); /* no order beyond that of the load above */
         list_push_back(woken, &n->link);
     }

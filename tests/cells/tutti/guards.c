@@ -1,7 +1,7 @@
 /* guards.c - fiber/pool: one thread asks whose guard an address lies in, as the handler
  * of an overflow does, while another opens a pool of stacks, grows it, and closes
  * it. */
-#include "fiber/fiber.h"
+#include "fiber/inside.h"
 #include "cell.h"
 
 static _Atomic(char *) low; /* tells nothing of what was written before */
@@ -30,7 +30,11 @@ static void *asker(void *arg)
 {
     for (int i = 0; i < 2; i++) {
         char *at = load_relaxed(&low);
-        fiber_of_guard(at ? at - 1 : (char *)&low);
+        const struct fiber_pool *p;
+        pools_read_begin();
+        struct fiber *f = at ? pools_guard(at - 1, &p) : NULL;
+        assert(!f || (f->low == at && p->stack >= FIBER_STACK_MIN));
+        pools_read_end();
     }
     return arg;
 }
