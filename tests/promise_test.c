@@ -88,6 +88,30 @@ ON_URLS(closing_ends_a_promise_for_those_who_await_it)
     CHECK_INT(tutti_executor_close(ex), 0);
 }
 
+static int await_released(void *arg)
+{
+    struct promise *p = arg;
+    atomic_store(&p->rc, tutti_future_await(p->f, NULL));
+    return 0;
+}
+
+ON_URLS(who_awaits_what_another_releases_finds_it_stale)
+{
+    tutti_executor *ex = urls_open(url);
+    tutti_scope s;
+    struct promise p = { .rc = 1 };
+    tutti_scope_stats all = { .size = sizeof all };
+    tutti_scope_open(&s, ex, TUTTI_NEVER, 0);
+    CHECK_INT(tutti_promise(&s, &p.f), 0);
+    CHECK_INT(tutti_go(&s, await_released, &p), 0);
+    while (tutti_scope_stat(&s, &all) == 0 && all.parked < 1)
+        tutti_yield();
+    tutti_future_release(p.f);
+    CHECK_INT(tutti_scope_close(&s), 0);
+    CHECK_INT(p.rc, -ESTALE);
+    CHECK_INT(tutti_executor_close(ex), 0);
+}
+
 static void *fulfil_many(void *arg)
 {
     struct promise *p = arg;

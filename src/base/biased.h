@@ -53,6 +53,23 @@ static inline void biased_unlock(struct biased *b)
         latch_unlock(&b->latch);
     }
 }
+/* The same two for the owner's quickest paths: false: the caller is not the owner, and has not
+ * got it.  What was entered so is left so. */
+static inline bool biased_enter(struct biased *b, const void *me)
+{
+    if (unlikely(load_relaxed(&b->owner) != me)) /* as in biased_lock, all of this */
+        return false;
+    store_relaxed(&b->inside, 1);
+    fence_signal();
+    if (likely(load_relaxed(&b->owner) == me))
+        return true;
+    store_release(&b->inside, 0);
+    return false;
+}
+static inline void biased_leave(struct biased *b)
+{
+    store_release(&b->inside, 0); /* pairs with biased_give_up */
+}
 /* From now on it is b->latch and nothing else.  The caller does not hold it. */
 void biased_give_up(struct biased *b, const void *me);
 #endif

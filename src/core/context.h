@@ -20,7 +20,23 @@ struct runnable {
     bool is_task; /* a struct task begins with it; else it is context.run */
     bool is_bound; /* a task of a loop: its stacks are not its worker's pool's */
     bool is_low; /* of the low class: see TUTTI_LOW */
+    bool is_plain; /* a closure that nobody awaits, with nothing to drop: see task_run */
 };
+
+/* One place where a context waits; a wait for any of several has several. */
+struct wait_node {
+    struct list link;        /* in the primitive's list, under its latch */
+    struct context *who;
+    uint64_t ticket;
+    int index;               /* which case of several; the waker's outcome if it has none */
+    bool own;                /* it is who->node: see node_owner */
+    void *item;              /* the primitive's: where to put or take what is handed over */
+    /* Not NULL: an observer (tutti_wait_fd).  It is told, under the latch, and left out of
+     * the hand-over; must be safe in signal handlers and not take latches. */
+    void (*notify)(struct wait_node *n);
+};
+
+typedef int wait_odd(struct context *c); /* see core/last.h */
 
 /* What carries a context: a plain thread (core/thread.c) or a worker (sched/). */
 struct carrier {
@@ -28,12 +44,14 @@ struct carrier {
      * When `until` passes first, claim c's wait by `ticket` and end it with WAIT_TIME
      * as outcome.  Called by c itself. */
     void (*park)(struct context *c, uint64_t ticket, int64_t until);
+    /* The same without a time, for last_park: gives last_value. */
+    int (*wait)(struct context *c, wait_odd *odd);
     /* Let c run again: exactly once for each claimed wait.  Any thread. */
     void (*ready)(struct context *c);
     /* The same from a signal handler. */
     void (*ready_signal)(struct context *c);
-    /* Let others run first.  Called by c itself. */
-    void (*yield)(struct context *c);
+    /* Let others run first.  Gives what context_check does then.  Called by c itself. */
+    int (*yield)(struct context *c);
     /* The descriptors this carrier can wait for; NULL: none, see io/poll.h.  Called by c
      * itself. */
     struct poller *(*poller)(struct context *c);
@@ -52,28 +70,32 @@ struct cork {
 /* Holds: wait_word's ticket only grows; `home` is NULL for plain threads and set while a
  * task runs; scope is home or a scope this context opened that is still open; member is
  * true if and only if member_link is in home's list of members; clear_at is 0 or was found
- * with the scope that is current now.  What each yield and each
+ * with the scope that is current now, and so is wait_at.  What each yield and each
  * wait reads comes first, in two cache lines: what is parked is cold in the cache. */
 struct context {
     struct fiber fiber; /* first: fiber and context convert by a cast */
     struct runnable run;
     const struct carrier *carrier;
     void *worker;        /* the carrier's */
+    const void *mark;    /* of its thread, in this process: context_mark */
     struct scope *scope; /* current: the innermost open one; NULL: none */
     struct tutti_strand *strand; /* calls it has forked, see sched/strand.h; NULL: none
                                     since its task began */
     uint64_t clear_at;   /* scope_cuts (core/scope.h) when nothing was over for this context
                             and no deadline bound it; 0: not known */
+    uint64_t wait_at;    /* clear_at when it was enlisted, too; 0: not known */
     _Atomic bool cut;    /* this task alone was cancelled */
+    bool heavy;          /* the carrier's: leaving it and going on takes more than a switch */
 
     /* --- waiting: see core/wait.h --- */
     _Atomic uint64_t wait_word; /* ticket << 2 | WAIT_OPEN | WAIT_CUTTABLE */
-    _Atomic(struct scope *) wait_shield; /* innermost shield around this wait; an address
-                                            to compare, never followed */
-    const char *wait_what;      /* static words, for views; set while it waits */
+    _Atomic(struct scope *) wait_shield; /* innermost shield around `scope`; an address to
+                                            compare, never followed */
+    const char *wait_what;      /* static words, for views; of the last wait once it is over */
     const void *wait_on;
     int outcome;                /* written by who claimed the wait, before ready */
     _Atomic uint32_t woken;     /* plain threads: the futex they sleep on */
+    struct wait_node node;      /* of last_park */
     struct thread_sleep *sleep; /* plain threads: how they sleep; NULL: on that futex */
     struct cork *corks;         /* what to hand over before it parks or ends */
     struct fiber_pool *stacks; /* where its stack came from; NULL: the thread's own */

@@ -40,6 +40,7 @@ bool scope_fold(struct scope *s)
     int64_t fold = load_relaxed(&s->local) - SCOPE_UNCLOSED; /* our own, here and below */
     store_relaxed(&s->local, 0);
     s->watched = true; /* ends on this thread go to remote now */
+    store_relaxed(&s->start_at, 0); /* see scope_is_plain */
     /* acq_rel: pairs with the ends' CAS: `closer` is seen by who brings it to 0, and what
      * the tasks wrote is seen by us. */
     return !((add_acqrel(&s->remote, fold) + fold) & SCOPE_COUNT);
@@ -135,6 +136,7 @@ void scope_watch(struct scope *s)
     if (s->watched)
         return;
     s->watched = true;
+    store_relaxed(&s->start_at, 0); /* see scope_is_plain */
     int64_t local = load_relaxed(&s->local); /* our own, here and below */
     store_relaxed(&s->local, 0);
     /* acquire: pairs with scope_end_slow: what those did that have ended is seen by the

@@ -14,7 +14,7 @@ static void cuts_count(void)
 {
     add_release(&scope_cuts, 1); /* pairs with scope_clear, and with over_walk's look at it:
                                     who sees the new count sees what was done before */
-    fence_heavy(); /* pairs with fence_light in wait_park_cuttable, and with the two seq_cst
+    fence_heavy(); /* pairs with fence_light in last_park, and with the two seq_cst
                       of wait_open_to_cuts: what waits is seen after this, or has seen the
                       new count */
 }
@@ -245,7 +245,7 @@ static void context_end_wait(struct context *c, struct scope *shield)
     uint64_t word = load_acquire(&c->wait_word);
     if ((word & (WAIT_OPEN | WAIT_CUTTABLE)) != (WAIT_OPEN | WAIT_CUTTABLE))
         return;
-    if (load_relaxed(&c->wait_shield) != shield) /* see wait_prepare */
+    if (load_relaxed(&c->wait_shield) != shield) /* see scope_enter */
         return;
     /* relaxed: the load has brought what is needed */
     if (cas_relaxed(&c->wait_word, &word, word & ~(uint64_t)(WAIT_OPEN | WAIT_CUTTABLE)))

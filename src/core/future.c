@@ -62,8 +62,10 @@ static int record_wait(struct record **r, tutti_future f, struct context *c)
 {
     while (record_state(*r) != RECORD_DONE) {
         struct wait_node n;
+        bool closed = false;
         uint64_t ticket = wait_prepare(c, "future", *r);
         wait_node_init(&n, c, ticket, 0);
+        n.item = &closed;
         list_push_back(&(*r)->waiters, &n.link);
         struct record *kept = *r;
         record_unlock(kept);
@@ -76,7 +78,7 @@ static int record_wait(struct record **r, tutti_future f, struct context *c)
         }
         *r = record_lock(f, &rc);
         if (!*r)
-            return future_bad(rc == -ESTALE ? -ECANCELED : rc);
+            return future_bad(rc == -ESTALE && closed ? -ECANCELED : rc);
     }
     return 0;
 }

@@ -238,6 +238,16 @@ void record_release(struct record *r)
         wait_wake(next, 0);
 }
 
+/* Whom to wake because the scope of what they await has closed: see record_wait. */
+static void awaiters_tell_closed(struct list *woken)
+{
+    for (struct list *l = woken->next; l != woken; l = l->next) {
+        bool *closed = list_entry(l, struct wait_node, link)->item;
+        if (closed) /* else a case, which looks by itself */
+            *closed = true;
+    }
+}
+
 /* Take r, with its latch held, out of a closing scope; notes what nobody looked at. */
 static void record_close(struct scope *s, struct record *r)
 {
@@ -249,6 +259,7 @@ static void record_close(struct scope *s, struct record *r)
            && (load_acquire(&r->tag) & ((1 << RECORD_STATE_BITS) - 1)) != RECORD_FILLED)
         sched_yield();
     waiters_claim_all(&r->waiters, &woken);
+    awaiters_tell_closed(&woken);
     scope_lock(s);
     list_remove(&r->link);
     scope_unlock(s);

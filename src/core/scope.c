@@ -96,6 +96,7 @@ static void scope_init(struct scope *s, struct context *c, struct tutti_executor
             s->bound = s->outer->bound;
         store_relaxed(&s->clear_at, scope_clear_below(s->outer, c));
     }
+    scope_note_plain(s);
     store_relaxed(&s->remote, SCOPE_UNCLOSED);
     s->epoch = load_relaxed(&fork_epoch);
     list_init(&s->children);
@@ -138,15 +139,14 @@ void tutti_scope_open(tutti_scope *public, tutti_executor *ex, tutti_time deadli
     ex = s->ex;
     if (ex && !ex->ops->carries(ex, c))
         add_relaxed(&ex->scopes, 1); /* ordered by whatever tells the closer of ex */
-    c->scope = s;
-    c->clear_at = 0;
-    c->enlisted = NULL;
+    scope_enter(c, s);
     if (rc == 0 && flags & ~(unsigned)(TUTTI_KEEP_GOING | TUTTI_SHIELD | TUTTI_ALONE | TUTTI_LOW))
         rc = why_set(-EINVAL, "tutti_scope_open: unknown flags %#x", flags);
     if (rc == 0 && flags & TUTTI_SHIELD && deadline == TUTTI_NEVER)
         rc = why_set(-EINVAL, "tutti_scope_open: a shield needs a deadline");
     if (rc < 0) {
         s->flags |= SCOPE_BROKEN;
+        store_relaxed(&s->start_at, 0); /* nobody else knows *s yet */
         scope_fail(public, rc);
         scope_stop(s, OVER_FAILED); /* even one that keeps going */
     }
@@ -239,10 +239,9 @@ static void scope_forget(struct scope *s, struct context *c)
                    task_name(c));
         c->forks = s->outer;
     }
-    c->scope = s->outer;
-    c->clear_at = 0;
-    c->enlisted = NULL;
+    scope_enter(c, s->outer);
     s->state = SCOPE_CLOSED;
+    store_relaxed(&s->start_at, 0); /* as `state`: who starts in it now is in error */
     if (s->more)
         failures_free(s->more);
     memory_free(s->more);

@@ -48,6 +48,9 @@ struct scope {
                                 were when it was opened */
     _Atomic uint64_t clear_at; /* scope_cuts when the way up was found clear and bound by
                                   `bound`; 0: never */
+    _Atomic uint64_t start_at; /* clear_at while a start needs nothing else looked at: it is
+                                  open, not watched, not bound, its tasks are of no special
+                                  kind.  0: not known.  The opener's thread sets it */
     _Atomic int64_t deadline; /* its own */
     _Atomic int64_t local;   /* moved by the opener's thread alone, read by any */
     _Atomic uint64_t started; /* as local */
@@ -89,6 +92,16 @@ static inline const struct scope *scope_of_const(const tutti_scope *s)
 {
     return (const struct scope *)(const void *)s;
 }
+/* s, or NULL, is the current one of c, which runs. */
+static inline void scope_enter(struct context *c, struct scope *s)
+{
+    c->scope = s;
+    /* relaxed: read by a canceller between its load and its CAS of wait_word, which fails if
+     * the wait that it saw was over before this. */
+    store_relaxed(&c->wait_shield, s ? s->shield : NULL);
+    c->clear_at = c->wait_at = 0;
+    c->enlisted = NULL;
+}
 static inline bool scope_is_open(const struct scope *s)
 {
     return s && s->state == SCOPE_OPEN;
@@ -110,6 +123,11 @@ int why_lost(void); /* says so; -TUTTI_ELOST */
 struct scope_more *scope_more(struct scope *s); /* under the latch; NULL: no memory */
 void scope_lock(struct scope *s);
 void scope_unlock(struct scope *s); /* does what signal handlers left to do */
+
+/* How often anything was cancelled, or a deadline brought forward, in this process; counted
+ * after that was done and before those who wait are looked for.  Starts at 1, and
+ * goes on in a child of fork(). */
+extern _Atomic uint64_t scope_cuts;
 
 /* --- counting: core/count.c --- */
 /* Scopes that wait on one thread for their tasks to end, whose counts are not one yet; they
@@ -144,6 +162,20 @@ static inline bool scope_is_local(const struct scope *s)
 {
     return likely(s->thread == thread_mark()) && likely(!s->watched);
 }
+/* Is all well with s, and no more to be looked at than is looked at for a start?  acquire: as
+ * in scope_clear. */
+static inline bool scope_is_plain(const struct scope *s)
+{
+    /* relaxed: exact on the opener's thread; to others it is a hint, as `watched` */
+    return likely(load_acquire(&scope_cuts) == load_relaxed(&s->start_at));
+}
+/* Note that s is plain, if it is.  By the opener's thread. */
+static inline void scope_note_plain(struct scope *s)
+{
+    if (likely(s->bound == CLOCK_NEVER && !s->watched
+               && !(s->flags & (TUTTI_ALONE | TUTTI_LOW | SCOPE_BROKEN))))
+        store_relaxed(&s->start_at, load_relaxed(&s->clear_at)); /* as in scope_is_plain */
+}
 static inline void scope_local_add(struct scope *s, int64_t n)
 {
     store_relaxed(&s->local, load_relaxed(&s->local) + n); /* one writer */
@@ -156,6 +188,16 @@ static inline uint64_t scope_start(struct scope *s, bool counted) /* by scope_wa
         return scope_start_slow(s, counted);
     scope_local_add(s, 1);
     uint64_t here = load_relaxed(&s->started); /* an index for views, here and below */
+    store_relaxed(&s->started, here + 1);
+    return here + load_relaxed(&s->started_elsewhere);
+}
+/* The same of a plain scope. */
+static inline uint64_t scope_start_plain(struct scope *s)
+{
+    if (unlikely(s->thread != thread_mark()))
+        return scope_start_slow(s, false);
+    count_add(&s->local, 1);
+    uint64_t here = load_relaxed(&s->started); /* as in scope_start */
     store_relaxed(&s->started, here + 1);
     return here + load_relaxed(&s->started_elsewhere);
 }
@@ -178,9 +220,6 @@ int64_t scope_live(const struct scope *s);
 int scope_wait_limit(struct scope *s, struct context *c);
 
 /* --- the tree: core/cut.c --- */
-/* How often anything was cancelled, or a deadline brought forward, in this process; counted
- * after that was done and before those who wait are looked for.  Starts at 1. */
-extern _Atomic uint64_t scope_cuts;
 int scope_over_slow(struct context *c, int64_t *deadline);
 int scope_over_forks_slow(struct context *c);
 int scope_over_start_slow(struct scope *s, int64_t *deadline);

@@ -75,9 +75,11 @@ static int start_no_function(const char *call)
 
 static __attribute__((noinline)) int go_slow(struct scope *s, tutti_fn *fn, void *arg)
 {
-    int place = start_check(s, "tutti_go");
+    int place = start_may(s) ? 0 : start_check(s, "tutti_go");
     if (place < 0)
         return place;
+    if (s->thread == thread_mark())
+        scope_note_plain(s); /* clear_at may have moved */
     if (!fn)
         return start_not(s, place, start_no_function("tutti_go"));
     struct task *t = task_alloc(s);
@@ -93,11 +95,12 @@ int tutti_go(tutti_scope *public, tutti_fn *fn, void *arg)
 {
     struct scope *s = scope_of(public);
     struct task *t;
-    if (unlikely(!start_may(s) || !fn || !(t = task_alloc(s))))
+    if (unlikely(!s || !scope_is_plain(s) || !fn || !(t = task_alloc(s))))
         return go_slow(s, fn, arg);
+    t->run.is_plain = true;
     t->fn = fn;
     t->arg = arg;
-    t->index = scope_start(s, false);
+    t->index = scope_start_plain(s);
     s->ex->ops->start(s->ex, t);
     return 0;
 }
@@ -226,8 +229,7 @@ const char *tutti_task_name(void)
 int tutti_yield(void)
 {
     struct context *c = context_self();
-    c->carrier->yield(c);
-    return context_check_here(c);
+    return c->carrier->yield(c);
 }
 
 int tutti_sleep_until(tutti_time when)

@@ -31,6 +31,10 @@ struct typed_task *typed_alloc(struct scope *s, const tutti_task *type, tutti_by
     if (!t)
         return NULL;
     task_init(&t->task, s);
+    t->task.record = NULL;
+    t->task.fn = NULL;
+    t->task.arg = NULL;
+    t->task.drop = NULL;
     t->task.type = type;
     t->batch = NULL;
     t->in = (tutti_bytes){ t->inline_, in.size };
@@ -266,11 +270,12 @@ static inline void context_begin(struct context *c, struct task *t)
 {
     c->task = t;
     c->run.is_low = t->run.is_low;
-    c->home = c->scope = t->scope;
+    c->home = t->scope;
+    scope_enter(c, t->scope);
     /* What scope_over_start has found holds for c as well, unless a deadline binds; relaxed:
      * as in scope_clear. */
-    c->clear_at = t->scope->bound == CLOCK_NEVER ? load_relaxed(&t->scope->clear_at) : 0;
-    c->enlisted = NULL;
+    if (likely(t->scope->bound == CLOCK_NEVER))
+        c->clear_at = load_relaxed(&t->scope->clear_at);
     c->name = NULL;
     c->why_static = NULL;
     c->why_code = 0;
@@ -303,8 +308,8 @@ static char *context_take_words(struct context *c, int rc)
 static inline void context_end(struct context *c)
 {
     c->task = NULL;
-    c->home = c->scope = NULL;
-    c->clear_at = 0;
+    c->home = NULL;
+    scope_enter(c, NULL);
     if (unlikely(c->why != NULL)) {
         memory_free(c->why);
         c->why = NULL;
@@ -358,9 +363,42 @@ static __attribute__((noinline)) void task_ended(struct context *c, struct task 
     task_tell(t, end, rc, 0, context_take_words(c, rc));
 }
 
-void task_run(struct context *c, struct task *t)
+/* Has the task that c has just run left nothing behind, so that the next one of its scope may
+ * begin where it ended? */
+static inline bool context_is_tidy(const struct context *c, const struct scope *s)
+{
+    uintptr_t left = (uintptr_t)c->locals | (uintptr_t)c->strand | (uintptr_t)c->recv_view
+                     | (uintptr_t)c->corks | (uintptr_t)c->name | (uintptr_t)c->why
+                     | (uintptr_t)c->why_static | c->locks | c->member;
+    return likely(!left) && likely(c->scope == s);
+}
+
+/* Plain closures of one scope, one after the other, beginning with *t; the rc of the last one,
+ * in *t, which has yet to be ended.  *more: a task that next gave. */
+static inline int run_plain(struct context *c, struct task **t, task_next *next,
+                            struct task **more)
+{
+    struct task *now = *t;
+    struct scope *s = now->scope;
+    for (;;) {
+        int rc = now->fn(now->arg);
+        /* What is over or lost is not plain.  The one that follows keeps s open. */
+        if (unlikely(rc < 0 || !context_is_tidy(c, s) || !scope_is_plain(s)
+                     || !(*more = next(c))))
+            return rc;
+        if (unlikely((*more)->scope != s || !(*more)->run.is_plain))
+            return rc;
+        task_put(now);
+        count_add(&s->local, -1);
+        c->task = *t = now = *more;
+        *more = NULL;
+    }
+}
+
+struct task *task_run(struct context *c, struct task *t, task_next *next)
 {
     struct scope *s = t->scope;
+    struct task *more = NULL;
     int64_t deadline;
     int rc = scope_over_start(s, &deadline);
     context_begin(c, t); /* before record_begin: from there on others may cancel it */
@@ -368,9 +406,12 @@ void task_run(struct context *c, struct task *t)
         rc = -ECANCELED;
     if (unlikely(rc < 0)) {
         task_not_run(c, t, rc);
-        return;
+        return NULL;
     }
-    rc = likely(t->fn != NULL) ? t->fn(t->arg) : task_body(typed_of(t));
+    if (likely(t->run.is_plain && s->thread == thread_mark()))
+        rc = run_plain(c, &t, next, &more);
+    else
+        rc = t->fn ? t->fn(t->arg) : task_body(typed_of(t));
     if (unlikely(scope_lost(s)))
         exit(0); /* the child of a fork() made in this task: as when a thread ends there */
     context_finish(c);
@@ -381,14 +422,15 @@ void task_run(struct context *c, struct task *t)
     context_end(c);
     task_free(t);
     scope_end(s);
+    return more;
 }
 
 bool task_run_part(struct context *c, struct task *t, struct scope *s,
                    void (*body)(struct context *c, void *arg), void *arg)
 {
     context_begin(c, t);
-    c->home = c->scope = s;
-    c->clear_at = 0; /* whom it runs it for may be over alone */
+    c->home = s;
+    scope_enter(c, s); /* which may be over: whom it runs it for may be alone */
     bool over = scope_over_forks(c) < 0;
     if (!over) {
         body(c, arg);

@@ -44,34 +44,45 @@ static inline void task_init(struct task *t, struct scope *s)
     t->run.is_task = true;
     t->run.is_bound = false;
     t->run.is_low = false;
+    t->run.is_plain = false;
     t->scope = s;
-    t->record = NULL;
-    t->fn = NULL;
-    t->arg = NULL;
-    t->drop = NULL;
-    t->type = NULL;
 }
-/* A closure of s without a function; index is as it was.  NULL: no memory. */
+/* A closure of s, without a record or a drop; fn, arg and index are as they were.  NULL: no
+ * memory. */
 static inline struct task *task_alloc(struct scope *s)
 {
     struct task *t = slab_get_of(&task_slab, TASK_SLAB, offsetof(struct task, run.next));
-    if (likely(t != NULL))
-        task_init(t, s);
+    if (unlikely(!t))
+        return NULL;
+    task_init(t, s);
+    assert(!t->record && !t->drop && !t->type); /* see task_free */
     return t;
 }
 /* A single run of type over a copy of in.  NULL: no memory. */
 struct typed_task *typed_alloc(struct scope *s, const tutti_task *type, tutti_bytes in);
 void typed_free(struct typed_task *t);
+/* Of a plain closure. */
+static inline void task_put(struct task *t)
+{
+    slab_put_of(&task_slab, TASK_SLAB, offsetof(struct task, run.next), t);
+}
 static inline void task_free(struct task *t)
 {
-    if (unlikely(t->type != NULL))
+    if (unlikely(t->type != NULL)) {
         typed_free(typed_of(t));
-    else
-        slab_put_of(&task_slab, TASK_SLAB, offsetof(struct task, run.next), t);
+        return;
+    }
+    t->record = NULL;
+    t->drop = NULL;
+    task_put(t);
 }
 /* Run t on the calling context, whose fiber it gets until it returns, and end it.  The
- * context's task fields are set up and cleaned here. */
-void task_run(struct context *c, struct task *t);
+ * context's task fields are set up and cleaned here.
+ * Where t is plain, next(c) may give one more task that can begin there: if it is another plain
+ * one of the same scope it is run as well, with most of what belongs to a beginning and an
+ * end left out, and so on.  Gives what cannot be run so; NULL: there is none. */
+typedef struct task *task_next(struct context *c);
+struct task *task_run(struct context *c, struct task *t, task_next *next);
 /* Run body(c, arg), a part of the task t that runs elsewhere meanwhile, in its scope s, which
  * stays open.  False: it was not run, its task is over. */
 bool task_run_part(struct context *c, struct task *t, struct scope *s,

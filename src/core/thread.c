@@ -81,6 +81,7 @@ struct context *context_of_thread(void)
 {
     struct context *c = &thread_context;
     c->carrier = &thread_carrier;
+    c->mark = context_mark();
     context_current = c;
     if (thread_key_made)
         pthread_setspecific(thread_key, c);
@@ -104,15 +105,16 @@ void fork_watch(void (*fn)(void))
  * forked goes on as a plain thread on its task's stack, and may open scopes of its own. */
 static void fork_child(void)
 {
-    add_relaxed(&fork_epoch, 1); /* one thread */
+    add_relaxed(&fork_epoch, 1); /* one thread, here and below */
+    add_relaxed(&scope_cuts, 1); /* no scope of the parent's is plain here */
     struct context *c = context_current;
     if (c) {
         c->carrier = &thread_carrier;
         c->worker = NULL;
         c->task = NULL;
-        c->home = c->scope = NULL;
-        c->clear_at = 0;
-        c->enlisted = NULL;
+        c->mark = context_mark();
+        c->home = NULL;
+        scope_enter(c, NULL);
         c->forks = NULL;
         c->forker = NULL;
         c->member = false;

@@ -29,4 +29,12 @@ static inline const void *thread_mark(void)
 {
     return &context_current;
 }
+/* The same for contexts, which keep it: another one in a child of fork(), whose one thread is
+ * where its parent's was. */
+static inline const void *context_mark(void)
+{
+    /* relaxed: changes only in a child that has one thread */
+    uintptr_t epoch = load_relaxed(&fork_epoch);
+    return (const void *)((uintptr_t)thread_mark() ^ epoch << (sizeof epoch * 8 - 16));
+}
 #endif

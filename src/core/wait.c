@@ -1,9 +1,8 @@
 /* core/wait.c - the four verbs, and the context of a plain thread, which waits on a futex.
  * See wait.h for the protocol.  Tests: tests/cut_test.c, and every primitive's. */
 #include "core/wait.h"
-#include "base/fence.h"
+#include "core/last.h"
 #include "base/latch.h"
-#include "core/scope.h"
 #include "core/thread.h"
 #include <sched.h>
 
@@ -14,30 +13,16 @@ static _Atomic uint32_t *futex_of(struct context *c)
 
 /* --- the verbs ----------------------------------------------------------- */
 
-static inline uint64_t prepare(struct context *c, const char *what, const void *on,
-                               unsigned flags)
+uint64_t wait_prepare(struct context *c, const char *what, const void *on)
 {
     /* relaxed: only c itself raises the ticket */
     uint64_t ticket = (load_relaxed(&c->wait_word) >> WAIT_TICKET_SHIFT) + 1;
     c->wait_what = what;
     c->wait_on = on;
-    /* relaxed: read by a canceller between its load and its CAS of wait_word, which
-     * fails if this wait began after the load. */
-    store_relaxed(&c->wait_shield, c->scope ? c->scope->shield : NULL);
     store_relaxed(&c->woken, 0); /* nobody sets it before a claim of the new ticket */
     /* release: pairs with the acquire in wait_claim and context_end_wait. */
-    store_release(&c->wait_word, ticket << WAIT_TICKET_SHIFT | flags);
+    store_release(&c->wait_word, ticket << WAIT_TICKET_SHIFT | WAIT_OPEN);
     return ticket;
-}
-
-uint64_t wait_prepare(struct context *c, const char *what, const void *on)
-{
-    return prepare(c, what, on, WAIT_OPEN);
-}
-
-uint64_t wait_prepare_cuttable(struct context *c, const char *what, const void *on)
-{
-    return prepare(c, what, on, WAIT_OPEN | WAIT_CUTTABLE);
 }
 
 bool wait_abandon(struct context *c, uint64_t ticket)
@@ -91,41 +76,26 @@ int wait_park(struct context *c, uint64_t ticket, int64_t until, unsigned flags)
     if (unlikely(c->corks != NULL))
         corks_flush(c);
     c->carrier->park(c, ticket, limit);
-    c->wait_what = NULL;
     int outcome = c->outcome;
     if (unlikely(outcome == WAIT_CUT || (outcome == WAIT_TIME && limit < until)))
         return scope_cut_code(c);
     return outcome;
 }
 
-/* The way out of wait_park_cuttable that is not the usual one: a cancel came before, or a
- * deadline binds. */
-static __attribute__((noinline)) int park_bound(struct context *c, uint64_t ticket)
+int last_park_bound(struct context *c, wait_odd *odd)
 {
     int64_t deadline;
-    int rc = scope_over(c, &deadline);
-    if (rc < 0 && wait_abandon(c, ticket))
-        return rc;
-    c->carrier->park(c, ticket, rc < 0 ? CLOCK_NEVER : deadline);
-    c->wait_what = NULL;
-    int outcome = c->outcome;
-    return outcome == WAIT_CUT || outcome == WAIT_TIME ? scope_cut_code(c) : outcome;
-}
-
-int wait_park_cuttable(struct context *c, uint64_t ticket)
-{
-    int64_t deadline;
-    if (unlikely(c->corks != NULL)) /* who is waited for may wait for what they hold */
-        corks_flush(c);
+    uint64_t ticket = c->node.ticket;
     scope_enlist(c);
-    fence_light(); /* pairs with fence_heavy in cuts_count: as in wait_open_to_cuts, one of us
-                      sees the other */
-    if (unlikely(scope_over(c, &deadline) < 0 || deadline != CLOCK_NEVER))
-        return park_bound(c, ticket);
-    c->carrier->park(c, ticket, CLOCK_NEVER);
-    c->wait_what = NULL;
-    int outcome = c->outcome;
-    return likely(outcome != WAIT_CUT) ? outcome : scope_cut_code(c);
+    fence_light(); /* as in last_park */
+    int rc = scope_over(c, &deadline);
+    if (rc == 0)
+        c->wait_at = c->clear_at;
+    if (rc < 0 && wait_abandon(c, ticket))
+        c->outcome = WAIT_CUT;
+    else
+        c->carrier->park(c, ticket, rc < 0 ? CLOCK_NEVER : deadline);
+    return last_value(c, odd);
 }
 
 /* --- plain threads --------------------------------------------------------- */
@@ -152,6 +122,12 @@ static void thread_park(struct context *c, uint64_t ticket, int64_t until)
     }
 }
 
+static int thread_wait(struct context *c, wait_odd *odd)
+{
+    thread_park(c, c->node.ticket, CLOCK_NEVER);
+    return last_value(c, odd);
+}
+
 static void thread_ready(struct context *c)
 {
     struct thread_sleep *sleep = c->sleep;
@@ -166,10 +142,10 @@ static void thread_ready(struct context *c)
         futex_wake(word, 1); /* harmless on a thread that has ended */
 }
 
-static void thread_yield(struct context *c)
+static int thread_yield(struct context *c)
 {
-    (void)c;
     sched_yield();
+    return context_check_here(c);
 }
 
 static struct poller *thread_poller(struct context *c)
@@ -184,5 +160,6 @@ static struct closers *thread_closers(struct context *c)
     return NULL;
 }
 
-const struct carrier thread_carrier = { thread_park,  thread_ready,  thread_ready,
-                                        thread_yield, thread_poller, thread_closers };
+const struct carrier thread_carrier = { thread_park,  thread_wait,   thread_ready,
+                                        thread_ready, thread_yield,  thread_poller,
+                                        thread_closers };

@@ -36,18 +36,8 @@ enum { WAIT_OPEN = 1, WAIT_CUTTABLE = 2, WAIT_TICKET_SHIFT = 2 };
 enum { WAIT_TIME = INT32_MAX }; /* outcome: `until` has come */
 enum { WAIT_CUT = INT32_MAX - 1 }; /* outcome: a scope was cancelled; wait_park turns it
                                       into the code */
-
-/* One place where a context waits; a wait for any of several has several. */
-struct wait_node {
-    struct list link;        /* in the primitive's list, under its latch */
-    struct context *who;
-    uint64_t ticket;
-    int index;               /* which case of several; the waker's outcome if it has none */
-    void *item;              /* the primitive's: where to put or take what is handed over */
-    /* Not NULL: an observer (tutti_wait_fd).  It is told, under the latch, and left out of
-     * the hand-over; must be safe in signal handlers and not take latches. */
-    void (*notify)(struct wait_node *n);
-};
+enum { WAIT_ENDED = INT32_MAX - 2 }; /* outcome of a waker: what it waits at has ended */
+enum { WAIT_ODD = WAIT_ENDED };      /* the least of these: see core/last.h */
 
 /* Begin a wait of c, which is the caller.  what: static words ("channel to receive");
  * on: the object, for views. */
@@ -58,11 +48,6 @@ int wait_park(struct context *c, uint64_t ticket, int64_t until, unsigned flags)
 /* By c itself, after prepare, instead of park: true: nobody has claimed it, the wait is
  * over.  False: somebody has, and c must park to take the wake (the outcome is real). */
 bool wait_abandon(struct context *c, uint64_t ticket);
-/* Both at once, cheaper for who always parks: prepare so that cancels may end the wait from
- * here on, and wait_park with WAIT_CUTTABLE and no time.  Between the two the caller makes
- * itself known to its wakers and does nothing else. */
-uint64_t wait_prepare_cuttable(struct context *c, const char *what, const void *on);
-int wait_park_cuttable(struct context *c, uint64_t ticket);
 /* Win the right to end the wait.  Any thread, any time; signal handlers too. */
 static inline bool wait_claim(struct context *c, uint64_t ticket)
 {

@@ -51,6 +51,14 @@
 #define FIBER_JUMPS 0
 #endif
 
+/* A function that comes back on another stack than it was called on, seen from the
+ * processor, and so returns by a jump where that is possible: see jump_x86_64.h. */
+#if FIBER_JUMPS && !FIBER_ASAN && !FIBER_TSAN && !defined(__clang__)
+#define returns_by_jump __attribute__((noinline, function_return("thunk-extern")))
+#else
+#define returns_by_jump __attribute__((noinline))
+#endif
+
 enum { FIBER_STRAND = 1 << 14 };      /* room reserved for issue fork-join's slots */
 enum { FIBER_STACK_MIN = 16 << 10 };
 

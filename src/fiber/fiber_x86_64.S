@@ -20,4 +20,18 @@ fiber_start:
     .cfi_endproc
     .size fiber_start, . - fiber_start
 
+/* Where functions marked returns_by_jump end in place of a return. */
+    .globl __x86_return_thunk
+    .hidden __x86_return_thunk
+    .type __x86_return_thunk, @function
+    .p2align 4
+__x86_return_thunk:
+    .cfi_startproc
+    pop %rcx
+    .cfi_adjust_cfa_offset -8
+    .cfi_register %rip, %rcx
+    jmp *%rcx
+    .cfi_endproc
+    .size __x86_return_thunk, . - __x86_return_thunk
+
     .section .note.GNU-stack, "", @progbits

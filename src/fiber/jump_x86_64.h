@@ -7,6 +7,10 @@
  * there is no call, and the jump is predicted by its history.  Besides, the compiler saves
  * what is in use and no more.
  *
+ * So what is resumed should not return either to where the processor expects the one that was
+ * left to: a function marked returns_by_jump takes its return address from the stack and
+ * jumps (__x86_return_thunk in fiber_x86_64.S, by the name that gcc gives it).
+ *
  * Kept over it: all that a call keeps.  The floating-point control words belong to the
  * thread.  Neither the stack pointer nor the red zone below it is touched on this side; the
  * unwind tables hold at every instruction, so debuggers and backtrace() walk through a
@@ -40,8 +44,10 @@ static inline __attribute__((always_inline)) void fiber_jump(struct fiber *from,
         "mov %%rsp, 0(%%rdi)\n\t"
         "mov %%rcx, 8(%%rdi)\n\t"
         "mov %%rbp, 16(%%rdi)\n\t"
-        "mov 8(%%rsi), %%rcx\n\t"
         "mov 16(%%rsi), %%rdx\n\t"
+        "cmp 8(%%rsi), %%rcx\n\t"
+        "je 2f\n\t"
+        "mov 8(%%rsi), %%rcx\n\t"
         "mov 0(%%rsi), %%rsp\n\t"
         FIBER_CFI(".cfi_remember_state\n\t"
                   ".cfi_def_cfa %%rsp, 0\n\t"
@@ -57,6 +63,9 @@ static inline __attribute__((always_inline)) void fiber_jump(struct fiber *from,
         "jmp *%%rcx\n\t"
         FIBER_CFI(".cfi_restore_state\n\t")
         "nop\n"
+        "2:\n\t"
+        "mov 0(%%rsi), %%rsp\n\t"
+        "mov %%rdx, %%rbp\n"
         "1:"
         : "+D"(from), "+S"(to)
         :

@@ -40,6 +40,7 @@ struct worker *worker_attach(struct pool *p, unsigned index, bool takes)
     w->offered = 0;
     w->spare = NULL;
     w->spares = w->lingered = w->vain = 0;
+    w->due = load_relaxed(&w->tick) + 1;
     store_relaxed(&w->live, 0); /* this and `tick` are ours to write */
     w->polls = false;
     w->sim = 0;
@@ -76,6 +77,7 @@ struct worker *worker_attach(struct pool *p, unsigned index, bool takes)
     root->carrier = &worker_carrier;
     root->worker = w;
     root->stacks = NULL;
+    root->heavy = true;
     return w;
 }
 
@@ -111,6 +113,7 @@ int worker_thread(pthread_t *thread, void *(*main)(void *), void *arg)
 void worker_detach(struct worker *w)
 {
     struct context *root = w->root;
+    worker_settle(w);
     while (w->spare) {
         struct fiber *f = w->spare;
         w->spare = f->next;
@@ -121,6 +124,7 @@ void worker_detach(struct worker *w)
     worker_await_nudgers(w);
     root->carrier = &thread_carrier;
     root->worker = NULL;
+    root->heavy = false;
     fiber_adopt_end(&root->fiber);
     fiber_thread_end();
     worker_current = NULL;

@@ -26,9 +26,9 @@ struct deque {
 /* What is said above, as the owner sees it. */
 static inline void deque_verify(const struct deque *d)
 {
-    uint32_t tail = load_relaxed(&d->tail); /* the owner's own */
-    assert(tail - load_relaxed(&d->head) <= DEQUE_SLOTS); /* head only comes closer */
-    (void)tail;
+    /* relaxed: tail is the owner's own, head only comes closer */
+    assert(load_relaxed(&d->tail) - load_relaxed(&d->head) <= DEQUE_SLOTS);
+    (void)d;
 }
 /* False: full.  Owner. */
 static inline bool deque_push(struct deque *d, struct task *t)

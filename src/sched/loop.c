@@ -53,6 +53,7 @@ static void loop_close(struct tutti_executor *ex)
     struct loop *l = loop_of(ex);
     struct worker *w = loop_worker(ex);
     worker_await_nudgers(w);
+    worker_settle(w);
     if (--w->users == 0) {
         struct pool *p = w->pool;
         monitor_leave(p);

@@ -1,7 +1,7 @@
 /* sched/sim.c - sim://SEED: a loop whose order is drawn from a seed and whose time is its
  * own, so that a test of tasks that wait for each other and for time runs at once and the
- * same way each time.  The worker's hot paths know nothing of it: a simulation keeps the
- * worker's tick where each turn looks at everything, and there comes by here.
+ * same way each time.  The worker's hot paths know nothing of it: a simulation makes each
+ * turn one in which the worker looks at everything, and there comes by here.
  * Threads and descriptors are not simulated; libtutti-explore does that.
  * Where nothing can go on, and nobody outside comes for a while, who waits for what is said.
  * Tests: tests/sim_test.c. */
@@ -46,7 +46,7 @@ static struct runnable *fifo_take(struct fifo *q, uint32_t k)
 struct runnable *sim_take(struct worker *w)
 {
     struct task *t;
-    store_relaxed(&w->tick, UINT32_MAX); /* the next turn comes here, too */
+    w->due = load_relaxed(&w->tick) + 1; /* the next turn comes here, too */
     worker_fire(w);
     while ((t = deque_pop(&w->deque)) || (t = pool_injected(w->pool)))
         fifo_push(&w->bound, &t->run);
@@ -148,7 +148,7 @@ void sim_begin(struct worker *w, uint64_t seed, struct fiber_pool *stacks)
     sim.stacks = stacks;
     sim.told = false;
     w->sim = seed + 1; /* not 0, and not again within 2^64 draws */
-    store_relaxed(&w->tick, UINT32_MAX); /* ours; the monitor only compares */
+    w->due = load_relaxed(&w->tick) + 1; /* ours */
 }
 
 void sim_end(struct worker *w)

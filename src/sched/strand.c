@@ -153,6 +153,7 @@ struct strand *strand_begin(struct context *c)
     s->stash_link.next = NULL;
     segment_init(s, s);
     c->strand = (tutti_strand *)(void *)s;
+    c->heavy = true;
     c->forks = c->scope;
     if (strand_shared(c)) {
         struct worker *w = c->worker;
@@ -201,6 +202,7 @@ void strand_end(struct context *c)
     if (unlikely(s->above != NULL))
         segments_free(s);
     c->strand = NULL;
+    c->heavy = false; /* it is no root: those have no tasks */
     c->forks = NULL;
 }
 

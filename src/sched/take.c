@@ -98,10 +98,12 @@ struct runnable *worker_attend(struct worker *w)
 {
     uint32_t tick = load_relaxed(&w->tick); /* ours */
     worker_drain(w);
+    worker_settle(w);
     if (unlikely(w->sim != 0))
         return sim_take(w);
     if (!(tick & w->time_mask))
         worker_fire(w);
+    worker_due(w, w->wheel.count ? w->time_mask : FAIR_EVERY - 1);
     return tick % FAIR_EVERY == 0 ? worker_take_fair(w) : NULL;
 }
 
@@ -155,6 +157,7 @@ static struct runnable *worker_linger(struct worker *w)
 
 struct runnable *worker_await_slow(struct worker *w)
 {
+    worker_settle(w);
     struct runnable *r = worker_linger(w);
     return r ? r : worker_idle(w);
 }

@@ -56,15 +56,22 @@ static __attribute__((noinline)) bool threads_start_expected(struct pool *p, str
     return kind >= 0 && spare_start(p, t, kind);
 }
 
+/* What threads_start finds in its way. */
+static __attribute__((noinline)) void threads_start_any(struct pool *p, struct worker *w,
+                                                        struct task *t)
+{
+    if (!load_relaxed(&culprit_any) || !threads_start_expected(p, t)) /* as there */
+        threads_start_slow(p, w, t);
+}
+
 static void threads_start(struct tutti_executor *ex, struct task *t)
 {
     struct pool *p = &threads_of(ex)->pool;
     struct worker *w = worker_current;
     /* relaxed, both: told a moment late, one begins as it did before */
-    if (unlikely(load_relaxed(&culprit_any)) && threads_start_expected(p, t))
-        return;
-    if (unlikely(!w || w->pool != p || !load_relaxed(&w->takes) || !deque_push(&w->deque, t)))
-        threads_start_slow(p, w, t);
+    if (unlikely(load_relaxed(&culprit_any) || !w || w->pool != p || !load_relaxed(&w->takes)
+                 || !deque_push(&w->deque, t)))
+        threads_start_any(p, w, t);
     else if (!pool_alone(p)) /* else who would hear of it is starting it */
         offer(w);
 }

@@ -5,7 +5,7 @@
 #include "sched/worker.h"
 
 enum {
-    FAIR_EVERY = 16, /* so often tasks not begun go before contexts that are ready */
+    FAIR_EVERY = 32, /* so often tasks not begun go before contexts that are ready */
     TIME_EVERY = 4   /* so often the clock is read for armed timers: it costs 20 ns, as
                         much as three turns.  Where turns are that short: FAIR_EVERY */
 };
@@ -37,8 +37,19 @@ static inline bool worker_turn(struct worker *w)
     uint32_t tick = load_relaxed(&w->tick) + 1; /* ours; the monitor only compares */
     store_relaxed(&w->tick, tick);
     /* relaxed: a hint, as in worker_drain */
-    return unlikely(load_relaxed(&w->inbox) || tick % FAIR_EVERY == 0
-                    || (w->wheel.count && !(tick & w->time_mask)));
+    return unlikely(load_relaxed(&w->inbox) || tick == w->due);
+}
+/* The same turn once more, by who looks at more. */
+static inline void worker_turn_back(struct worker *w)
+{
+    store_relaxed(&w->tick, load_relaxed(&w->tick) - 1); /* as in worker_turn */
+}
+/* Look no later than at the next tick with none of these bits. */
+static inline void worker_due(struct worker *w, uint32_t mask)
+{
+    uint32_t tick = load_relaxed(&w->tick), due = (tick | mask) + 1; /* ours */
+    if (w->due - tick > due - tick || w->due == tick)
+        w->due = due;
 }
 /* Then: look at it.  NULL: nothing that must go first.  take.c, as the next. */
 struct runnable *worker_attend(struct worker *w);

@@ -3,6 +3,7 @@
  * Tests: tests/pool_test.c, tests/executor_test.c. */
 #include "sched/worker.h"
 #include "base/memory.h"
+#include "core/last.h"
 #include "sched/monitor.h"
 #include "sched/strand.h"
 #include "sched/turn.h"
@@ -29,6 +30,7 @@ struct context *worker_context(struct worker *w, struct fiber_pool *stacks)
     struct context *c = (struct context *)(void *)f;
     c->carrier = &worker_carrier;
     c->worker = w;
+    c->mark = w->root->mark;
     c->stacks = stacks;
     return c;
 }
@@ -51,6 +53,7 @@ static void refuse_without_stack(struct task *t)
     struct context *self = context_current, beside;
     memset(&beside, 0, sizeof beside);
     beside.carrier = &thread_carrier;
+    beside.mark = self->mark;
     context_current = &beside;
     task_refuse(t, -ENOMEM, fiber_why());
     memory_free(beside.why);
@@ -86,15 +89,6 @@ static struct context *worker_next(struct worker *w)
 
 /* --- switching ----------------------------------------------------------------- */
 
-static inline void worker_settle(struct worker *w)
-{
-    struct context *c = w->leaving;
-    if (unlikely(c != NULL)) {
-        w->leaving = NULL;
-        fiber_put(c->stacks, &c->fiber);
-    }
-}
-
 /* An ended fiber may be taken from the pool by another worker, so it comes back from here
  * on another thread.  Hence nothing that belongs to a thread is kept over the switch: the
  * worker is read again, and the function is closed to inlining, lest the compiler keeps the
@@ -107,7 +101,6 @@ closed_call static void switch_to(struct worker *w, struct context *from,
     context_current = to;
     stat_add(&w->stats.switches);
     fiber_switch(&from->fiber, &to->fiber);
-    worker_settle(from->worker);
 }
 
 /* The same for one that was begun and goes on: on this thread, so it may be inlined. */
@@ -118,7 +111,15 @@ static inline void switch_here(struct worker *w, struct context *from, struct co
     context_current = to;
     stat_add(&w->stats.switches);
     fiber_switch_here(&from->fiber, &to->fiber);
-    worker_settle(from->worker);
+}
+
+/* The root, whose thread comes from outside back to work, or one that has forked. */
+static __attribute__((noinline)) void heavy_leave(struct context *c)
+{
+    if (!c->stacks)
+        monitor_heed();
+    if (c->strand)
+        strand_leave(c);
 }
 
 /* Leave c, which is in some queue or somebody's list, for whoever is next. */
@@ -126,18 +127,16 @@ static inline __attribute__((always_inline)) void worker_leave(struct worker *w,
 {
     struct context *next;
     stat_add(&w->stats.parked);
-    if (unlikely(!c->stacks)) /* the root: from outside back to work */
-        monitor_heed();
-    if (unlikely(c->strand != NULL))
-        strand_leave(c);
+    if (unlikely(c->heavy))
+        heavy_leave(c);
     if (worker_turn(w) || !w->ready.head) {
-        store_relaxed(&w->tick, load_relaxed(&w->tick) - 1); /* it counts again */
+        worker_turn_back(w);
         next = worker_next(w);
     } else {
         next = context_of(fifo_pop(&w->ready));
     }
     switch_here(w, c, next);
-    if (unlikely(c->strand != NULL))
+    if (unlikely(c->heavy && c->strand))
         strand_resume(c);
 }
 
@@ -150,6 +149,7 @@ static __attribute__((noinline)) void worker_park_until(struct context *c, uint6
     timer.c = c;
     timer.ticket = ticket;
     wheel_arm(&w->wheel, &timer.timer, until);
+    worker_due(w, w->time_mask);
     worker_leave(w, c);
     wheel_cancel(&w->wheel, &timer.timer);
 }
@@ -160,6 +160,12 @@ static void worker_park(struct context *c, uint64_t ticket, int64_t until)
         worker_park_until(c, ticket, until);
     else
         worker_leave(c->worker, c);
+}
+
+returns_by_jump static int worker_wait(struct context *c, wait_odd *odd)
+{
+    worker_leave(c->worker, c);
+    return last_value(c, odd);
 }
 
 /* Once more, with all that has to be looked at. */
@@ -180,23 +186,33 @@ static __attribute__((noinline)) struct context *worker_yield_next(struct worker
     return next ? next : worker_next(w);
 }
 
-static void worker_yield(struct context *c)
+/* Who goes on instead of c, which yields.  The usual way is short enough to be inline. */
+static inline struct context *worker_yield_to(struct worker *w, struct context *c)
 {
-    struct worker *w = c->worker;
-    struct context *next;
-    if (unlikely(c->strand != NULL))
-        strand_leave(c);
-    if (worker_turn(w) || unlikely(c->run.is_low)) {
-        next = worker_yield_next(w, c);
-    } else if (w->ready.head) {
-        next = context_of(fifo_pop(&w->ready));
+    if (likely(!worker_turn(w) && !c->run.is_low)) {
+        if (unlikely(!w->ready.head))
+            return c;
+        struct context *next = context_of(fifo_pop(&w->ready));
         fifo_push(&w->ready, &c->run);
-    } else {
-        next = c;
+        return next;
     }
-    switch_here(w, c, next);
-    if (unlikely(c->strand != NULL))
+    return worker_yield_next(w, c);
+}
+
+static inline __attribute__((always_inline)) void worker_make_way(struct worker *w,
+                                                                  struct context *c)
+{
+    if (unlikely(c->heavy && c->strand))
+        strand_leave(c);
+    switch_here(w, c, worker_yield_to(w, c));
+    if (unlikely(c->heavy && c->strand))
         strand_resume(c);
+}
+
+returns_by_jump static int worker_yield(struct context *c)
+{
+    worker_make_way(c->worker, c);
+    return context_check_here(c);
 }
 
 void worker_give_way(struct context *c)
@@ -204,17 +220,40 @@ void worker_give_way(struct context *c)
     struct worker *w = c->worker;
     worker_drain(w);
     if (w->ready.head)
-        worker_yield(c);
+        worker_make_way(w, c);
 }
 
 /* An ended fiber keeps its stack for the next task; beyond some, it goes to the pool, but
  * only after it has been left, lest another thread takes it while it still runs. */
 static inline void worker_retire(struct worker *w, struct context *c)
 {
-    if (c->stacks == w->pool->stacks && w->spares < WORKER_SPARES)
+    if (c->stacks == w->pool->stacks && w->spares < WORKER_SPARES) {
         worker_context_back(w, c);
-    else
+    } else {
+        worker_settle(w); /* the one before */
         w->leaving = c;
+    }
+}
+
+/* The next task, if that is what is next, and may begin on c: for task_run. */
+static struct task *worker_next_task(struct context *c)
+{
+    struct worker *w = c->worker;
+    /* relaxed: a hint, as in worker_turn */
+    if (unlikely(w->ready.head || w->offered || load_relaxed(&w->inbox)
+                 || load_relaxed(&w->tick) + 1 == w->due))
+        return NULL;
+    struct task *t = (struct task *)(void *)w->bound.head;
+    if (unlikely(t != NULL)) {
+        if (t->scope->ex->stacks != c->stacks)
+            return NULL;
+        fifo_pop(&w->bound);
+    } else if (c->stacks != w->pool->stacks || !(t = deque_pop(&w->deque))) {
+        return NULL;
+    }
+    worker_turn(w);
+    stat_add(&w->stats.started);
+    return t;
 }
 
 /* One task after the other, each a plain call on this stack, until something else must go
@@ -225,17 +264,22 @@ closed_call static void fiber_turn(struct context *c)
     struct context *next = NULL;
     bool of_pool = c->stacks == w->pool->stacks;
     do {
+        struct task *more = NULL;
         store_relaxed(&w->live, load_relaxed(&w->live) + 1); /* one writer; a hint to others */
         if (unlikely(c->call != NULL))
             strand_call(c);
         else
-            task_run(c, c->task);
+            more = task_run(c, c->task, worker_next_task);
         store_relaxed(&w->live, load_relaxed(&w->live) - 1); /* as above */
         if (unlikely(c->strand != NULL))
             strand_end(c);
         if (unlikely(c->locks)) { /* it stays their holder, and does nothing else */
             switch_to(w, c, worker_next(w));
             abort();
+        }
+        if (more) {
+            c->task = more;
+            continue;
         }
         struct runnable *r = worker_await(w);
         struct task *t = (struct task *)(void *)r;
@@ -257,7 +301,6 @@ closed_call static void fiber_turn(struct context *c)
 void fiber_main_task(struct fiber *self)
 {
     struct context *c = (struct context *)(void *)self;
-    worker_settle(c->worker);
     for (;;)
         fiber_turn(c);
 }
@@ -302,5 +345,6 @@ static struct closers *worker_closers(struct context *c)
     return &((struct worker *)c->worker)->closers;
 }
 
-const struct carrier worker_carrier = { worker_park,  worker_ready,  worker_ready_signal,
-                                        worker_yield, worker_poller, worker_closers };
+const struct carrier worker_carrier = { worker_park,         worker_wait,  worker_ready,
+                                        worker_ready_signal, worker_yield, worker_poller,
+                                        worker_closers };

@@ -117,8 +117,10 @@ struct worker {
     struct list open_bound;  /* strands of loops' tasks with public calls: this thread alone
                                 may run them */
     struct closers closers;  /* scopes that contexts of this worker close */
-    struct context *leaving; /* ended, of another pool: given back after the switch */
+    struct context *leaving; /* ended, of another pool: given back some time after it was
+                                left, see worker_settle */
     _Atomic uint32_t tick;   /* turns; the monitor sees by it that the worker moves */
+    uint32_t due;            /* the tick of the next turn in which worker_attend looks */
     _Atomic uint32_t live;   /* tasks begun here that have not ended; read by the monitor */
     unsigned vain;           /* searches in a row that found nothing, up to some: idle.c */
     unsigned lingered;       /* how often in a row it did so for nothing: worker_linger */
@@ -259,8 +261,18 @@ static inline bool pool_alone(const struct pool *p)
     return p->room == 1;
 }
 
+/* Give back what was left when it had ended: not from its own stack. */
+static inline void worker_settle(struct worker *w)
+{
+    struct context *c = w->leaving;
+    if (unlikely(c != NULL)) {
+        w->leaving = NULL;
+        fiber_put(c->stacks, &c->fiber);
+    }
+}
+
 static inline void stat_add(_Atomic uint64_t *n)
 {
-    store_relaxed(n, load_relaxed(n) + 1); /* one writer; readers take what they find */
+    count_one(n);
 }
 #endif

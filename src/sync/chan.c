@@ -14,6 +14,7 @@ static inline void wake_up(const struct wake *wake)
     if (wake->who)
         wait_wake(wake->who, wake->outcome);
 }
+
 /* --- views ----------------------------------------------------------------- */
 
 struct view *view_make(const tutti_bytes *b, int *rc)
@@ -55,27 +56,19 @@ void view_keep(struct context *c, const struct tutti_chan *from, struct view *v,
 
 /* --- sending and receiving -------------------------------------------------- */
 
-/* A wait that was cut. */
-static __attribute__((noinline)) int chan_cut(struct tutti_chan *c, struct wait_node *n, int rc)
+static struct tutti_chan *chan_awaited(const struct context *self)
 {
-    chan_lock(c);
-    waiters_remove(n);
-    chan_unlock(c);
-    return wait_failed(rc);
+    return (struct tutti_chan *)(uintptr_t)self->wait_on;
 }
 
-/* Under the latch, which is let go.  1: handed over; 0: ended; negative: as a wait. */
-static inline int chan_park(struct tutti_chan *c, struct context *self, struct list *queue,
-                            void *item, const char *what)
+/* A wait that was cut. */
+static int chan_cut(struct context *self)
 {
-    struct wait_node n;
-    uint64_t ticket = wait_prepare_cuttable(self, what, c);
-    wait_node_init(&n, self, ticket, 0);
-    n.item = item;
-    list_push_back(queue, &n.link);
+    struct tutti_chan *c = chan_awaited(self);
+    chan_lock(c);
+    waiters_remove(&self->node);
     chan_unlock(c);
-    int rc = wait_park_cuttable(self, ticket);
-    return likely(rc >= 0) ? n.item != NULL : chan_cut(c, &n, rc);
+    return wait_failed(scope_cut_code(self));
 }
 
 static int chan_epipe(void)
@@ -83,55 +76,58 @@ static int chan_epipe(void)
     return why_static(-EPIPE, "the channel has ended: its last writer closed it");
 }
 
-static inline __attribute__((always_inline)) int chan_send(struct tutti_chan *c, struct context *self, void *item)
+static int send_odd(struct context *self)
+{
+    return self->outcome == WAIT_ENDED ? chan_epipe() : chan_cut(self);
+}
+static int recv_odd(struct context *self)
+{
+    return self->outcome == WAIT_ENDED ? 0 : chan_cut(self);
+}
+
+/* Under the latch, to be let go before last_park. */
+static inline void send_prepare(struct tutti_chan *c, struct context *self, void *item)
+{
+    last_prepare(self, "channel to send", c, item, 0);
+    list_push_back(&c->senders, &self->node.link);
+}
+static inline void recv_prepare(struct tutti_chan *c, struct context *self, void *item)
+{
+    last_prepare(self, "channel to receive", c, item, 1);
+    list_push_back(&c->receivers, &self->node.link);
+}
+
+static int chan_send(struct tutti_chan *c, struct context *self, void *item)
 {
     struct wake wake = { NULL, 0 };
     chan_lock(c);
     int rc = chan_send_now(c, item, &wake);
     if (rc == CHAN_WAIT) {
-        rc = chan_park(c, self, &c->senders, item, "channel to send");
-        return rc < 0 ? rc : rc ? 0 : chan_epipe();
+        send_prepare(c, self, item);
+        chan_unlock(c);
+        return last_park(self, send_odd);
     }
     chan_unlock(c);
     wake_up(&wake);
     return rc == CHAN_ENDED ? chan_epipe() : 0;
 }
 
-static inline __attribute__((always_inline)) int chan_recv(struct tutti_chan *c, struct context *self, void *item)
+static int chan_recv(struct tutti_chan *c, struct context *self, void *item)
 {
     struct wake wake = { NULL, 0 };
     chan_lock(c);
-    if (chan_count(c) == 0 && list_empty(&c->senders) && !c->ended) /* as it often is */
-        return chan_park(c, self, &c->receivers, item, "channel to receive");
     int rc = chan_recv_now(c, item, &wake);
-    if (rc == CHAN_WAIT)
-        return chan_park(c, self, &c->receivers, item, "channel to receive");
+    if (rc == CHAN_WAIT) {
+        recv_prepare(c, self, item);
+        chan_unlock(c);
+        return last_park(self, recv_odd);
+    }
     chan_unlock(c);
     wake_up(&wake);
     return rc == CHAN_DONE;
 }
 
-static __attribute__((noinline)) int chan_begin_slow(tutti_chan *c, const void *item,
-                                                     struct context *self)
-{
-    if (!c || !item)
-        return why_static(-EINVAL, c ? "no item" : "no channel");
-    if (chan_lost(c) && !far_chan_is(c))
-        return chan_elost();
-    int rc = context_check(self);
-    return rc < 0 ? rc : far_chan_is(c);
-}
-/* 0; 1: one of sync/far/chan.c, whose epoch is never ours; or an error. */
-static inline int chan_begin(tutti_chan *c, const void *item, struct context *self)
-{
-    race_let_signals_in();
-    if (likely(c && item && !chan_lost(c) && context_clear(self)))
-        return 0;
-    return chan_begin_slow(c, item, self);
-}
-
-static __attribute__((noinline)) int chan_send_view(tutti_chan *c, struct context *self,
-                                                    const void *item)
+static int chan_send_view(tutti_chan *c, struct context *self, const void *item)
 {
     int rc;
     struct view *v = view_make(item, &rc);
@@ -143,8 +139,7 @@ static __attribute__((noinline)) int chan_send_view(tutti_chan *c, struct contex
     return rc;
 }
 
-static __attribute__((noinline)) int chan_recv_view(tutti_chan *c, struct context *self,
-                                                    void *item)
+static int chan_recv_view(tutti_chan *c, struct context *self, void *item)
 {
     struct view *v;
     int rc = chan_recv(c, self, &v);
@@ -153,23 +148,114 @@ static __attribute__((noinline)) int chan_recv_view(tutti_chan *c, struct contex
     return rc;
 }
 
-int tutti_chan_send(tutti_chan *c, const void *item)
+/* 0; 1: one of sync/far/chan.c, whose epoch is never ours; or an error. */
+static int chan_begin(tutti_chan *c, const void *item, struct context *self)
+{
+    if (!c || !item)
+        return why_static(-EINVAL, c ? "no item" : "no channel");
+    if (chan_lost(c) && !far_chan_is(c))
+        return chan_elost();
+    int rc = context_check(self);
+    return rc < 0 ? rc : far_chan_is(c);
+}
+
+static __attribute__((noinline)) int send_slow(tutti_chan *c, const void *item)
 {
     struct context *self = context_self();
     int rc = chan_begin(c, item, self);
-    if (unlikely(rc))
+    if (rc)
         return rc < 0 ? rc : far_chan_send(c, item, self);
-    return unlikely(c->any_size) ? chan_send_view(c, self, item)
-                                 : chan_send(c, self, (void *)(uintptr_t)item); /* only read */
+    return c->any_size ? chan_send_view(c, self, item)
+                       : chan_send(c, self, (void *)(uintptr_t)item); /* only read */
+}
+
+static __attribute__((noinline)) int recv_slow(tutti_chan *c, void *item)
+{
+    struct context *self = context_self();
+    int rc = chan_begin(c, item, self);
+    if (rc)
+        return rc < 0 ? rc : far_chan_recv(c, item, self);
+    return c->any_size ? chan_recv_view(c, self, item) : chan_recv(c, self, item);
+}
+
+/* Is all as it is on a loop: words between tasks of the opener's thread, and nothing over?
+ * Then the latch is held.  What is of another process is no more than begun like one. */
+static inline bool chan_enter(struct tutti_chan *c, const struct context *self)
+{
+    race_let_signals_in();
+    if (unlikely(!self || !c || chan_lost(c) || !context_clear(self)
+                 || !biased_enter(&c->latch, self->mark)))
+        return false;
+    if (likely(!c->odd))
+        return true;
+    biased_leave(&c->latch);
+    return false;
+}
+
+/* After chan_enter; biased_enter's fence stands for last_park's: where that is a full one no
+ * latch has an owner. */
+static int send_wait(struct tutti_chan *c, struct context *self, const void *item)
+{
+    send_prepare(c, self, (void *)(uintptr_t)item); /* only read */
+    chan_leave(c);
+    fence_signal();
+    return last_park_fenced(self, send_odd);
+}
+static inline int recv_wait(struct tutti_chan *c, struct context *self, void *item)
+{
+    recv_prepare(c, self, item);
+    chan_leave(c);
+    fence_signal();
+    return last_park_fenced(self, recv_odd);
+}
+
+/* What is less frequent than a hand-over to who waits. */
+static __attribute__((noinline)) int send_entered(struct tutti_chan *c, struct context *self,
+                                                  const void *item)
+{
+    struct wake wake = { NULL, 0 };
+    if (chan_send_now(c, item, &wake) == CHAN_WAIT)
+        return send_wait(c, self, item);
+    chan_leave(c);
+    wake_up(&wake);
+    return 0;
+}
+
+static __attribute__((noinline)) int recv_entered(struct tutti_chan *c, struct context *self,
+                                                  void *item)
+{
+    struct wake wake = { NULL, 0 };
+    if (chan_recv_now(c, item, &wake) == CHAN_WAIT)
+        return recv_wait(c, self, item);
+    chan_leave(c);
+    wake_up(&wake);
+    return 1;
+}
+
+int tutti_chan_send(tutti_chan *c, const void *item)
+{
+    struct context *self = context_current;
+    if (unlikely(!item || !chan_enter(c, self)))
+        return send_slow(c, item);
+    struct wait_node *n = list_entry(c->receivers.next, struct wait_node, link);
+    if (unlikely(list_empty(&c->receivers) || !n->own
+                 || !wait_claim(node_owner(n), n->ticket)))
+        return send_entered(c, self, item);
+    list_remove(&n->link);
+    memcpy(n->item, item, sizeof(uint64_t));
+    chan_leave(c);
+    wait_wake(node_owner(n), n->index);
+    return 0;
 }
 
 int tutti_chan_recv(tutti_chan *c, void *item)
 {
-    struct context *self = context_self();
-    int rc = chan_begin(c, item, self);
-    if (unlikely(rc))
-        return rc < 0 ? rc : far_chan_recv(c, item, self);
-    return unlikely(c->any_size) ? chan_recv_view(c, self, item) : chan_recv(c, self, item);
+    struct context *self = context_current;
+    if (unlikely(!item || !chan_enter(c, self)))
+        return recv_slow(c, item);
+    if (unlikely(chan_count(c) || !list_empty(&c->senders)))
+        return recv_entered(c, self, item);
+    return recv_wait(c, self, item);
 }
 
 /* --- opening and ending ---------------------------------------------------- */
@@ -216,12 +302,13 @@ int tutti_chan_open(tutti_chan **out, tutti_scope *s, size_t item, size_t capaci
     c->any_size = item == TUTTI_ANY_SIZE;
     c->epoch = load_relaxed(&fork_epoch); /* as scope_lost */
     c->item = slot;
+    c->odd = slot != sizeof(uint64_t) || c->any_size;
     c->capacity = capacity;
     c->writers = 1;
     c->drop = drop;
     list_init(&c->receivers);
     list_init(&c->senders);
-    biased_init(&c->latch, thread_mark());
+    biased_init(&c->latch, context_self()->mark);
     int rc = scope_own(s, &c->owned);
     if (rc < 0)
         memory_free(c);
@@ -245,6 +332,15 @@ void tutti_chan_writers(tutti_chan *c, unsigned n)
     chan_unlock(c);
 }
 
+/* Its wait ends with the channel. */
+static void node_end(struct wait_node *n)
+{
+    if (n->own)
+        n->index = WAIT_ENDED; /* of last_park */
+    else
+        n->item = NULL; /* a case: its index says which */
+}
+
 int tutti_chan_close(tutti_chan *c)
 {
     struct list woken, *l;
@@ -259,11 +355,11 @@ int tutti_chan_close(tutti_chan *c)
         return why_static(-EPIPE, "the channel was closed once too often");
     }
     if (--c->writers == 0) {
-        c->ended = true;
+        c->ended = c->odd = true;
         waiters_claim_all(&c->receivers, &woken);
         waiters_claim_all(&c->senders, &woken);
         for (l = woken.next; l != &woken; l = l->next)
-            list_entry(l, struct wait_node, link)->item = NULL;
+            node_end(list_entry(l, struct wait_node, link));
     }
     chan_unlock(c);
     waiters_wake(&woken);

@@ -14,6 +14,7 @@
 #ifndef SYNC_CHAN_H
 #define SYNC_CHAN_H
 #include "base/biased.h"
+#include "core/last.h"
 #include "core/owned.h"
 #include "core/scope.h"
 #include "core/thread.h"
@@ -33,15 +34,18 @@ struct view {
 /* Holds, with the latch free: count <= capacity; the slots [first, first + count)
  * modulo capacity are full; count == 0 or no receiver waits; count == capacity or no
  * sender waits (who was cut may still be queued); ended if and only if writers == 0,
- * and then nobody waits.  node.item: where a receiver wants it, or a sender has it. */
+ * and then nobody waits; odd if it has ended or its items are no words.  node.item: where a
+ * receiver wants it, or a sender has it; NULL for cases once it has ended. */
 struct tutti_chan {
     uint32_t epoch;     /* first, as in struct far_entry (sync/far/far.h): fork_epoch when
                            opened */
     struct owned owned;
     struct biased latch; /* guards all below; count may be read without it.  Its owner is the
-                            opener's thread: on a loop no channel needs another */
+                            opener's thread, in this process alone: on a loop no channel needs
+                            another */
     bool any_size;      /* an item is a struct view * */
     bool ended;
+    bool odd;
     size_t item;        /* bytes in a slot */
     size_t capacity, first;
     _Atomic size_t count;
@@ -70,18 +74,44 @@ static inline bool chan_lost(const struct tutti_chan *c)
     return unlikely(c->epoch != load_relaxed(&fork_epoch)); /* as scope_lost */
 }
 
-static inline void chan_lock(struct tutti_chan *c)
-{
-    biased_lock(&c->latch, thread_mark());
-}
-
-static inline void chan_unlock(struct tutti_chan *c)
+/* What struct tutti_chan says it holds. */
+static inline void chan_verify(const struct tutti_chan *c)
 {
     assert(chan_count(c) <= c->capacity);
     assert(chan_count(c) == 0 || waiters_none(&c->receivers));
     assert(c->ended == (c->writers == 0));
+    assert(c->odd == (c->ended || c->any_size || c->item != sizeof(uint64_t)));
     assert(!c->ended || (waiters_none(&c->receivers) && waiters_none(&c->senders)));
+    (void)c;
+}
+
+static inline void chan_lock(struct tutti_chan *c)
+{
+    biased_lock(&c->latch, context_self()->mark);
+}
+
+static inline void chan_unlock(struct tutti_chan *c)
+{
+    chan_verify(c);
     biased_unlock(&c->latch);
+}
+/* After biased_enter. */
+static inline void chan_leave(struct tutti_chan *c)
+{
+    chan_verify(c);
+    biased_leave(&c->latch);
+}
+
+/* waiters_claim of a list that is never all zero. */
+static inline struct wait_node *chan_claim(struct list *queue)
+{
+    while (!list_empty(queue)) {
+        struct wait_node *n = list_entry(queue->next, struct wait_node, link);
+        list_remove(&n->link);
+        if (likely(wait_node_claim(n)))
+            return n;
+    }
+    return NULL;
 }
 
 /* --- moving items, under the latch ----------------------------------------- */
@@ -119,7 +149,7 @@ static inline int chan_send_now(struct tutti_chan *c, const void *item, struct w
     struct wait_node *n;
     if (c->ended)
         return CHAN_ENDED;
-    if ((n = waiters_claim(&c->receivers))) {
+    if ((n = chan_claim(&c->receivers))) {
         item_copy(c, n->item, item);
         *wake = (struct wake){ n->who, n->index };
         return CHAN_DONE;
@@ -136,7 +166,7 @@ static inline int chan_recv_now(struct tutti_chan *c, void *item, struct wake *w
     bool some = chan_count(c) > 0;
     if (some)
         chan_take(c, item);
-    if ((n = waiters_claim(&c->senders))) { /* there is room for it now */
+    if ((n = chan_claim(&c->senders))) { /* there is room for it now */
         if (some)
             chan_put(c, n->item);
         else
