@@ -97,6 +97,53 @@ static bool has_name(const struct image *names, const char *start)
            memmem(names->start, names->size, start, strlen(start)) != NULL;
 }
 
+/* A file as it is, for as long as this process lives; empty if it cannot be read. */
+static struct image image_open(const char *path)
+{
+    struct image m = { NULL, 0 };
+    struct stat s;
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd >= 0 && fstat(fd, &s) == 0) {
+        void *start = mmap(NULL, (size_t)s.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
+        if (start != MAP_FAILED)
+            m = (struct image){ start, (size_t)s.st_size };
+    }
+    if (fd >= 0)
+        close(fd);
+    return m;
+}
+
+/* The first name among those of the program that begins as the compiler's calls do and
+ * that the library does not have; NULL if there is none. */
+static const char *missing_call(const struct image *names, const char *library)
+{
+    struct image m = image_open(library);
+    const Elf64_Ehdr *head = image_at(&m, 0, sizeof *head);
+    struct image there = head ? dynamic_names(&m, head) : (struct image){ NULL, 0 };
+    const char *at = (const char *)names->start, *end = at + names->size;
+    for (; there.start && at < end; at += strlen(at) + 1)
+        if (!strncmp(at, "__tsan_", 7) &&
+            !memmem(there.start, there.size, at, strlen(at) + 1))
+            return at;
+    return NULL;
+}
+
+/* Such a name in a sentence; NULL if there is none. */
+static const char *calls_unknown(const struct image *names)
+{
+    static char words[400], folder[PATH_MAX], library[PATH_MAX + 32];
+    if (!explore_folder(folder, sizeof folder))
+        return "cannot be explored without it";
+    snprintf(library, sizeof library, "%s/" LIBRARY, folder);
+    const char *name = missing_call(names, library);
+    if (!name)
+        return NULL;
+    snprintf(words, sizeof words, "calls %.100s, which this " LIBRARY " does not have: "
+             "its compiler is too new; build it with gcc 12 or clang 14 (CC=gcc-12 "
+             "tutti cc), or install a newer tutti", name);
+    return words;
+}
+
 /* Why the program cannot be explored; NULL if it can. */
 static const char *what_is_wrong(const struct image *m)
 {
@@ -122,7 +169,7 @@ static const char *what_is_wrong(const struct image *m)
     if (!has_name(&names, "__tsan_"))
         return "is linked with libtutti-explore but was compiled without "
                "-fsanitize=thread: compile it with 'tutti cc' too";
-    return NULL;
+    return calls_unknown(&names);
 }
 
 int explore_check(const char *path)

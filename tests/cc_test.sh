@@ -119,6 +119,11 @@ run explore --schedules 0 ./a; expect "--schedules 0" 2 err "'0'"
 run explore ./a --schedules 10x; expect "--schedules 10x" 2 err "'10x'"
 run explore --seconds -1 ./a; expect "--seconds -1" 2 err "'-1'"
 run explore --seconds nan ./a; expect "--seconds nan" 2 err "'nan'"
+printf 'void __tsan_of_tomorrow(void); int main(void) { __tsan_of_tomorrow(); }\n' >new.c
+printf 'void __tsan_of_tomorrow(void) {}\n' >later.c
+$CC -shared -fPIC -o liblater.so later.c
+run cc -o new new.c -L. -llater -Wl,-rpath,.
+run explore ./new; says "a missing symbol" "calls __tsan_of_tomorrow, which"
 real=$CC
 CC="$tutti cc" TUTTI_CC=$real
 export TUTTI_CC
