@@ -7,7 +7,7 @@ seconds=${1:-60}
 mkdir -p build-fuzz
 status=0
 library=()
-for file in src/*/*.c src/exec/*/*.c; do
+for file in src/*/*.c src/*/*/*.c; do
     case $file in
     src/fiber/* | src/io/ring_none.c | */tutti_worker.c) ;;
     *) library+=("$file") ;;
