@@ -12,11 +12,16 @@
 #include <unistd.h>
 
 enum {
-    KILLED_UNBORN = 50, /* workers in a row that somebody kills before they serve */
+    /* Workers in a row that somebody kills before they serve: replaced at once, then with
+     * pauses, and for some time at least. */
+    KILLED_QUICK = 10,
+    KILLED_UNBORN = 50,
     /* Deaths with the same request as the next one: a worker gone mad may have wiped out that
      * it had begun, and so would be its successors' end for ever. */
     FIRST_MOST = 10
 };
+#define KILLED_PAUSE INT64_C(10000000)      /* ns */
+#define KILLED_PATIENCE INT64_C(10000000000)
 #define RETRY INT64_C(100000000) /* ns until a worker that could not be started is again */
 
 /* --- the one that ran ------------------------------------------------------------------- */
@@ -73,6 +78,7 @@ static void job_crashed(struct procs *p, struct lane *l, struct job *j, uint64_t
 static void lane_empty(struct procs *p, struct lane *l, const siginfo_t *how)
 {
     struct own *own = head_own(p->arena.head, (unsigned)(l - p->lane));
+    bool served = load_acquire(&own->up); /* serve: else it has seen none of them */
     uint64_t first = l->tail; /* what was, or would have been, its next */
     while (first != l->head && !l->job[first % RING])
         first++;
@@ -86,7 +92,7 @@ static void lane_empty(struct procs *p, struct lane *l, const siginfo_t *how)
         unsigned state = tag & ((1 << ANSWER_BITS) - 1);
         bool ran = tag >> ANSWER_BITS == number
                    && (state == ANSWER_RUNNING || state == ANSWER_DONE);
-        j->first += number == first;
+        j->first += number == first && served;
         if (ran || (l->mad && number == first) || j->first >= FIRST_MOST)
             job_crashed(p, l, j, number, how);
         else
@@ -173,11 +179,16 @@ void lane_died(struct procs *p, unsigned i)
     output_close(l);
     if (p->closing)
         return;
-    if (p->stillborn >= (killed ? KILLED_UNBORN : START_STILLBORN)) {
-        if (!any_lives(p))
-            procs_break(p, "worker processes end before they can serve");
-        return;
-    }
-    lane_replace(p, i);
+    if (served)
+        p->served_last = clock_now();
+    bool hopeless = p->stillborn >= START_STILLBORN
+                    && (!killed || (p->stillborn >= KILLED_UNBORN
+                                    && clock_now() - p->served_last > KILLED_PATIENCE));
+    if (hopeless && !any_lives(p))
+        procs_break(p, "worker processes end before they can serve");
+    else if (!hopeless && p->stillborn > KILLED_QUICK)
+        l->retry = clock_now() + KILLED_PAUSE;
+    else if (!hopeless)
+        lane_replace(p, i);
     queue_feed(p);
 }

@@ -91,6 +91,7 @@ struct procs {
     size_t at_home;          /* of them, those that closures at home have started */
     unsigned next;           /* lane to look at first */
     unsigned stillborn;      /* workers in a row that died before they served */
+    int64_t served_last;     /* when the last one died that did; or the opening */
     const char *broken;      /* why nothing more can run; NULL: it can */
     bool helped;             /* somebody collects */
     bool keeper_sleeps;
