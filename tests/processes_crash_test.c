@@ -142,6 +142,39 @@ TEST(exactly_those_that_die_fail)
     CHECK_INT(tutti_executor_close(ex), 0);
 }
 
+struct letter {
+    int flags;
+    const char *text; /* which is the mistake */
+};
+TUTTI_TASK(reading, "crash.reading", struct letter, int);
+static int reading(const struct letter *in, int *out)
+{
+    *out = in->text[100];
+    return 0;
+}
+
+TEST(a_pointer_in_an_input_is_called_so)
+{
+    tutti_executor *ex = open_two();
+    tutti_scope s;
+    int out;
+    /* Where no worker has anything: their own would be found, and read. */
+    char *far = mmap((void *)0x123456780000, 4096, PROT_READ | PROT_WRITE,
+                     MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    struct letter in = { 0, far };
+    tutti_scope_open(&s, ex, TUTTI_NEVER, TUTTI_KEEP_GOING);
+    CHECK_INT(reading_call(&s, &in, &out), -TUTTI_ECRASH);
+    CHECK_HAS(tutti_why(), "byte 8 of its input");
+    CHECK_HAS(tutti_why(), "tutti_share");
+    CHECK_INT(tutti_map(&s, &reading_task, &in, &out, 1, NULL), -TUTTI_ECRASH);
+    CHECK_HAS(tutti_why(), "byte 8 of its input");
+    in.text = NULL;
+    CHECK_INT(reading_call(&s, &in, &out), -TUTTI_ECRASH);
+    CHECK(!strstr(tutti_why(), "its input"));
+    CHECK_INT(tutti_scope_close(&s), 0);
+    CHECK_INT(tutti_executor_close(ex), 0);
+}
+
 TEST(in_a_map_the_index_is_right_and_the_rest_of_the_chunk_runs)
 {
     enum { N = 400 };

@@ -83,6 +83,16 @@ static bool head_lay_out(struct head *h, const struct url *u, uint64_t stride)
 
 /* --- at home ------------------------------------------------------------------ */
 
+int descriptor_high(int fd)
+{
+    int high = fd < 0 || fault_now() ? -1 : fcntl(fd, F_DUPFD_CLOEXEC, ARENA_FD_LEAST);
+    if (high < 0 && fd >= 0)
+        high = fcntl(fd, F_DUPFD_CLOEXEC, ARENA_FD_LOWEST); /* a small ulimit -n */
+    if (fd >= 0)
+        close(fd);
+    return high;
+}
+
 static int arena_file(uint64_t size)
 {
     if (fault_now())
@@ -90,9 +100,8 @@ static int arena_file(uint64_t size)
     int fd = memfd_create("tutti-arena", MFD_CLOEXEC | MFD_ALLOW_SEALING);
     if (fd < 0)
         return -errno;
-    int high = fcntl(fd, F_DUPFD_CLOEXEC, ARENA_FD_LEAST);
-    int rc = high < 0 ? -errno : 0;
-    close(fd);
+    int high = descriptor_high(fd);
+    int rc = high < 0 ? -EMFILE : 0;
     if (rc == 0 && ftruncate(high, (off_t)size) < 0)
         rc = -errno;
     /* Nobody, however mad, may make it shorter: who reads beyond the end is killed. */
@@ -163,7 +172,9 @@ int arena_open(struct arena *a, const struct url *u, unsigned slot)
     if (rc < 0) {
         arena_close(a);
         return why_set(rc, "no arena for worker processes could be had: %s",
-                       tutti_strerror(rc));
+                       rc == -ENOMEM ? "no memory, or no range of addresses is large enough "
+                                       "(ulimit -v?); ?arena= asks for less"
+                                     : tutti_strerror(rc));
     }
     struct head *h = a->head;
     if (getrandom(&h->nonce, sizeof h->nonce, GRND_NONBLOCK) < 0)

@@ -20,7 +20,11 @@ struct arena {
     uint32_t generation;
 };
 
-enum { ARENA_FD_LEAST = 64 };
+/* The same descriptor, not below ARENA_FD_LEAST if that may be, and in no case one of those
+ * that a worker finds its own at; close-on-exec; fd is closed.  -1: none is left, or fd was
+ * -1. */
+int descriptor_high(int fd);
+enum { ARENA_FD_LEAST = 64, ARENA_FD_LOWEST = 8 };
 
 /* A new one for u, with `slot` its number in this process.  0; -ENOMEM, -EMFILE..., with
  * words. */

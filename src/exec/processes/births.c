@@ -19,11 +19,8 @@ void births_begin(struct procs *p)
     if (z->state != ZYGOTE_NONE || z->lost >= LOST_MOST || fault_now()
         || socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) < 0)
         return;
-    for (int k = 0; k < 2; k++) {
-        int high = fcntl(ends[k], F_DUPFD_CLOEXEC, ARENA_FD_LEAST);
-        close(ends[k]);
-        ends[k] = high;
-    }
+    for (int k = 0; k < 2; k++)
+        ends[k] = descriptor_high(ends[k]);
     pid_t pid = 0;
     z->ask = ends[0];
     if (ends[0] < 0 || ends[1] < 0 || poll_add(p, ends[0], POLL_ZYGOTE, 0) < 0

@@ -109,8 +109,31 @@ static void say_address(struct text *t, const struct own *own, uint64_t address)
 
 /* --- what happened ------------------------------------------------------------------------ */
 
-static void say_fault(struct procs *p, struct text *t, const struct crash *c)
+/* Does the input of j have a word by which that address was reached?  Then it was a pointer,
+ * which means nothing in another process.  Where: *at. */
+static bool input_points_to(const struct job *j, uint64_t address, size_t *at)
 {
+    enum { NEAR = 4096 };
+    const struct typed_task *t = typed_of(j->task);
+    const unsigned char *in = t->in.data;
+    size_t size = t->in.size;
+    if (t->batch) {
+        size = j->task->type->in_size;
+        in = (const unsigned char *)t->batch->in + size * j->from;
+    }
+    for (*at = 0; in && *at + sizeof(uint64_t) <= size && *at < NEAR; *at += sizeof address) {
+        uint64_t word;
+        memcpy(&word, in + *at, sizeof word);
+        if (word > NEAR && address - word < NEAR)
+            return true;
+    }
+    return false;
+}
+
+static void say_fault(struct procs *p, struct text *t, const struct job *j,
+                      const struct crash *c)
+{
+    size_t place;
     const struct head *h = p->arena.head;
     uint64_t at = c->address - h->base;
     const char *call = c->signal == SIGSYS && c->call >= 0 ? call_name(c->call) : NULL;
@@ -128,6 +151,9 @@ static void say_fault(struct procs *p, struct text *t, const struct crash *c)
             say(t, ": it wrote to memory that only home may write");
     } else if (c->signal == SIGSEGV || c->signal == SIGBUS) {
         say(t, " at address %#llx", (unsigned long long)c->address);
+        if (input_points_to(j, c->address, &place))
+            say(t, ", which byte %zu of its input points to: a pointer means nothing in another "
+                   "process; share what it points to (tutti_share) and send the ref", place);
     }
 }
 
@@ -173,7 +199,7 @@ static void say_end(struct procs *p, struct text *t, const struct lane *l,
         say(t, oom_has_struck(p) ? " (memory ran out: the kernel's OOM killer chose it)"
                                  : " (somebody's kill -9)");
     if (recorded && c.signal == how->si_status) {
-        say_fault(p, t, &c);
+        say_fault(p, t, j, &c);
         say_frames(t, own, &c);
     }
 }

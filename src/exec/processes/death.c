@@ -159,6 +159,18 @@ static bool lane_reap(const struct lane *l, siginfo_t *how)
     return errno == ECHILD;
 }
 
+/* A worker that could not serve may have said why: a worker's word, so copied first. */
+static void lane_refused(struct procs *p, const struct own *own)
+{
+    char why[sizeof own->refused_why];
+    if (!load_acquire(&((struct own *)(uintptr_t)own)->refused)) /* worker_give_up */
+        return;
+    memcpy(why, own->refused_why, sizeof why);
+    why[sizeof why - 1] = 0;
+    snprintf(p->refused, sizeof p->refused, "worker processes end before they can serve: %s",
+             why);
+}
+
 void lane_died(struct procs *p, unsigned i)
 {
     struct lane *l = &p->lane[i];
@@ -175,6 +187,8 @@ void lane_died(struct procs *p, unsigned i)
     p->stillborn = served ? 0 : p->stillborn + 1;
     p->deaths += !retired && !p->closing;
     between_died(p, i, retired);
+    if (!served)
+        lane_refused(p, own);
     lane_empty(p, l, &how);
     output_close(l);
     if (p->closing)
@@ -185,7 +199,8 @@ void lane_died(struct procs *p, unsigned i)
                     && (!killed || (p->stillborn >= KILLED_UNBORN
                                     && clock_now() - p->served_last > KILLED_PATIENCE));
     if (hopeless && !any_lives(p))
-        procs_break(p, "worker processes end before they can serve");
+        procs_break(p, *p->refused ? p->refused
+                                   : "worker processes end before they can serve");
     else if (!hopeless && p->stillborn > KILLED_QUICK)
         l->retry = clock_now() + KILLED_PAUSE;
     else if (!hopeless)

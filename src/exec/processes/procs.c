@@ -140,23 +140,15 @@ static void procs_stat(const struct tutti_executor *ex, tutti_executor_stats *ou
 
 /* --- opening and closing ------------------------------------------------------------------------- */
 
-static int descriptor_take(int fd)
-{
-    int high = fd < 0 || fault_now() ? -1 : fcntl(fd, F_DUPFD_CLOEXEC, ARENA_FD_LEAST);
-    if (fd >= 0)
-        close(fd);
-    return high;
-}
-
 static int procs_descriptors(struct procs *p)
 {
     int low[2];
     if (fault_now() || pipe2(low, O_CLOEXEC) < 0)
         return -EMFILE;
-    p->life[0] = descriptor_take(low[0]);
-    p->life[1] = descriptor_take(low[1]);
-    p->bell = descriptor_take(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
-    p->poll = descriptor_take(epoll_create1(EPOLL_CLOEXEC));
+    p->life[0] = descriptor_high(low[0]);
+    p->life[1] = descriptor_high(low[1]);
+    p->bell = descriptor_high(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+    p->poll = descriptor_high(epoll_create1(EPOLL_CLOEXEC));
     struct epoll_event e = { .events = EPOLLIN, .data.u64 = (uint64_t)POLL_BELL << 32 };
     if (p->life[0] < 0 || p->life[1] < 0 || p->bell < 0 || p->poll < 0
         || epoll_ctl(p->poll, EPOLL_CTL_ADD, p->bell, &e) < 0)

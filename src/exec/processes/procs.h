@@ -63,7 +63,6 @@ struct lane {
     int pidfd;
     uint64_t outbox;
     uint64_t released;     /* as in lane_shared */
-    uint32_t generation;
     int64_t started;
     int64_t retry;         /* when to start one again that could not be; 0: no need */
     bool mad;              /* it wrote rubbish, and is about to be dead */
@@ -93,6 +92,7 @@ struct procs {
     unsigned stillborn;      /* workers in a row that died before they served */
     int64_t served_last;     /* when the last one died that did; or the opening */
     const char *broken;      /* why nothing more can run; NULL: it can */
+    char refused[200];       /* what the last worker that could not serve had to say */
     bool helped;             /* somebody collects */
     bool keeper_sleeps;
     bool closing;

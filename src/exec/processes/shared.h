@@ -89,7 +89,6 @@ struct lane_shared {
     uint64_t release[RELEASES];
     uint64_t outbox;        /* offset of the worker's outbox */
     uint64_t first;         /* the number its first request will have */
-    uint32_t generation;
     struct request request[RING];
     _Alignas(4096) unsigned char side[RING][SIDE];
 };
@@ -116,7 +115,7 @@ struct own {
     _Alignas(64) _Atomic uint32_t up;     /* it serves */
     _Atomic uint32_t retired;             /* it leaves of its own will: recycled */
     _Atomic uint64_t seen;                /* releases it has taken */
-    _Atomic uint32_t refused;             /* why it cannot serve: an errno */
+    _Atomic uint32_t refused;             /* 1: it cannot serve, for this reason */
     char refused_why[120];
     uint32_t objects;
     struct crash crash;

@@ -96,15 +96,6 @@ static int surroundings_make(struct surroundings *s, const struct procs *p, unsi
 
 /* --- its descriptors ------------------------------------------------------------------------ */
 
-/* High, so that none is in the way of where it goes. */
-static int descriptor_high(int fd)
-{
-    int high = fd < 0 || fault_now() ? -1 : fcntl(fd, F_DUPFD_CLOEXEC, ARENA_FD_LEAST);
-    if (fd >= 0)
-        close(fd);
-    return high;
-}
-
 static bool pipe_high(int ends[2])
 {
     int low[2];
@@ -196,7 +187,8 @@ static int spawn(struct procs *p, const struct spawned *what, pid_t *pid)
     int rc = start_program(program, sizeof program);
     rc = rc ? rc : surroundings_make(&s, p, what->index);
     if (rc == 0 && (rc = -spawn_program(p, program, s.env, what, pid)) < 0)
-        why_set(rc, "a worker process could not be started: %s", tutti_strerror(rc));
+        why_set(rc, "a worker process could not be started: %s: %s%s", program,
+                tutti_strerror(rc), rc == -ENOENT && boot.entered ? " (is /proc mounted?)" : "");
     memory_free(s.env);
     return rc;
 }
@@ -233,7 +225,6 @@ static int lane_prepare(struct procs *p, struct lane *l, unsigned i)
     store_relaxed(&s->ask_signal, 0);
     s->outbox = l->outbox;
     s->first = l->tail = l->head;
-    s->generation = ++l->generation;
     l->mad = false;
     latch_unlock(&l->release_latch);
     return l->outbox ? 0 : why_set(-ENOMEM, "the arena has no room for another worker");

@@ -50,6 +50,11 @@ static void leave_signals_to_home(void)
 
 _Noreturn static void worker_give_up(const char *why)
 {
+    struct own *own = serving.own;
+    if (own) {
+        strncpy(own->refused_why, why, sizeof own->refused_why - 1);
+        store_release(&own->refused, 1); /* pairs with lane_refused */
+    }
     fprintf(stderr, "tutti: worker process: %s\n", why);
     _exit(WORKER_USELESS);
 }
