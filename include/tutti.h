@@ -332,6 +332,23 @@ TUTTI_API void tutti_enrol(tutti_task *t);
 /* The task of that name, or NULL.  [any] */
 TUTTI_API const tutti_task *tutti_task_find(const char *name);
 
+/* What each worker process of processes:// calls: init before its first task, or, in a
+ * library loaded later, before the first of that library's; negative: it cannot serve, and
+ * when none can, tasks fail with -TUTTI_ELOST and the words that init has set.  fini, newest
+ * first, when it leaves in good order: at the close, or to be recycled; not when it is killed
+ * or crashes.  Either may be NULL.  Both run without a task around them, on the thread that
+ * runs the tasks; under a sandbox, init may still open files.  For a value of each thread of
+ * any executor take tutti_per_worker. */
+typedef struct tutti_worker {
+    const char *name; /* for messages */
+    int (*init)(void);
+    void (*fini)(void);
+    struct tutti_worker *next; /* the library's */
+    uint64_t kept;             /* the library's */
+} tutti_worker;
+/* Make w known; it stays so.  Done by TUTTI_WORKER of tutti/task.h before main.  [any] */
+TUTTI_API void tutti_worker_enrol(tutti_worker *w);
+
 /* Start t with a copy of the bytes.  On error *f is a future that failed with
  * that code, so nothing need be checked before awaiting.  f NULL: result unwanted,
  * memory freed as soon as it ends, and a failure is the scope's.  -EINVAL when the

@@ -407,4 +407,101 @@ TEST(no_worker_outlives_its_home)
         ;
 }
 
+/* --- what workers call ----------------------------------------------------------- */
+
+static int inits, order;
+
+static int first_init(void)
+{
+    inits = 1;
+    return getenv("HOOK_FAILS") ? -EPROTO : 0;
+}
+
+static void first_fini(void)
+{
+    dprintf(STDOUT_FILENO, "first fini %d\n", order++);
+}
+
+static int second_init(void)
+{
+    inits += 10 * inits;
+    return 0;
+}
+
+static void second_fini(void)
+{
+    dprintf(STDOUT_FILENO, "second fini %d\n", order++);
+}
+TUTTI_WORKER(first, first_init, first_fini);
+TUTTI_WORKER(second, second_init, second_fini);
+TUTTI_WORKER(neither, NULL, NULL);
+TUTTI_TASK(initiated, "processes.initiated", tutti_none, int);
+static int initiated(const tutti_none *in, int *out)
+{
+    (void)in;
+    *out = inits;
+    return 0;
+}
+
+/* Each worker of a child, which prints what they do. */
+static void hooks_used(void)
+{
+    tutti_executor *ex = processes_open_bounded("processes://1?recycle=1");
+    tutti_scope s;
+    tutti_none none = { 0 };
+    tutti_scope_open(&s, ex, TUTTI_NEVER, 0);
+    for (int i = 0; i < 5; i++) { /* also of those that a zygote has forked */
+        int out = 0;
+        CHECK_INT(initiated_call(&s, &none, &out), 0);
+        CHECK_INT(out, 11);
+    }
+    CHECK_INT(tutti_scope_close(&s), 0);
+    CHECK_INT(tutti_executor_close(ex), 0);
+}
+
+TEST(each_worker_calls_init_and_fini)
+{
+    char text[4000];
+    size_t have = 0;
+    ssize_t n;
+    int ends[2], status;
+    CHECK_INT(inits, 0); /* not at home */
+    CHECK_INT(pipe(ends), 0);
+    fflush(stdout);
+    pid_t pid = fork();
+    if (pid == 0) {
+        dup2(ends[1], STDOUT_FILENO);
+        alarm(30);
+        hooks_used();
+        _exit(0);
+    }
+    close(ends[1]);
+    while ((n = read(ends[0], text + have, sizeof text - 1 - have)) > 0)
+        have += (size_t)n;
+    text[have] = 0;
+    close(ends[0]);
+    CHECK_INT(waitpid(pid, &status, 0), pid);
+    CHECK_INT(status, 0);
+    int times = 0;
+    for (char *at = text; (at = strstr(at, "second fini 0\nfirst fini 1\n")); at++)
+        times++;
+    CHECK(times >= 5);
+}
+
+TEST(an_init_that_fails_is_told_with_its_name)
+{
+    tutti_executor *ex;
+    tutti_scope s;
+    tutti_none none = { 0 };
+    int out;
+    setenv("HOOK_FAILS", "1", 1);
+    ex = processes_open_bounded("processes://1?output=inherit");
+    tutti_scope_open(&s, ex, TUTTI_NEVER, TUTTI_KEEP_GOING);
+    CHECK_INT(initiated_call(&s, &none, &out), -TUTTI_ELOST);
+    CHECK_HAS(tutti_why(), "first");
+    CHECK_HAS(tutti_why(), tutti_strerror(-EPROTO));
+    CHECK_INT(tutti_scope_close(&s), 0);
+    CHECK_INT(tutti_executor_close(ex), 0);
+}
+
 TEST_MAIN

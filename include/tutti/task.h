@@ -41,6 +41,16 @@ typedef struct tutti_none {
     TUTTI_ASSERT_(offsetof(In, part) == 0);                                   \
     TUTTI_TASK_FLAGS(name_, label_, In, Out, 0)
 
+/* TUTTI_WORKER(model, load_model, drop_model); has each worker process call these two:
+ * see tutti_worker. */
+#define TUTTI_WORKER(name_, init_, fini_)                                     \
+    static tutti_worker name_##_worker = { #name_, init_, fini_, NULL, 0 };   \
+    __attribute__((constructor, used)) static void name_##_hook_(void)        \
+    {                                                                         \
+        tutti_worker_enrol(&name_##_worker);                                  \
+    }                                                                         \
+    struct tutti_worker_##name_##_end_
+
 #define TUTTI_TASK_DEF_(name_, label_, run_, flags_, in_, out_)               \
     TUTTI_UNUSED_ static tutti_task name_##_task = {                          \
         (uint32_t)sizeof(tutti_task), flags_, label_, run_, in_, out_,        \

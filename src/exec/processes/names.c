@@ -117,6 +117,10 @@ const tutti_task *name_task(const struct head *h, uint32_t number, char *why, si
     const tutti_task *t = tutti_task_find(n->text);
     if (!t) {
         names_load(h);
+        if (hooks_init() < 0) { /* those that came along */
+            snprintf(why, size, "%s", tutti_why());
+            return NULL;
+        }
         t = tutti_task_find(n->text);
     }
     if (!t || !t->run) {

@@ -38,6 +38,9 @@ void crash_watch(struct serving *s);
 /* What that takes time: the unwinder is loaded, our files are listed.  Any thread, once; the
  * zygote does it for its children.  The handler waits for it a moment. */
 void crash_prepare(void);
+/* hooks.c: the inits that have not been called yet, 0 or an error with words; all finis. */
+int hooks_init(void);
+void hooks_fini(void);
 /* sandbox.c: before the worker has other threads, and when it has all it needs.  NULL, or what
  * went wrong. */
 const char *sandbox_enter(const struct head *h);

@@ -114,7 +114,8 @@ static void worker_begin(struct serving *s)
         worker_give_up(why);
     if (extents_init(&s->outbox, head_at(s->head, s->lane->outbox), s->head->out_size,
                      s->head->out_size / 4) < 0
-        || !between_enter(s) || worker_inner(s) < 0 || listen_begin(s) < 0)
+        || !between_enter(s) || worker_inner(s) < 0 || listen_begin(s) < 0
+        || hooks_init() < 0)
         worker_give_up(*tutti_why() ? tutti_why() : "out of memory");
     if ((why = sandbox_close(s->head)))
         worker_give_up(why);
@@ -131,6 +132,7 @@ int worker_main(int argc, char **argv, char **env)
         worker_hatch(s);
     worker_begin(s);
     serve(s);
+    hooks_fini();
     fflush(NULL);
     _exit(0); /* the program's own exit handlers were made for its `main` */
 }
