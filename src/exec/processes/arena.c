@@ -62,7 +62,8 @@ static bool head_lay_out(struct head *h, const struct url *u, uint64_t stride)
     h->lane_size = whole_pages(sizeof(struct lane_shared));
     h->owns = h->lanes + h->lane_size * u->workers;
     h->own_size = whole_pages(sizeof(struct own));
-    h->between = h->owns + h->own_size * u->workers;
+    h->hatch = h->owns + h->own_size * u->workers;
+    h->between = h->hatch + EXTENT_PAGE;
     if (h->between > stride / 4)
         return false;
     uint64_t room = most < stride / 16 ? most : stride / 16; /* for what channels hold */
@@ -368,6 +369,11 @@ struct head *arena_enter(int fd, uint64_t base, const char **why)
     struct head *h = arena_map(base, words[3], reading, PROT_READ);
     close(reading);
     return h;
+}
+
+bool arena_hatch(struct head *h, int fd)
+{
+    return enter_map(h->hatch, EXTENT_PAGE, fd, h);
 }
 
 bool arena_own(struct head *h, int fd, unsigned index)

@@ -53,6 +53,8 @@ void arena_outbox_drop(struct arena *a, uint64_t offset);
 
 /* Map the arena of descriptor fd, to read; NULL: *why says what failed. */
 struct head *arena_enter(int fd, uint64_t base, const char **why);
+/* The zygote may write its page. */
+bool arena_hatch(struct head *h, int fd);
 /* What worker `index` may write becomes writable, and no child has it any more.  False: that
  * cannot be mapped. */
 bool arena_own(struct head *h, int fd, unsigned index);

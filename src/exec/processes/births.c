@@ -22,6 +22,8 @@ void births_begin(struct procs *p)
     for (int k = 0; k < 2; k++)
         ends[k] = descriptor_high(ends[k]);
     pid_t pid = 0;
+    store_relaxed(&head_hatch(p->arena.head)->pid, 0); /* nobody else has it now */
+    z->last = 0;
     z->ask = ends[0];
     if (ends[0] < 0 || ends[1] < 0 || poll_add(p, ends[0], POLL_ZYGOTE, 0) < 0
         || zygote_spawn(p, ends[1], &pid) < 0) {
@@ -97,6 +99,7 @@ static void birth_take(struct procs *p, const struct birth *b)
             z->state = ZYGOTE_NEVER;
         }
     } else if (b->lane < p->ex.workers && p->lane[b->lane].coming) {
+        z->last = b->pid;
         if (b->pid <= 0) {
             z->lost++;
             birth_failed(p, b->lane);
@@ -120,7 +123,12 @@ void births_hear(struct procs *p)
         birth_take(p, &b);
     if (p->births.ask < 0 || (n < 0 && (errno == EAGAIN || errno == EINTR)))
         return;
-    births_end(p); /* somebody has killed it */
+    births_end(p); /* somebody has killed it, perhaps just when it had forked */
+    const struct hatch *h = head_hatch(p->arena.head);
+    struct birth unheard = { load_relaxed(&((struct hatch *)(uintptr_t)h)->lane),
+                             load_relaxed(&((struct hatch *)(uintptr_t)h)->pid) };
+    if (unheard.pid > 0 && unheard.pid != p->births.last) /* births_end has waited for it */
+        birth_take(p, &unheard);
     p->births.lost++;
     for (unsigned i = 0; i < p->ex.workers; i++)
         if (p->lane[i].coming)

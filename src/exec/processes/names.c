@@ -2,6 +2,7 @@
  * sides are the same file, but lie at other addresses.
  * Tests: tests/processes_test.c, tests/processes_guard_test.c. */
 #include "exec/processes/names.h"
+#include "exec/processes/serve.h"
 #include <dlfcn.h>
 #include <link.h>
 #include <stdio.h>

@@ -1,7 +1,7 @@
 /* exec/processes/shared.h - what lies in an arena: one memfd, mapped at the same address in
  * the process that opened the executor (here: home) and in all its workers.
  *
- *     head | table | a lane for each worker | an own block for each worker |
+ *     head | table | a lane for each worker | an own block for each worker | hatch |
  *     between | read | write | an outbox for each worker
  *
  * Home may write everything.  A worker maps the file read-only, by a descriptor that cannot
@@ -138,6 +138,13 @@ struct segment_shared {
     char maker[40];
 };
 
+/* The zygote's page: what it forked last, written by the kernel before that runs, so that
+ * none is unknown to home wherever the zygote is killed. */
+struct hatch {
+    _Atomic int32_t pid;
+    _Atomic uint32_t lane;
+};
+
 /* Who must be woken when an answer is there. */
 enum { WAITS_NOBODY, WAITS_KEEPER, WAITS_HELPER };
 
@@ -146,7 +153,7 @@ struct head {
     int32_t home;           /* process id */
     uint32_t workers, cpus;
     uint32_t slot;          /* which of this process's arenas */
-    uint64_t lanes, lane_size, owns, own_size;
+    uint64_t lanes, lane_size, owns, own_size, hatch;
     uint64_t read, read_size, write, write_size, outs, out_size;
     uint64_t table, between, between_size;
     char inner[64];
@@ -172,6 +179,10 @@ static inline struct lane_shared *head_lane(const struct head *h, unsigned i)
 static inline struct own *head_own(const struct head *h, unsigned i)
 {
     return (struct own *)(uintptr_t)(h->base + h->owns + i * h->own_size);
+}
+static inline struct hatch *head_hatch(const struct head *h)
+{
+    return (struct hatch *)(uintptr_t)(h->base + h->hatch);
 }
 static inline void *head_at(const struct head *h, uint64_t offset)
 {

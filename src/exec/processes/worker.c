@@ -87,7 +87,9 @@ static void worker_hatch(struct serving *s)
     if (tie < 0)
         _exit(0);
     crash_prepare();
-    s->index = zygote_serve(BOOT_ASK);
+    if (!arena_hatch(s->head, boot.arena))
+        worker_give_up("the zygote's page cannot be mapped");
+    s->index = zygote_serve(BOOT_ASK, head_hatch(s->head));
     close(tie); /* by which the zygote is killed; ours follows */
     prctl(PR_SET_NAME, "tutti-worker");
     names_load(s->head); /* what home has loaded since */

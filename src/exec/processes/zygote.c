@@ -7,10 +7,13 @@
  * threads before `main` refuses.  Tests: tests/processes_crash_test.c. */
 #include "exec/processes/zygote.h"
 #include "base/memory.h"
+#include "exec/processes/extents.h"
+#include "exec/processes/shared.h"
 #include <dirent.h>
 #include <errno.h>
 #include <linux/sched.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
@@ -29,7 +32,7 @@ static bool alone(void)
 
 /* Libc's fork cannot make siblings.  What it does besides, where there is one thread: the
  * child's thread id goes where libc keeps it, and robust mutexes are told to the kernel. */
-static pid_t fork_sibling(void)
+static pid_t fork_sibling(struct hatch *h)
 {
     int *tid = NULL;
     void *robust = NULL;
@@ -38,8 +41,9 @@ static pid_t fork_sibling(void)
         || syscall(SYS_get_robust_list, 0, &robust, &size) < 0)
         return -ENOSYS;
     struct clone_args how = { .flags = CLONE_PARENT | CLONE_CHILD_SETTID
-                                       | CLONE_CHILD_CLEARTID,
-                              .child_tid = (uintptr_t)tid };
+                                       | CLONE_CHILD_CLEARTID | CLONE_PARENT_SETTID,
+                              .child_tid = (uintptr_t)tid,
+                              .parent_tid = (uintptr_t)&h->pid };
     pid_t pid = (pid_t)syscall(SYS_clone3, &how, sizeof how);
     if (pid == 0)
         syscall(SYS_set_robust_list, robust, size);
@@ -74,14 +78,15 @@ static void answer(int ask, uint32_t lane, int pid)
         _exit(0); /* home is gone */
 }
 
-uint32_t zygote_serve(int ask)
+uint32_t zygote_serve(int ask, struct hatch *h)
 {
     struct birth order;
     int fd[2];
     prctl(PR_SET_NAME, "tutti-zygote");
     answer(ask, ZYGOTE_HELLO, alone() ? 0 : -EBUSY);
     while (order_get(ask, &order, fd)) {
-        pid_t pid = fork_sibling();
+        store_relaxed(&h->lane, order.lane); /* the kernel's store of the pid is after it */
+        pid_t pid = fork_sibling(h);
         for (int k = 0; k < 2; k++)
             if (fd[k] >= 0) {
                 if (pid == 0)
@@ -90,6 +95,7 @@ uint32_t zygote_serve(int ask)
             }
         if (pid == 0) {
             close(ask);
+            munmap(h, EXTENT_PAGE); /* tasks will run here */
             return order.lane;
         }
         answer(ask, order.lane, pid);

@@ -16,8 +16,10 @@ struct birth {
 
 /* --- zygote.c: in the zygote, that is ready to be a worker but has no lane yet --- */
 
-/* Fork when asked, until home is gone.  Returns in each child, with its lane. */
-uint32_t zygote_serve(int ask);
+struct hatch;
+/* Fork when asked, until home is gone.  Returns in each child, with its lane; h is its page,
+ * which children do not have. */
+uint32_t zygote_serve(int ask, struct hatch *h);
 
 /* --- births.c: at home, under procs.latch --- */
 
@@ -27,6 +29,7 @@ enum zygote_state { ZYGOTE_NONE, ZYGOTE_STARTING, ZYGOTE_READY, ZYGOTE_NEVER };
 struct births {
     enum zygote_state state;
     int ask, pid;
+    int last;      /* the worker that it was last known to have forked */
     unsigned lost; /* zygotes that have ended before their time */
 };
 
