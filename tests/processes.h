@@ -19,10 +19,18 @@ const char *__tsan_default_options(void)
 }
 #endif
 
+/* First of all in a test that fork()s. */
+__attribute__((unused)) static void processes_needed(void)
+{
+    if (getenv("CHECK_EMULATED"))
+        check_skip("what an emulator runs cannot be executed again without it");
+}
+
 __attribute__((unused)) static tutti_executor *processes_open_bounded(const char *url)
 {
     struct rlimit most;
     tutti_executor *ex;
+    processes_needed();
     getrlimit(RLIMIT_NPROC, &most);
     if (most.rlim_cur == RLIM_INFINITY || most.rlim_cur > 3000) {
         most.rlim_cur = 3000;

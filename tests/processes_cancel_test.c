@@ -237,6 +237,7 @@ TEST(what_workers_print_comes_out_in_whole_lines)
 {
     static char text[200000];
     int whole = 0;
+    processes_needed();
     speak_heard("processes://2", text, sizeof text);
     for (char *line = strtok(text, "\n"); line; line = strtok(NULL, "\n")) {
         int task, used = 0;
@@ -254,6 +255,7 @@ TEST(what_workers_print_comes_out_in_whole_lines)
 TEST(on_request_with_the_number_of_the_worker)
 {
     static char text[200000];
+    processes_needed();
     speak_heard("processes://2?output=tagged", text, sizeof text);
     for (char *line = strtok(text, "\n"); line; line = strtok(NULL, "\n"))
         CHECK(!strncmp(line, "[worker 0] ", 11) || !strncmp(line, "[worker 1] ", 11));

@@ -2,6 +2,7 @@
  * cause, and all the others have their results. */
 #include "processes.h"
 #include <dirent.h>
+#include <pthread.h>
 #include <sys/mman.h>
 #include <tutti/patterns.h>
 
@@ -283,8 +284,8 @@ TEST(a_storm_of_kills_loses_nothing)
     CHECK_INT(tutti_executor_close(ex), 0);
 }
 
-/* A child of this process with that name, or 0. */
-static pid_t child_named(const char *name)
+/* A child of this process with that name (NULL: any), the n-th of them; or 0. */
+static pid_t child_named(const char *name, unsigned n)
 {
     char path[64], text[300], comm[20];
     DIR *all = opendir("/proc");
@@ -297,7 +298,7 @@ static pid_t child_named(const char *name)
         FILE *f = pid ? fopen(path, "re") : NULL;
         if (f && fgets(text, sizeof text, f)
             && sscanf(text, "%*d (%19[^)]) %*c %d", comm, &parent) == 2
-            && parent == getpid() && !strcmp(comm, name))
+            && parent == getpid() && (!name || !strcmp(comm, name)) && n-- == 0)
             found = pid;
         if (f)
             fclose(f);
@@ -317,7 +318,7 @@ TEST(nobody_misses_a_zygote_that_is_killed)
     for (int i = 0; i < 40; i++) {
         in = (struct in){ i % 2 ? KILL : WELL, i };
         CHECK_INT(doing_call(&s, &in, &out), i % 2 ? -TUTTI_ECRASH : 0);
-        pid_t zygote = i % 5 == 4 ? child_named("tutti-zygote") : 0;
+        pid_t zygote = i % 5 == 4 ? child_named("tutti-zygote", 0) : 0;
         killed += zygote && kill(zygote, SIGKILL) == 0;
     }
     in = (struct in){ WELL, 5 };
@@ -327,6 +328,49 @@ TEST(nobody_misses_a_zygote_that_is_killed)
     CHECK_INT(tutti_scope_close(&s), 0);
     CHECK_INT(tutti_executor_close(ex), 0);
     CHECK_INT(waitpid(-1, NULL, WNOHANG), -1);
+}
+
+static atomic_int storm_over;
+
+/* Whatever this process has for children, workers that do not serve yet and the zygote too. */
+static void *storm(void *arg)
+{
+    unsigned seed = *(unsigned *)arg;
+    for (int i = 0; i < 60 && !atomic_load(&storm_over); i++) {
+        struct timespec while_ = { 0, check_random(&seed) % 5000000 };
+        nanosleep(&while_, NULL);
+        pid_t pid = child_named(NULL, check_random(&seed) % 3);
+        if (pid > 0)
+            kill(pid, SIGKILL);
+    }
+    return NULL;
+}
+
+TEST(a_storm_at_any_moment_loses_nothing_either)
+{
+    enum { N = 20000 };
+    static tutti_future f[N];
+    unsigned seed = check_seed();
+    pthread_t storms;
+    tutti_scope s;
+    tutti_executor *ex = processes_open_bounded("processes://2?quarantine=60");
+    CHECK_INT(pthread_create(&storms, NULL, storm, &seed), 0);
+    tutti_scope_open(&s, ex, TUTTI_NEVER, TUTTI_KEEP_GOING);
+    for (int i = 0; i < N; i++) {
+        struct in in = { WELL, i };
+        CHECK_INT(counted_submit(&s, &in, &f[i]), 0);
+    }
+    for (int i = 0; i < N; i++) {
+        int out = -1, rc = counted_take(f[i], &out);
+        if (rc)
+            check_fail(__FILE__, __LINE__, "task %d gave %d: %s", i, rc, tutti_why());
+        CHECK_INT(out, i * 2);
+    }
+    atomic_store(&storm_over, 1);
+    pthread_join(storms, NULL);
+    CHECK_INT(tutti_scope_close(&s), 0);
+    CHECK_INT(tutti_executor_close(ex), 0);
+    CHECK_INT(waitpid(-1, NULL, WNOHANG), -1); /* none that home does not know */
 }
 
 TEST(a_program_that_ignores_its_children_is_told_of_crashes)

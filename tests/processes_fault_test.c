@@ -97,6 +97,7 @@ static bool wanting(int rc)
 
 static void at_home(bool stays)
 {
+    processes_needed();
     run(); /* what is made once and kept */
     int before = descriptors();
     long seen = 0;
@@ -127,6 +128,7 @@ TEST(each_and_all_later_ones_may_fail)
 
 TEST(each_request_in_a_worker_may_fail)
 {
+    processes_needed();
     run();
     int before = descriptors();
     for (int n = 1; n <= 16; n++) {

@@ -394,6 +394,7 @@ TEST(no_worker_outlives_its_home)
 {
     int ends[2], pid, status;
     char byte;
+    processes_needed();
     CHECK_INT(pipe(ends), 0);
     pid_t home = fork();
     if (home == 0)
@@ -467,6 +468,7 @@ TEST(each_worker_calls_init_and_fini)
     size_t have = 0;
     ssize_t n;
     int ends[2], status;
+    processes_needed();
     CHECK_INT(inits, 0); /* not at home */
     CHECK_INT(pipe(ends), 0);
     fflush(stdout);

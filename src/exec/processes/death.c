@@ -154,9 +154,10 @@ static void lane_replace(struct procs *p, unsigned i)
  * waits for all its children itself, or has SIGCHLD ignored. */
 static bool lane_reap(const struct lane *l, siginfo_t *how)
 {
-    if (waitid(P_PIDFD, (id_t)l->pidfd, how, WEXITED | WNOHANG) == 0)
-        return how->si_pid != 0;
-    return errno == ECHILD;
+    int rc = waitid(P_PIDFD, (id_t)l->pidfd, how, WEXITED | WNOHANG);
+    if (rc < 0 && errno == EINVAL) /* an emulator that does not know those */
+        rc = waitid(P_PID, (id_t)l->pid, how, WEXITED | WNOHANG);
+    return rc == 0 ? how->si_pid != 0 : errno == ECHILD;
 }
 
 /* A worker that could not serve may have said why: a worker's word, so copied first. */

@@ -36,6 +36,20 @@ static int64_t keeper_next(const struct procs *p)
     return next;
 }
 
+/* left: ns, or CLOCK_NEVER.  Kernels before 5.11, and emulators, have ms alone. */
+static int keeper_poll(struct procs *p, struct epoll_event *e, int64_t left)
+{
+    struct timespec t = { left < 0 ? 0 : left / 1000000000,
+                          left < 0 ? 0 : left % 1000000000 };
+    bool forever = left == CLOCK_NEVER;
+    int n = epoll_pwait2(p->poll, e, EVENTS, forever ? NULL : &t, NULL);
+    if (n < 0 && errno == ENOSYS) {
+        int64_t ms = left < 0 ? 0 : left / 1000000 + 1;
+        n = epoll_wait(p->poll, e, EVENTS, forever ? -1 : ms < 60000 ? (int)ms : 60000);
+    }
+    return n;
+}
+
 static int keeper_sleep(struct procs *p, struct epoll_event *e)
 {
     latch_lock(&p->latch);
@@ -49,13 +63,8 @@ static int keeper_sleep(struct procs *p, struct epoll_event *e)
     int64_t left = keeper_next(p);
     latch_unlock(&p->latch);
     left = left == CLOCK_NEVER ? CLOCK_NEVER : left - clock_now();
-    struct timespec t = { left < 0 ? 0 : left / 1000000000,
-                          left < 0 ? 0 : left % 1000000000 };
     bool look = load_acquire(&p->look); /* pairs with keeper_rouse; it rings as well */
-    if (got || look)
-        t = (struct timespec){ 0, 0 };
-    int n = epoll_pwait2(p->poll, e, EVENTS, left == CLOCK_NEVER && !got && !look ? NULL : &t,
-                         NULL);
+    int n = keeper_poll(p, e, got || look ? 0 : left);
     latch_lock(&p->latch);
     p->keeper_sleeps = false;
     if (!p->helped)
