@@ -332,6 +332,16 @@ TEST(nobody_misses_a_zygote_that_is_killed)
 
 static atomic_int storm_over;
 
+TUTTI_TASK_FLAGS(slow, "crash.slow", struct in, int, TUTTI_IDEMPOTENT);
+static int slow(const struct in *in, int *out)
+{
+    tutti_time until = tutti_now() + 30000;
+    while (tutti_now() < until)
+        ;
+    *out = in->value * 2;
+    return 0;
+}
+
 /* Whatever this process has for children, workers that do not serve yet and the zygote too. */
 static void *storm(void *arg)
 {
@@ -358,10 +368,10 @@ TEST(a_storm_at_any_moment_loses_nothing_either)
     tutti_scope_open(&s, ex, TUTTI_NEVER, TUTTI_KEEP_GOING);
     for (int i = 0; i < N; i++) {
         struct in in = { WELL, i };
-        CHECK_INT(counted_submit(&s, &in, &f[i]), 0);
+        CHECK_INT(slow_submit(&s, &in, &f[i]), 0);
     }
     for (int i = 0; i < N; i++) {
-        int out = -1, rc = counted_take(f[i], &out);
+        int out = -1, rc = slow_take(f[i], &out);
         if (rc)
             check_fail(__FILE__, __LINE__, "task %d gave %d: %s", i, rc, tutti_why());
         CHECK_INT(out, i * 2);
