@@ -24,6 +24,8 @@ __attribute__((unused)) static void processes_needed(void)
 {
     if (getenv("CHECK_EMULATED"))
         check_skip("what an emulator runs cannot be executed again without it");
+    if (getenv("CHECK_VALGRIND"))
+        check_skip("valgrind knows no descriptors of processes");
 }
 
 __attribute__((unused)) static tutti_executor *processes_open_bounded(const char *url)

@@ -242,8 +242,11 @@ void output_close(struct lane *l)
 int lane_watch(struct procs *p, unsigned i)
 {
     struct lane *l = &p->lane[i];
-    l->pidfd = fault_now() ? -1 : (int)syscall(SYS_pidfd_open, l->pid, 0);
-    int rc = l->pidfd < 0 ? -EMFILE : poll_add(p, l->pidfd, POLL_DEATH, i);
+    bool fails = fault_now();
+    l->pidfd = fails ? -1 : (int)syscall(SYS_pidfd_open, l->pid, 0);
+    int rc = fails          ? -EMFILE
+             : l->pidfd < 0 ? -errno
+                            : poll_add(p, l->pidfd, POLL_DEATH, i);
     for (int k = 0; k < 2 && rc == 0; k++)
         if (l->output[k] >= 0)
             rc = poll_add(p, l->output[k], k ? POLL_STDERR : POLL_STDOUT, i);
