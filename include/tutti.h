@@ -147,7 +147,8 @@ typedef struct tutti_executor tutti_executor;
  *                      released while they wait: what CPython's GIL does to a
  *                      program.  Uses SIGURG
  * and of processes:// alone:
- *   inner=loop:// or threads://m    what scopes inside a task run on
+ *   inner=loop:// or threads://m    what scopes inside a task run on; a worker runs one
+ *                      task of home's at a time
  *   arena=size         items shared, inputs and results may take so much each; half of
  *                      the memory there is by default
  *   recycle=n, recycle-memory=size   replace a worker after n starts, or when it has grown
