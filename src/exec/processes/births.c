@@ -2,6 +2,7 @@
  * replaced, since programs whose workers live need none; asked without waiting for it, since
  * this goes on under the latch.  Wherever it cannot help, workers are executed as before.
  * Tests: tests/processes_crash_test.c, tests/processes_fault_test.c. */
+#include "exec/processes/between.h"
 #include "exec/processes/procs.h"
 #include "base/memory.h"
 #include <errno.h>
@@ -85,6 +86,7 @@ void births_end(struct procs *p)
 static void birth_failed(struct procs *p, unsigned i)
 {
     p->lane[i].coming = false;
+    between_died(p, i, false); /* it may have served, unknown to us */
     if (!p->closing)
         lane_restart(p, i);
 }
