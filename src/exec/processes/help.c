@@ -107,14 +107,17 @@ static void help(struct procs *p, _Atomic uint32_t *word, uint32_t value, int64_
         bool none = !p->outstanding || p->broken;
         bool spin = i % 16 || may_spin(p);
         latch_unlock(&p->latch);
+        if ((got || load_acquire(word) != value) && spin_until)
+            p->missed = 0;
         if (none || (got && once) || load_acquire(word) != value)
             break;
         if (got || !spin_until)
-            spin_until = clock_now() + HELP_SPIN;
+            spin_until = clock_now() + spin_span(HELP_SPIN, p->missed);
         if (spin && (i % 16 || clock_now() < spin_until)) {
             spin_pause();
             continue;
         }
+        p->missed += spin;
         if (help_sleep(p, word, value, until) && once)
             break;
         spin_until = 0;

@@ -94,6 +94,7 @@ struct procs {
     const char *broken;      /* why nothing more can run; NULL: it can */
     char refused[200];       /* what the last worker that could not serve had to say */
     bool helped;             /* somebody collects */
+    unsigned missed;         /* looks of helpers in a row that saw nothing; theirs alone */
     bool keeper_sleeps;
     bool closing;
     int64_t timer;           /* when the keeper has to look at asked tasks */

@@ -4,7 +4,8 @@
  * When to spin.  Looking for the next request for a moment instead of sleeping saves both
  * sides a wake, which costs forty times a round trip; but it steals the CPU from whoever has
  * work.  So: only when the last request came soon after the one before, and only while no
- * more processes of this executor are awake than there are CPUs.
+ * more processes of this executor are awake than there are CPUs; and ever shorter while it is
+ * in vain (spin_span), as where other programs have the other CPUs.
  * Tests: tests/processes_test.c. */
 #include "exec/processes/serve.h"
 #include "base/clock.h"
@@ -43,7 +44,7 @@ static bool may_spin(const struct serving *s)
 /* Look for it for a while.  True: it is there, or we shall leave. */
 static bool serve_spin(struct serving *s, const struct request *r, uint64_t number)
 {
-    int64_t until = s->ended + s->spin;
+    int64_t until = s->ended + spin_span(s->spin, s->missed);
     for (unsigned i = 1;; i++) {
         if (request_is_there(r, number) || load_relaxed(&s->lane->quit)) /* looked at again */
             return true;
@@ -57,7 +58,7 @@ static bool serve_spin(struct serving *s, const struct request *r, uint64_t numb
 static bool serve_wait(struct serving *s, const struct request *r, uint64_t number)
 {
     if (s->spin)
-        serve_spin(s, r, number);
+        s->missed = serve_spin(s, r, number) ? 0 : s->missed + 1;
     while (!request_is_there(r, number) && !load_acquire(&s->lane->quit)) { /* lane_quit */
         uint32_t bell = load_acquire(&s->lane->bell); /* pairs with lane_ring */
         /* seq_cst, both: pairs with lane_ring */

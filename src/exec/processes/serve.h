@@ -18,6 +18,7 @@ struct serving {
     uint64_t runs;          /* so far */
     int64_t told, ended;    /* when home was last woken; when the last run ended */
     int64_t spin;           /* ns to look for the next request before sleeping */
+    unsigned missed;        /* looks in a row that saw none */
     struct latch latch;     /* guards running and scope, for the listener */
     uint64_t running;
     tutti_scope *scope;

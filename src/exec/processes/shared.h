@@ -172,6 +172,13 @@ struct head {
 /* sandbox.c: does this kernel have it, switched on? */
 bool sandbox_has_landlock(void);
 
+/* How long to look before sleeping, after so many looks in a row that were in vain, as where
+ * who is waited for needs our CPU: ever shorter, but in full now and then. */
+static inline int64_t spin_span(int64_t most, unsigned missed)
+{
+    return missed % 16 == 15 ? most : most >> (missed < 6 ? missed : 6);
+}
+
 static inline struct lane_shared *head_lane(const struct head *h, unsigned i)
 {
     return (struct lane_shared *)(uintptr_t)(h->base + h->lanes + i * h->lane_size);
