@@ -142,6 +142,10 @@ struct fiber *fiber_of_guard(const void *address);
 /* Does an emulator (valgrind) look at each access?  What the kernel writes behind its back
  * would look unwritten to it. */
 bool fiber_emulated(void);
+/* This thread has slept, and others have run: valgrind keeps for all of them together which
+ * stack was moved on last, and takes the next large frame here for a switch, whose memory it
+ * then does not know to be in use.  So let it see this stack, now. */
+void fiber_stack_here(void);
 /* In the child after fork(): forget locks that other threads held. */
 void fiber_after_fork(void);
 #endif

@@ -1,6 +1,7 @@
 /* sched/attach.c - how a thread becomes a worker and stops being one, and where workers
  * that can be reused are kept.  See worker.h.  Tests: tests/pool_test.c. */
 #include "base/memory.h"
+#include "base/slice.h"
 #include "sched/worker.h"
 #include "sched/gil.h"
 #include <assert.h>
@@ -83,6 +84,8 @@ struct worker *worker_attach(struct pool *p, unsigned index, bool takes)
 
 void worker_work(struct worker *w)
 {
+    w->brisk = true;
+    slice_set(SLICE_SHORT); /* who waits for a worker waits for all that is parked there */
     struct gil *gil = w->pool->gil;
     if (gil)
         gil_acquire(gil);

@@ -41,8 +41,7 @@ static int function_place(const void *key)
     return -1;
 }
 
-/* By the monitor's thread. */
-static void remember(const void *key, int kind)
+void culprit_expect(const void *key, int kind)
 {
     int at = function_place(key);
     if (at < 0)
@@ -357,12 +356,22 @@ void culprit_name(struct worker *w, int64_t now)
     if (is_new)
         v->entry = entry_new(&s, site, at > 0, busy, frame, depth);
     if (!s.loop && !symbol_is_ours(s.function))
-        remember(s.key, busy ? ALONE_COMPUTES : ALONE_BLOCKS);
+        culprit_expect(s.key, busy ? ALONE_COMPUTES : ALONE_BLOCKS);
     if (v->entry < 0)
         return;
     add_relaxed(&entries[v->entry].times, 1); /* a figure */
     if (is_new && load_relaxed(&reports)) /* a hint */
         entry_tell(&entries[v->entry], now - v->since, s.loop);
+}
+
+void culprit_learn(struct worker *w)
+{
+    struct seen s;
+    if (!worker_see(w, &s) || s.loop)
+        return;
+    w->watch.learnt = true;
+    if (!symbol_is_ours(s.function))
+        culprit_expect(s.key, w->watch.verdict == BUSY ? ALONE_COMPUTES : ALONE_BLOCKS);
 }
 
 void culprit_back(struct worker *w, int64_t now)
@@ -373,5 +382,5 @@ void culprit_back(struct worker *w, int64_t now)
         if (now - v->since > load_relaxed(&e->longest)) /* this thread alone writes it */
             store_relaxed(&e->longest, now - v->since);
     }
-    v->named = false;
+    v->named = v->learnt = false;
 }

@@ -8,6 +8,10 @@
 /* --- by the monitor's thread --- */
 /* w is stuck and others wait: name who runs there, if that is not done yet. */
 void culprit_name(struct worker *w, int64_t now);
+/* Expect kind, ALONE_*, of what is kept under that key. */
+void culprit_expect(const void *key, int kind);
+/* Nobody waits: remember its function alone. */
+void culprit_learn(struct worker *w);
 /* ... and moves again. */
 void culprit_back(struct worker *w, int64_t now);
 /* Send w's thread the signal that culprit_urgent and worker_urgent hear. */

@@ -3,6 +3,7 @@
 #include "base/clock.h"
 #include "base/memory.h"
 #include "core/thread.h"
+#include "fiber/fiber.h"
 #include "sched/urgent.h"
 #include <errno.h>
 #include <sched.h>
@@ -74,6 +75,7 @@ static void gil_take(struct gil *g)
             until = clock_now() + GIL_INTERVAL;
         }
     }
+    fiber_stack_here();
     sub_relaxed(&g->waiters, 1); /* only ever makes a wake superfluous */
 }
 

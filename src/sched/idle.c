@@ -218,6 +218,7 @@ static bool worker_sleep(struct worker *w, bool searching)
             worker_doze(w, until);
     }
     store_relaxed(&w->sleeping, AWAKE); /* a wake too many is harmless */
+    fiber_stack_here();
     monitor_heed();
     bool token = takes && asleep_leave(w);
     worker_fire(w);

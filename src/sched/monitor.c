@@ -82,7 +82,8 @@ static void worker_share(struct worker *w)
 static void worker_watch(struct worker *w, int64_t now, bool has_work, struct look *l)
 {
     /* hints, all */
-    bool cares = has_work || load_relaxed(&w->live) > 1 || load_relaxed(&w->inbox);
+    bool cares = has_work || load_relaxed(&w->live) > 1 || load_relaxed(&w->inbox)
+                 || (!w->watch.learnt && now - w->watch.since >= NAME_BLOCKED);
     l->moved |= load_relaxed(&w->tick) != w->watch.tick; /* a hint */
     int verdict = worker_judge(w, now, cares || w->pool->loop);
     bool outside = w->watch.stale && w->pool->loop && culprit_is_root(w);
@@ -119,16 +120,19 @@ static void pool_balance(struct pool *p, const struct look *l, bool has_work)
     }
 }
 
-/* Is w stuck for others, and not for itself alone? */
-static bool worker_harms(const struct worker *w, bool has_work, int64_t now)
+/* Has w been stuck for so long that it is worth a thread, and was not expected to be? */
+static bool worker_lasts(const struct worker *w, int64_t now)
+{
+    if (load_relaxed(&w->alone)) /* a hint */
+        return false;
+    return (w->watch.verdict == BLOCKED && now - w->watch.since >= NAME_BLOCKED)
+           || (w->watch.verdict == BUSY && w->watch.ran >= NAME_AFTER);
+}
+
+/* Do others wait for w, which is stuck? */
+static bool worker_harms(const struct worker *w, bool has_work)
 {
     const struct runnable *ready = NULL, *bound = NULL;
-    if (load_relaxed(&w->alone)) /* a hint; it was expected */
-        return false;
-    bool blocked = w->watch.verdict == BLOCKED && now - w->watch.since >= NAME_BLOCKED;
-    bool busy = w->watch.verdict == BUSY && w->watch.ran >= NAME_AFTER;
-    if (!blocked && !busy)
-        return false;
     if (has_work || load_relaxed(&w->live) > 1 || load_relaxed(&w->inbox)) /* hints */
         return true;
     return (peek(&ready, &w->ready.head, sizeof ready) && ready)
@@ -144,8 +148,14 @@ static void pool_watch(struct pool *p, int64_t now, struct look *all)
         if (!w)
             continue;
         worker_watch(w, now, has_work, &l);
-        if (!w->watch.named && worker_harms(w, has_work, now))
+        if (w->watch.named || !worker_lasts(w, now))
+            continue;
+        /* One that happened to begin where nobody else was has harmed nobody, but the next
+         * of it may begin beside a thousand others. */
+        if (worker_harms(w, has_work))
             culprit_name(w, now);
+        else if (!w->watch.learnt)
+            culprit_learn(w);
     }
     if (l.offers)
         pool_notify(p); /* its own turns would have: see offer.h */

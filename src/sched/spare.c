@@ -7,6 +7,7 @@
  * place goes on with it. */
 #include "sched/spare.h"
 #include "base/memory.h"
+#include "base/slice.h"
 #include "sched/culprit.h"
 #include "sched/monitor.h"
 
@@ -200,6 +201,10 @@ struct runnable *spare_next(struct worker *w)
     latch_unlock(&p->latch);
     if (ended)
         alone_time(w, t);
+    /* One that computes alone lets those go first that carry many. */
+    bool brisk = !t || load_relaxed(&w->alone) != ALONE_COMPUTES + 1; /* ours while it runs */
+    if (ended && brisk != w->brisk)
+        slice_set((w->brisk = brisk) ? SLICE_SHORT : SLICE_USUAL);
     return t ? &t->run : NULL;
 }
 

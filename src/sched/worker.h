@@ -94,6 +94,7 @@ struct watch {
     int64_t at, cpu, delay; /* where the window began that is measured; delay < 0: unknown */
     bool still;       /* it used little of a CPU in the last window */
     int64_t cpu_first, ran; /* its CPU time when it was found stale; used since */
+    bool learnt;      /* its function is remembered since */
     bool named;       /* who runs there was looked at since */
     int entry;        /* as which culprit; negative: as none that is kept */
 };
@@ -164,6 +165,7 @@ struct worker {
     struct list parked_link;   /* under pool->latch */
     int64_t parked_at;         /* under pool->latch */
     _Atomic(struct task *) gift; /* one to begin alone; set when it is taken from parked */
+    bool brisk;                /* its thread has a short slice; its own */
     const void *alone_key;     /* its own: what it runs alone, and since when */
     int64_t alone_since;
     _Atomic uint32_t alone;    /* 1 + kind of the task it runs alone; 0: none.  Changed under
