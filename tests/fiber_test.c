@@ -4,6 +4,7 @@
 #include "base/memory.h"
 #include "check.h"
 #include "fiber/inside.h"
+#include <errno.h>
 #include <execinfo.h>
 #include <fenv.h>
 #include <pthread.h>
@@ -350,6 +351,48 @@ TEST(a_fiber_between_two_runs_may_change_threads)
         elsewhere(f);
     }
     end();
+}
+
+/* Why a started task stays on its thread: code that was compiled for threads asks for the
+ * address of errno once, and keeps it over a call that it cannot see into. */
+static const int *wanderers;
+
+__attribute__((noinline, noclone)) static void some_call(struct fiber *self)
+{
+    fiber_switch(self, (struct fiber *)(uintptr_t)((struct block *)self)->number);
+    __asm__ volatile("" : : : "memory");
+}
+
+static void wanderer(struct fiber *self)
+{
+    for (;;) {
+        errno = 0;
+        some_call(self);
+        wanderers = &errno;
+    }
+}
+
+static void *its_errno(void *f)
+{
+    elsewhere(f);
+    return &errno;
+}
+
+TEST(a_fiber_that_moved_would_use_the_errno_of_its_old_thread)
+{
+    pthread_t t;
+    void *there;
+    begin(STACK, sizeof(struct block), wanderer);
+    struct fiber *f = get();
+    elsewhere(f); /* it begins here, and would go on there */
+    CHECK(!pthread_create(&t, NULL, its_errno, f));
+    pthread_join(t, &there);
+    const int *used = wanderers;
+    fiber_put(pool, f);
+    end();
+    if (used == there)
+        check_skip("this compiler has asked again");
+    CHECK(used == &errno);
 }
 
 TEST(the_child_of_a_fork_forgets_other_threads_locks)
