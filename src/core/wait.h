@@ -51,7 +51,7 @@ bool wait_abandon(struct context *c, uint64_t ticket);
 /* Win the right to end the wait.  Any thread, any time; signal handlers too. */
 static inline bool wait_claim(struct context *c, uint64_t ticket)
 {
-    /* acquire: pairs with wait_prepare; what c prepared is seen. */
+    /* acquire: pairs with the store that wait_prepare ends with; what c prepared is seen. */
     uint64_t word = load_acquire(&c->wait_word);
     while (word >> WAIT_TICKET_SHIFT == ticket && word & WAIT_OPEN)
         if (cas_acqrel(&c->wait_word, &word, ticket << WAIT_TICKET_SHIFT))

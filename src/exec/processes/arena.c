@@ -273,7 +273,7 @@ void *arena_share(struct arena *a, uint64_t count, uint32_t item, unsigned flags
         g->flags = flags;
         strncpy(g->maker, tutti_task_name(), sizeof g->maker - 1);
         *out = (tutti_ref){ segment_id(a, g), 0, count, item, flags };
-        store_release(&g->id, out->id); /* pairs with arena_find */
+        store_release(&g->id, out->id); /* pairs with procs_ref */
     }
     latch_unlock(&a->latch);
     if (base && !zeroed)

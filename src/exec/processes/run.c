@@ -18,13 +18,13 @@ enum { WORDS = 320, SIDE_ROOM = SIDE - WORDS };
 static void outbox_hear(struct serving *s)
 {
     uint64_t seen = load_relaxed(&s->own->seen); /* our own */
-    uint64_t released = load_acquire(&s->lane->released); /* pairs with outbox_give */
+    uint64_t released = load_acquire(&s->lane->released); /* pairs with outbox_release */
     for (; seen < released; seen++) {
         uint64_t word = s->lane->release[seen % RELEASES];
         extents_give(&s->outbox, s->outbox.base + (word >> 32) * EXTENT_PAGE,
                      (word & UINT32_MAX) * EXTENT_PAGE);
     }
-    store_release(&s->own->seen, seen); /* pairs with outbox_give: the slots are free */
+    store_release(&s->own->seen, seen); /* pairs with outbox_release: the slots are free */
 }
 
 static void *outbox_take(struct serving *s, uint64_t n)
