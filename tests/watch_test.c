@@ -2,6 +2,7 @@
  * called when that matters to somebody, and takes its share of a CPU and no more. */
 #include "urls.h"
 #include "base/slice.h"
+#include "base/walk.h"
 #include "sched/culprit.h"
 #include "sched/monitor.h"
 #include <sched.h>
@@ -134,6 +135,11 @@ TEST(what_one_that_is_back_starts_is_seen_at_once)
  * beside others. */
 TEST(what_blocks_and_harms_nobody_is_remembered_as_well)
 {
+    char word;
+    if (getenv("CHECK_EMULATED"))
+        check_skip("the emulator does not show what runs on a thread");
+    if (!peek(&word, "x", 1))
+        check_skip("the system does not show what runs on a thread");
     tutti_executor *ex = urls_open("threads://2");
     tutti_scope s;
     tutti_scope_open(&s, ex, TUTTI_NEVER, 0);
@@ -237,7 +243,7 @@ static int compute(void *arg)
 /* By its own CPU clock, so it does not matter what else the machine is at. */
 TEST(it_takes_a_hundredth_of_a_cpu_at_most)
 {
-    if (getenv("CHECK_VALGRIND") || UNDER_TSAN || UNDER_ASAN)
+    if (getenv("CHECK_VALGRIND") || getenv("CHECK_EMULATED") || UNDER_TSAN || UNDER_ASAN)
         check_skip("a look costs many times as much");
     tutti_executor *ex = urls_open("threads://128");
     tutti_scope s;
