@@ -255,7 +255,8 @@ TEST(it_takes_a_hundredth_of_a_cpu_at_most)
         CHECK_INT(tutti_go(&s, compute, (void *)(intptr_t)(300 * TUTTI_MS)), 0);
     CHECK_INT(tutti_scope_close(&s), 0);
     int64_t used = monitor_cpu_time() - before;
-    CHECK(used <= (tutti_now() - began) / 100 + 3 * TUTTI_MS); /* some saved up */
+    /* Some saved up, and one look more; unbounded it would be seconds. */
+    CHECK(used <= (tutti_now() - began) / 100 + 50 * TUTTI_MS);
     CHECK_INT(tutti_executor_close(ex), 0);
 }
 
