@@ -329,9 +329,10 @@ static void show_count(const struct painter *p, const json_t *report, bool faile
                 strcmp(schedules, "1") ? "s" : "", time);
     else if (!failed)
         fprintf(p->out,
-                "%snothing failed%s in %s schedules: %s behaviours, %s, %s a "
+                "%snothing failed%s in %s schedules: %s behaviour%s, %s, %s a "
                 "second\n",
-                paint(p, GREEN), plain(p), schedules, behaviours, time, rate);
+                paint(p, GREEN), plain(p), schedules, behaviours,
+                strcmp(behaviours, "1") ? "s" : "", time, rate);
 }
 
 /* What no hook saw, with the functions where. */
@@ -344,8 +345,9 @@ static void show_unseen(const struct painter *p, const json_t *report)
     if (share >= 0.0005)
         fprintf(
             p->out,
-            "unseen: %.1f%% of the accesses to memory that threads may share, by code "
-            "that\n'tutti cc' did not compile:\n",
+            "unseen: %.1f%% of the accesses to memory that threads may share, by inline\n"
+            "assembly or by code that 'tutti cc' did not compile (say it in C, or compile "
+            "that, too):\n",
             100 * share);
     json_array_foreach(json_object_get(report, "unseen_in"), i, in)
         fprintf(p->out, "  %d in %s, %s\n", int_of(in, "count"),
