@@ -165,7 +165,7 @@ static bool anything_to_do(struct worker *w, bool takes)
     if (load_relaxed(&w->takes) != takes)
         return true;
     if (!takes)
-        return load_relaxed(&w->gift) != NULL;
+        return load_relaxed(&w->gift) || spare_strays(w);
     /* the fence before orders it, here and below; for one worker alone the latch that
      * asleep_enter has had */
     if (load_relaxed(&p->injections) || load_relaxed(&p->lows))

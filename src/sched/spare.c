@@ -208,6 +208,17 @@ struct runnable *spare_next(struct worker *w)
     return t ? &t->run : NULL;
 }
 
+bool spare_strays(struct worker *w)
+{
+    struct pool *p = w->pool;
+    if (w->index < p->count || load_relaxed(&w->live)) /* ours */
+        return false;
+    latch_lock(&p->latch);
+    bool strays = !list_linked(&w->parked_link) && !load_relaxed(&w->quit); /* see spares_trim */
+    latch_unlock(&p->latch);
+    return strays;
+}
+
 /* --- for the monitor --------------------------------------------------------- */
 
 static void seats_count(struct pool *p, int n)

@@ -13,6 +13,10 @@ bool spare_start(struct pool *p, struct task *t, int kind);
 /* w takes nothing and has nothing to do: a task to begin alone, or NULL, and it rests if it
  * has no tasks that are parked.  By w itself, ordinary workers too. */
 struct runnable *spare_next(struct worker *w);
+/* w, about to sleep and taking nothing, is a spare that could rest and does not: between its
+ * looks it was called in and sent off again, so it looks again, since nobody finds one that
+ * neither takes part nor rests.  By w itself. */
+bool spare_strays(struct worker *w);
 /* Tell all to quit, and wait for it.  Nobody begins any meanwhile. */
 void spares_end(struct pool *p);
 
