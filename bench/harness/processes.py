@@ -5,6 +5,8 @@ from harness.table import AtMost, Bench, Command
 
 PROGRAMS = {
     'proc_bench': target('proc_bench'),
+    'shared_bench': target('shared_bench'),
+    'queues': interpreted('queues.py', 'python3'),
     'pools': interpreted('pools.py', 'python3'),
     'mpi': interpreted('pools.py', 'python3-mpi4py', probe='mpi4py'),
 }
@@ -38,4 +40,16 @@ BENCHES = [
            'crash-free': Command('proc_bench', ('-r', '1', 'proc-crash-free'), workers=(2,),
                                  baseline=True)},
           workers=(2,), goals=(AtMost(1.25, 'crash-free', workers=2),)),
+]
+
+BENCHES += [
+    Bench('proc-channel', 'ns', 'an item from one worker to another and back, on channels',
+          {'tutti': Command('shared_bench', ('-r', '1', 'proc-channel'), workers=(2,)),
+           'queue': Command('queues', ('queue', 'proc-channel'), workers=(2,)),
+           'simplequeue': Command('queues', ('simple', 'proc-channel'), workers=(2,))},
+          workers=(2,), goals=(AtMost(10000, workers=2),)),
+    Bench('proc-lock', 'ns', 'a mutex between processes, locked and unlocked by one',
+          {'tutti': Command('shared_bench', ('-r', '1', 'proc-lock'), workers=(1,)),
+           'multiprocessing': Command('queues', ('lock', 'proc-lock'), workers=(1,))},
+          goals=(AtMost(1, 'multiprocessing'),)),
 ]
