@@ -127,6 +127,8 @@ same hashhunt-some hashhunt --size 50 "$tmp/tree"
 same hashhunt-found hashhunt "$tmp/tree" "$hash"
 same hashhunt-like hashhunt "$tmp/tree" "$tmp/tree/d3/e1/f20.txt"
 same wordcount wordcount "$tmp/tree"
+same tally tally --size 700
+same tally-one tally --size 1
 same wordcount-some wordcount --size 7 "$tmp/tree"
 
 # Each rival by itself: in a race the others would hide that one is wrong.
