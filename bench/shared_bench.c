@@ -1,9 +1,10 @@
-/* shared_bench.c - what locks and channels between worker processes cost (tutti/shared.h).
+/* shared_bench.c - what locks and channels between worker processes cost
+ * (tutti/shared.h).
  *
  *     shared_bench [-w WORKERS] [-r ROUNDS] [NAME...]      without names: all
  *
- * proc-channel is an item that one worker sends to another, and that one back, on a channel
- * each way; proc-lock a mutex locked and unlocked by one process alone. */
+ * proc-channel is an item that one worker sends to another, and that one back, on a
+ * channel each way; proc-lock a mutex locked and unlocked by one process alone. */
 #include "measure.h"
 #include <stdlib.h>
 #include <tutti/shared.h>

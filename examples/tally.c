@@ -1,10 +1,10 @@
 /* examples/tally.c - how often each word comes in some lines, counted in one map.
  *
- * The program sends the lines into a channel; every worker takes lines from it as fast as it
- * can and counts their words in a map that all of them share, and adds up how many lines
- * were had under a lock that lies beside the sum.  On processes:// the workers are
- * processes: channel, map and lock are those of tutti/shared.h, and the text of this
- * program is the same. */
+ * The program sends the lines into a channel; every worker takes lines from it as
+ * fast as it can and counts their words in a map that all of them share, and adds up
+ * how many lines were had under a lock that lies beside the sum.  On processes://
+ * the workers are processes: channel, map and lock are those of tutti/shared.h, and
+ * the text of this program is the same. */
 #include "common/example.h"
 #include <stdio.h>
 #include <stdlib.h>
@@ -74,7 +74,7 @@ static int count_lines(const struct crew *in, tutti_none *out)
         lines++;
     }
     int locked = tutti_mutex_lock(&in->board->lock);
-    if (locked < 0) /* -TUTTI_EOWNERDEAD: somebody died with it; the sum may lack a worker's */
+    if (locked < 0) /* -TUTTI_EOWNERDEAD: somebody died with it, the sum may lack his */
         return locked;
     in->board->lines += lines;
     tutti_mutex_unlock(&in->board->lock);

@@ -1,6 +1,6 @@
-/* tests/processes_sync_inside_test.c - what processes share, when one of them dies between any
- * two stores, or writes rubbish over it.  A worker counts its steps (far_step) and kills
- * itself at the n-th, for every n there is. */
+/* tests/processes_sync_inside_test.c - what processes share, when one of them dies
+ * between any two stores, or writes rubbish over it.  A worker counts its steps
+ * (far_step) and kills itself at the n-th, for every n there is. */
 #include "processes.h"
 #include "exec/processes/procs.h"
 #include "sync/far/far.h"
@@ -219,7 +219,8 @@ static int end(tutti_future f, long *left)
         tutti_scope_close(&soon);                                             \
     } while (0)
 
-/* After that death all is as before: nothing is held, nothing missing, nothing too much. */
+/* After that death all is as before: nothing is held, nothing missing, nothing too
+ * much. */
 static void check_all_well(struct home *h)
 {
     struct board *b = h->b;

@@ -1,5 +1,6 @@
-/* tests/processes_sync_test.c - locks, signals, channels and maps that worker processes and
- * the program share: each alone, waited for with ends and deadlines, and under kill -9. */
+/* tests/processes_sync_test.c - locks, signals, channels and maps that worker
+ * processes and the program share: each alone, waited for with ends and deadlines,
+ * and under kill -9. */
 #include "processes.h"
 #include <tutti/shared.h>
 
@@ -50,8 +51,8 @@ static void nap(int ms)
 
 /* --- what tasks do ------------------------------------------------------------------- */
 
-enum { ADD, LOCK_AND_DIE, LOCK_AND_RETURN, LOCK_BRIEFLY, HOLD, DOWN_UP, DOWN_AND_DIE, DOWN, UP,
-       WAIT_GO, SET_UP, COUNT };
+enum { ADD, LOCK_AND_DIE, LOCK_AND_RETURN, LOCK_BRIEFLY, HOLD, DOWN_UP, DOWN_AND_DIE,
+       DOWN, UP, WAIT_GO, SET_UP, COUNT };
 
 static int add(struct board *b, int n)
 {

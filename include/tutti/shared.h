@@ -50,14 +50,14 @@ TUTTI_API int tutti_cond_share(tutti_scope *s, tutti_cond *c);
  * cannot be missed: that task's scope must end the wait.  [any] */
 TUTTI_API int tutti_barrier_share(tutti_scope *s, tutti_barrier *b, unsigned n);
 
-/* A channel for all processes of the executor of *s, freed with it: items of `item` bytes
- * each, by value, and room for `capacity` of them, both above 0.  Used as any other, also in
- * tutti_wait beside others; tasks get it as a plain pointer in their input.  What nobody has
- * received at the end is dropped.
+/* A channel for all processes of the executor of *s, freed with it: items of `item`
+ * bytes each, by value, and room for `capacity` of them, both above 0.  Used as any
+ * other, also in tutti_wait beside others; tasks get it as a plain pointer in their
+ * input.  What nobody has received at the end is dropped.
  * A worker that dies while its task has sent, and has not closed, or has received, loses
- * nothing that is in the channel.  The next receiver (sender) that would wait is told of it,
- * once for each death, with -TUTTI_EOWNERDEAD: it has received (sent) nothing, and may try
- * again, or close the end that the dead one would have closed.
+ * nothing that is in the channel.  The next receiver (sender) that would wait is told of
+ * it, once for each death, with -TUTTI_EOWNERDEAD: it has received (sent) nothing, and
+ * may try again, or close the end that the dead one would have closed.
  * 0; on error *out is NULL: -EINVAL; else as tutti_mutex_share.  [any] */
 TUTTI_API int tutti_chan_share(tutti_chan **out, tutti_scope *s, size_t item,
                                size_t capacity);

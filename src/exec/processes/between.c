@@ -1,5 +1,5 @@
-/* exec/processes/between.c - what sync/far/ needs of this executor: memory of the arena that
- * all its processes write, who lives, who may look instead of sleeping.
+/* exec/processes/between.c - what sync/far/ needs of this executor: memory of the
+ * arena that all its processes write, who lives, who may look instead of sleeping.
  * Tests: tests/processes_sync_test.c. */
 #include "base/memory.h"
 #include "exec/processes/between.h"

@@ -1,9 +1,10 @@
 /* sync/far/barrier.c - a barrier among processes.
  *
- * Design: all of it is one word, so that to come is one compare-and-swap: how many have come
- * in this round, whether it is broken, which round it is, and how the last ones ended, for
- * those who hear of it late.  A worker that dies in a task that has come to the barrier, ever,
- * may be missed in any round, so that breaks it for good, until tutti_barrier_init.
+ * Design: all of it is one word, so that to come is one compare-and-swap: how many
+ * have come in this round, whether it is broken, which round it is, and how the last
+ * ones ended, for those who hear of it late.  A worker that dies in a task that has
+ * come to the barrier, ever, may be missed in any round, so that breaks it for good,
+ * until tutti_barrier_init.
  * Tests: tests/processes_sync_test.c, tests/processes_sync_inside_test.c. */
 #include "core/task.h"
 #include "sync/far/far.h"
@@ -47,7 +48,8 @@ static int how_it_was(uint64_t word, uint32_t r)
 
 static void barrier_settle(struct far *f, struct list *woken)
 {
-    uint64_t word = load_seqcst(&f->state->word); /* pairs with barrier_come, after far_enlist */
+    /* seq_cst: pairs with barrier_come, after far_enlist */
+    uint64_t word = load_seqcst(&f->state->word);
     struct wait_node *n;
     int how;
     while ((n = waiters_first(&f->waiters[0]))
@@ -69,7 +71,8 @@ static void barrier_break(struct far *f, uint32_t r, unsigned how)
 {
     uint64_t word = load_relaxed(&f->state->word); /* the CAS decides */
     while ((round_of(word) == r || how == DIED) && broken_of(word) < how) {
-        uint64_t to = (word & ~(UINT64_C(3) << BROKEN_SHIFT)) | (uint64_t)how << BROKEN_SHIFT;
+        uint64_t to = word & ~(UINT64_C(3) << BROKEN_SHIFT);
+        to |= (uint64_t)how << BROKEN_SHIFT;
         if (cas_seqcst(&f->state->word, &word, to)) /* pairs with barrier_settle */
             break;
     }

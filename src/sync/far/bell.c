@@ -1,5 +1,5 @@
-/* sync/far/bell.c - how processes wake each other: doorbells, the thread that hears them, and
- * waiting.  See far.h.  Tests: tests/processes_sync_test.c. */
+/* sync/far/bell.c - how processes wake each other: doorbells, the thread that hears
+ * them, and waiting.  See far.h.  Tests: tests/processes_sync_test.c. */
 #include "base/clock.h"
 #include "base/futex.h"
 #include "base/memory.h"
@@ -28,8 +28,8 @@ void far_ring(struct far_space *s, unsigned lane, unsigned index)
     far_step();
 }
 
-/* seq_cst: pairs with far_enlist.  Who has let somebody go on and then looks here sees who
- * enlisted before it tried in vain. */
+/* seq_cst: pairs with far_enlist.  Who has let somebody go on and then looks here
+ * sees who enlisted before it tried in vain. */
 static uint64_t mask_word(const struct far *f, unsigned q, unsigned i)
 {
     uint64_t word = load_seqcst(&f->state->waiting[q][i]);
@@ -115,8 +115,8 @@ void far_enlist(struct far *f, unsigned q, struct wait_node *n)
     far_step();
 }
 
-/* A queue that is empty is not enlisted.  True: that was one; a ring for it may have come in
- * vain, and is to be passed on. */
+/* A queue that is empty is not enlisted.  True: that was one; a ring for it may have
+ * come in vain, and is to be passed on. */
 static bool far_tidy(struct far *f)
 {
     bool left = false;
@@ -137,8 +137,8 @@ static bool far_tidy(struct far *f)
     return left;
 }
 
-/* Bits that say that we wait where we do not are somebody else's rubbish, and would have rings
- * passed on for ever. */
+/* Bits that say that we wait where we do not are somebody else's rubbish, and would
+ * have rings passed on for ever. */
 static void far_disown(struct far *f)
 {
     unsigned me = f->space->at.me;
@@ -288,7 +288,8 @@ int far_wait(struct far *f, struct context *c, unsigned q, void **item, const ch
 /* Under f's latch. */
 static bool far_is_open(const struct far *f)
 {
-    /* relaxed, both: home ends it under this latch; in a worker no task has it any more */
+    /* relaxed, both: home ends it under this latch; in a worker no task has it any
+     * more */
     return load_relaxed(&f->entry->id) == load_relaxed(&((struct far *)(uintptr_t)f)->id);
 }
 

@@ -1,13 +1,14 @@
-/* sync/far/chan.c - a channel among processes: items of one size, by value, in a ring of the
- * region.
+/* sync/far/chan.c - a channel among processes: items of one size, by value, in a
+ * ring of the region.
  *
- * Design: head and tail count all items ever taken and put, under the state's latch.  An item
- * is copied first, and then the one store of tail (head) makes it sent (received): who dies in
- * between has sent (taken) nothing, and no half item is ever seen.  There is no handing over
- * from hand to hand: what is sent lies in the ring until somebody takes it, for which the
- * sender rings one lane that waits.
- * A worker whose running task has sent and that dies will not close its end; the next receiver
- * that would wait is told so, once for each death, and the same for receivers and senders.
+ * Design: head and tail count all items ever taken and put, under the state's
+ * latch.  An item is copied first, and then the one store of tail (head) makes it
+ * sent (received): who dies in between has sent (taken) nothing, and no half item is
+ * ever seen.  There is no handing over from hand to hand: what is sent lies in the
+ * ring until somebody takes it, for which the sender rings one lane that waits.
+ * A worker whose running task has sent and that dies will not close its end; the
+ * next receiver that would wait is told so, once for each death, and the same for
+ * receivers and senders.
  * Tests: tests/processes_sync_test.c, tests/processes_sync_inside_test.c. */
 #include "core/task.h"
 #include "core/waitable.h"
@@ -44,7 +45,8 @@ static void chan_put(struct far *f, struct look *k, const void *item)
     memcpy(chan_slot(f, k->tail), item, f->entry->item);
     far_step();
     k->fill++;
-    store_release(&f->state->tail, ++k->tail); /* pairs with far_look; else the latch orders */
+    /* release: pairs with far_look; else the latch orders it */
+    store_release(&f->state->tail, ++k->tail);
     far_step();
 }
 
@@ -130,7 +132,8 @@ static void chan_wake(struct wait_node *n, int how, struct list *woken)
     list_push_back(woken, &n->link);
 }
 
-/* The first of queue q that can still be had, served.  False: nothing can be done for it. */
+/* The first of queue q that can still be had, served.  False: nothing can be done
+ * for it. */
 static bool chan_serve(struct far *f, struct look *k, unsigned q, struct list *woken)
 {
     const struct far_entry *e = f->entry;
@@ -180,7 +183,8 @@ static void chan_bury(struct far *f, unsigned lane, bool retired)
     uint64_t bit = UINT64_C(1) << lane % 64;
     if (retired) /* between two tasks */
         return;
-    /* acquire: pairs with far_came; release: with chan_untold.  The one tells the other. */
+    /* acquire: pairs with far_came; release: with chan_untold.  The one tells the
+     * other. */
     if (load_acquire(&st->been[SENDERS][lane / 64]) & bit)
         add_release(&f->entry->deaths, 1);
     if (load_acquire(&st->been[RECEIVERS][lane / 64]) & bit)
@@ -363,7 +367,8 @@ static bool case_recv(tutti_case *k, struct context **wake, int *outcome)
 static bool case_can(tutti_case *k, unsigned q)
 {
     const struct far *f = case_far(k);
-    uint64_t fill = load_acquire(&f->state->tail) - load_acquire(&f->state->head); /* hints */
+    /* hints */
+    uint64_t fill = load_acquire(&f->state->tail) - load_acquire(&f->state->head);
     return load_relaxed(&f->state->count) == 0 || chan_untold(f, q)
            || (q == SENDERS ? fill < f->entry->capacity : fill != 0);
 }

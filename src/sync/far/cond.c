@@ -1,10 +1,10 @@
 /* sync/far/cond.c - a condition among processes.
  *
- * Design: a signal is a token for one lane that waits, whose thread wakes as many of its own
- * as it has tokens and passes the rest on.  A broadcast is one addition to the word; who had
- * begun to wait before it sees another number than it had noted.  Wakes may be spurious, by
- * the header: a worker's death is a broadcast, since what the others wait for may have been
- * its to do.
+ * Design: a signal is a token for one lane that waits, whose thread wakes as many of
+ * its own as it has tokens and passes the rest on.  A broadcast is one addition to
+ * the word; who had begun to wait before it sees another number than it had noted.
+ * Wakes may be spurious, by the header: a worker's death is a broadcast, since what
+ * the others wait for may have been its to do.
  * Tests: tests/processes_sync_test.c, tests/processes_sync_inside_test.c. */
 #include "core/task.h"
 #include "sync/far/far.h"
@@ -46,7 +46,8 @@ static void cond_give(struct far *f, unsigned lane, uint64_t n)
 static void cond_pass(struct far *f)
 {
     _Atomic uint64_t *tokens = cond_tokens(f, f->space->at.me);
-    if (!waiters_none(&f->waiters[0]) || !load_relaxed(tokens)) /* those that came: settle */
+    /* relaxed: those that come now ring */
+    if (!waiters_none(&f->waiters[0]) || !load_relaxed(tokens))
         return;
     uint64_t n = swap_acqrel(tokens, 0); /* as in cond_give */
     int next = far_next_other(f, 0);

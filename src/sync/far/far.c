@@ -20,8 +20,8 @@ _Atomic uintptr_t far_from, far_span;
 struct far_space *far_space_at(const void *p)
 {
     for (unsigned i = 0; i < FAR_SPACES; i++) {
-        /* acquire, all: pair with range_set; whoever has a p in a space learnt of it after it
-         * was set, and any other may see what it likes */
+        /* acquire, all: pair with range_set; whoever has a p in a space learnt of it
+         * after it was set, and any other may see what it likes */
         uintptr_t from = load_acquire(&ranges[i].from);
         if ((uintptr_t)p >= from && (uintptr_t)p < load_acquire(&ranges[i].to))
             return load_acquire(&ranges[i].space);
@@ -72,7 +72,8 @@ static bool entry_is(const struct far_entry *e, const void *p, enum far_kind kin
 struct far *far_open(const struct far_entry *e)
 {
     struct far_space *s = far_space_at(e);
-    uint64_t id = s ? load_acquire(&((struct far_entry *)(uintptr_t)e)->id) : 0; /* far_make */
+    /* acquire: pairs with far_make */
+    uint64_t id = s ? load_acquire(&((struct far_entry *)(uintptr_t)e)->id) : 0;
     if (unlikely(!id))
         return NULL;
     struct far *f = &s->objects[e - s->table];
@@ -120,7 +121,8 @@ bool far_is_slow(const void *p, enum far_kind kind)
 const struct far_ops *far_ops_of(const struct far *f)
 {
     static const struct far_ops *const ops[FAR_KINDS] = {
-        [FAR_MUTEX] = &far_mutex_ops, [FAR_SEM] = &far_sem_ops, [FAR_EVENT] = &far_event_ops,
+        [FAR_MUTEX] = &far_mutex_ops, [FAR_SEM] = &far_sem_ops,
+        [FAR_EVENT] = &far_event_ops,
         [FAR_CHAN] = &far_chan_ops, [FAR_COND] = &far_cond_ops,
         [FAR_BARRIER] = &far_barrier_ops, [FAR_MAP] = &far_map_ops,
     };
@@ -208,7 +210,8 @@ __attribute__((constructor)) static void far_begin(void)
 
 static void mask_drop(_Atomic uint64_t *mask, unsigned lane)
 {
-    and_acqrel(&mask[lane / 64], ~(UINT64_C(1) << lane % 64)); /* as or_seqcst in far_enlist */
+    /* as or_seqcst in far_enlist */
+    and_acqrel(&mask[lane / 64], ~(UINT64_C(1) << lane % 64));
 }
 
 static void object_bury(struct far *f, unsigned lane, bool retired)

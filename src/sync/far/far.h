@@ -1,32 +1,35 @@
 /* sync/far/far.h - locks, channels and maps that several processes share.
  *
- * Where it lies.  A *space* is memory mapped at one address in the process that opened an
- * executor (home, lane 0) and in its workers (lane 1 and up).  It has two parts: the table,
- * which home alone can write and which says what there is (kind, sizes, places); and the
- * region, which all write and nobody trusts: the state of each object, a doorbell for each
- * lane, the slots of channels and maps.  Every process keeps a private `struct far` beside
- * each object, with those of its own contexts that wait there, under an ordinary latch.
+ * Where it lies.  A *space* is memory mapped at one address in the process that
+ * opened an executor (home, lane 0) and in its workers (lane 1 and up).  It has two
+ * parts: the table, which home alone can write and which says what there is (kind,
+ * sizes, places); and the region, which all write and nobody trusts: the state of
+ * each object, a doorbell for each lane, the slots of channels and maps.  Every
+ * process keeps a private `struct far` beside each object, with those of its own
+ * contexts that wait there, under an ordinary latch.
  *
- * Who waits.  No context is known to another process.  A lane in which somebody waits sets
- * its bit in the state; whoever lets somebody go on rings one such lane (or all); and a
- * thread of that process *settles* the object: does what is waited for on behalf of its
- * contexts, in their order, and wakes them by the four verbs.  A ring that finds nobody is
- * passed on to the next lane; one too many is harmless.  So a wake is lost only with the
- * process that had it, and home rings all lanes anew when a worker dies.
+ * Who waits.  No context is known to another process.  A lane in which somebody
+ * waits sets its bit in the state; whoever lets somebody go on rings one such lane
+ * (or all); and a thread of that process *settles* the object: does what is waited
+ * for on behalf of its contexts, in their order, and wakes them by the four verbs.
+ * A ring that finds nobody is passed on to the next lane; one too many is harmless.
+ * So a wake is lost only with the process that had it, and home rings all lanes anew
+ * when a worker dies.
  *
- * Who dies.  A lane may end at every instruction.  Each change of an object is decided by
- * ONE store or compare-and-swap: of the mutex' word, of a lane's own count of a semaphore,
- * of a channel's head or tail behind the copied item, of a map entry's head word behind its
- * bytes.  What needs more than one step takes the state's latch, whose word names its lane;
- * home takes it from the dead.  So there is nothing to undo and nothing half done.
+ * Who dies.  A lane may end at every instruction.  Each change of an object is
+ * decided by ONE store or compare-and-swap: of the mutex' word, of a lane's own
+ * count of a semaphore, of a channel's head or tail behind the copied item, of a map
+ * entry's head word behind its bytes.  What needs more than one step takes the
+ * state's latch, whose word names its lane; home takes it from the dead.  So there
+ * is nothing to undo and nothing half done.
  *
  * Rubbish.  Fields of the region are read once and checked; walks are bounded by the
- * table's numbers; home looks twice at a latch or mutex that does not move.
- * What cannot be is -EUCLEAN; what could be, but is wrong, is like a program's own error.
+ * table's numbers; home looks twice at a latch or mutex that does not move.  What
+ * cannot be is -EUCLEAN; what could be, but is wrong, is like a program's own error.
  *
- * Order of latches: the executor's, then the space's; a far's, then the executor's; never a
- * far's with the space's.  A far's, then the state's; one far after the other as tutti_wait orders
- * them, one state at a time.
+ * Order of latches: the executor's, then the space's; a far's, then the executor's;
+ * never a far's with the space's.  A far's, then the state's; one far after the
+ * other as tutti_wait orders them, one state at a time.
  * Tests: tests/processes_sync_test.c, tests/processes_sync_inside_test.c. */
 #ifndef SYNC_FAR_FAR_H
 #define SYNC_FAR_FAR_H
@@ -54,8 +57,8 @@ enum far_kind {
     FAR_KINDS
 };
 
-/* In the table: written by home only, and while id is 0 but for the last two.  The address
- * of one is a tutti_chan or tutti_map. */
+/* In the table: written by home only, and while id is 0 but for the last two.  The
+ * address of one is a tutti_chan or tutti_map. */
 struct far_entry {
     uint32_t epoch;        /* first, as in struct tutti_chan: FAR_EPOCH */
     uint32_t kind;
@@ -91,7 +94,8 @@ struct far_lane {
     _Alignas(64) _Atomic uint64_t rung[FAR_OBJECTS / 64]; /* for which objects */
 };
 
-/* What a space needs of the executor it belongs to.  take, give, lane_is, lane_kill: home. */
+/* What a space needs of the executor it belongs to.  take, give, lane_is, lane_kill:
+ * home. */
 enum far_life { FAR_GONE, FAR_RUNS, FAR_STOPPED };
 struct far_host {
     void *ctx;
@@ -106,7 +110,8 @@ struct far_host {
  * latch; it holds the mutex.  Set after it has taken it and cleared before it lets go. */
 enum { FAR_INSIDE = 1, FAR_HOLDS = 2 };
 
-/* Where things lie.  Holds: table and region are of far_table_size and far_region_least. */
+/* Where things lie.  Holds: table and region are of far_table_size and
+ * far_region_least. */
 struct far_place {
     uint64_t from, to;           /* all of the arena */
     uint64_t user_from, user_to; /* where objects of the user's may lie */
@@ -160,8 +165,8 @@ struct far_space {
 /* --- addresses: far.c --- */
 extern _Atomic uintptr_t far_from, far_span;
 bool far_is_slow(const void *p, enum far_kind kind);
-/* Is p for the far calls: shared as such, or in a worker in memory of home's, where nothing
- * else can be?  For paths that are not the fast ones. */
+/* Is p for the far calls: shared as such, or in a worker in memory of home's, where
+ * nothing else can be?  For paths that are not the fast ones. */
 static inline bool far_is(const void *p, enum far_kind kind)
 {
     /* relaxed: whoever has a p in a space learnt of it after both were set */
@@ -187,13 +192,15 @@ void far_listen_end(struct far_space *s);
 struct far_space *far_space_at(const void *p);
 struct far_space *far_space_number(unsigned slot); /* NULL: none */
 
-/* The space of the scope's executor, NULL where it has none.  0 or an error, with words. */
+/* The space of the scope's executor, NULL where it has none.  0 or an error, with
+ * words. */
 int far_space_of(tutti_scope *scope, struct far_space **out);
 /* A new object of s, ended with `scope`.  NULL and *rc. */
 struct far_entry *far_make(struct far_space *s, tutti_scope *scope,
                            const struct far_entry *as, int *rc);
-/* Make *user, of `size` bytes, one; its first word gets the id, shifted, and `tag`.  1: done;
- * 0: there is no space, an object of this process will do; or an error, with words. */
+/* Make *user, of `size` bytes, one; its first word gets the id, shifted, and `tag`.
+ * 1: done; 0: there is no space, an object of this process will do; or an error,
+ * with words. */
 int far_share(tutti_scope *scope, void *user, size_t size, unsigned tag,
               const struct far_entry *as);
 
@@ -207,8 +214,8 @@ void far_holds(struct far *f, bool yes);
 /* --- waiting: bell.c --- */
 void far_ring(struct far_space *s, unsigned lane, unsigned index);
 void far_ring_all(struct far *f, unsigned q);
-/* Whose turn it is among the lanes that wait in queue q: the next after the last one found;
- * -1: none.  The other: among those that are not ours. */
+/* Whose turn it is among the lanes that wait in queue q: the next after the last one
+ * found; -1: none.  The other: among those that are not ours. */
 int far_next(struct far *f, unsigned q);
 int far_next_other(struct far *f, unsigned q);
 /* Ring that other one, if there is one. */
@@ -224,8 +231,8 @@ void far_enlist(struct far *f, unsigned q, struct wait_node *n);
  * *item: node.item, before and after. */
 int far_wait(struct far *f, struct context *c, unsigned q, void **item, const char *what,
              unsigned flags);
-/* The same in two steps, with something in between that does not wait.  begin gives 0, or why
- * there is no wait.  w is on the caller's stack. */
+/* The same in two steps, with something in between that does not wait.  begin gives
+ * 0, or why there is no wait.  w is on the caller's stack. */
 struct far_waiting {
     struct wait_node node;
     uint64_t ticket;
@@ -233,12 +240,12 @@ struct far_waiting {
 int far_wait_begin(struct far *f, struct context *c, unsigned q, void *item,
                    const char *what, struct far_waiting *w);
 int far_wait_end(struct far *f, struct context *c, struct far_waiting *w, unsigned flags);
-/* Before that, without latches: look at *word for a while until it differs from `seen`, if
- * that has been worth it lately and no CPU is taken from others by it. */
+/* Before that, without latches: look at *word for a while until it differs from
+ * `seen`, if that has been worth it lately and no CPU is taken from others by it. */
 void far_look(struct far *f, const _Atomic uint64_t *word, uint64_t seen);
 
-/* In a worker: its running task takes part in what queue q is about (been), so that its death
- * says something to the others; and does not any more.  Under f's latch. */
+/* In a worker: its running task takes part in what queue q is about (been), so that
+ * its death says something to the others; and does not any more.  Under f's latch. */
 void far_came(struct far *f, unsigned q);
 void far_went(struct far *f, unsigned q);
 /* In a worker: the running task has ended well. */
@@ -251,8 +258,8 @@ struct far_ops {
     void (*settle)(struct far *f, struct list *woken);
     /* A ring was for nobody here: ring another lane if something can be had. */
     void (*pass)(struct far *f);
-    /* Home, now and then while somebody here waits, under f's latch: NULL, or look whether
-     * what is waited for is held by somebody who can hold it. */
+    /* Home, now and then while somebody here waits, under f's latch: NULL, or look
+     * whether what is waited for is held by somebody who can hold it. */
     void (*verify)(struct far *f);
     /* Home, under the space's latch alone: `lane` is gone. */
     void (*bury)(struct far *f, unsigned lane, bool retired);

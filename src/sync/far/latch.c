@@ -1,12 +1,13 @@
-/* sync/far/latch.c - the latch of a state, among processes of which each may die, or go mad,
- * while it has it.
+/* sync/far/latch.c - the latch of a state, among processes of which each may die, or
+ * go mad, while it has it.
  *
- * Design: a process holds its private latch of the object first, so at most one of its
- * threads is here.  The word names the lane that has it and counts its turns, so a word that
- * is seen twice is one turn.  Who dies with it is found by home (far_latch_bury), and so is,
- * when home waits itself, a word that no lane stands by: each lane marks, in a byte that it
- * alone can write, that it is inside.  Who stays inside for a second is killed, unless
- * somebody has stopped it.  A worker that waits long asks home to come and look.
+ * Design: a process holds its private latch of the object first, so at most one of
+ * its threads is here.  The word names the lane that has it and counts its turns, so
+ * a word that is seen twice is one turn.  Who dies with it is found by home
+ * (far_latch_bury), and so is, when home waits itself, a word that no lane stands
+ * by: each lane marks, in a byte that it alone can write, that it is inside.  Who
+ * stays inside for a second is killed, unless somebody has stopped it.  A worker
+ * that waits long asks home to come and look.
  * Tests: tests/processes_sync_inside_test.c. */
 #include "base/clock.h"
 #include "base/futex.h"
@@ -80,7 +81,8 @@ static void lock_slow(struct far *f, uint32_t mine)
     for (;;) {
         uint32_t seen = load_relaxed(&st->latch); /* a hint; each CAS decides */
         uint32_t lane = seen & LATCH_LANE;
-        /* Ours: we have f's latch, so nobody of ours is inside, and the word is rubbish. */
+        /* Ours: we have f's latch, so nobody of ours is inside, and the word is
+         * rubbish. */
         if (lane == 0 || lane == (mine & LATCH_LANE)) {
             if (latch_take(f, &seen, mine | LATCH_SLEEPS))
                 return;

@@ -96,7 +96,8 @@ struct far_entry *far_make(struct far_space *s, tutti_scope *scope,
     if (e && !entry_fill(s, e, as))
         e = NULL;
     if (e) {
-        uint64_t id = (uint64_t)++s->generation << FAR_INDEX_BITS | (uint64_t)(e - s->table);
+        uint64_t index = (uint64_t)(e - s->table);
+        uint64_t id = (uint64_t)++s->generation << FAR_INDEX_BITS | index;
         store_release(&e->id, id); /* pairs with far_open and far_find */
         s->made++;
     }

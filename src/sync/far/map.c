@@ -1,10 +1,10 @@
-/* sync/far/map.c - a small map from bytes to bytes, among processes; on executors that have
- * none it is the same map in memory of this process.
+/* sync/far/map.c - a small map from bytes to bytes, among processes; on executors
+ * that have none it is the same map in memory of this process.
  *
- * Design: open addressing in slots of one size, under the state's latch.  A slot has one word
- * that says what is in it, and room for two values: a change writes its bytes where nobody
- * looks, and then that word.  So who dies at any step has changed nothing or all.  Only the
- * count may be off by one after a death; home counts anew.
+ * Design: open addressing in slots of one size, under the state's latch.  A slot has
+ * one word that says what is in it, and room for two values: a change writes its
+ * bytes where nobody looks, and then that word.  So who dies at any step has changed
+ * nothing or all.  Only the count may be off by one after a death; home counts anew.
  * Tests: tests/processes_sync_test.c, tests/processes_sync_inside_test.c. */
 #include "base/memory.h"
 #include "core/scope.h"
@@ -149,7 +149,8 @@ static int map_set(const struct map *m, tutti_bytes key, tutti_bytes value)
     if (rc != FOUND && (rc == FULL_UP
                         || load_relaxed(&m->f->state->tail) >= m->f->entry->capacity))
         return -ENOSPC; /* relaxed: under the state's latch */
-    uint64_t to = FULL | (uint64_t)key.size << KEY_SHIFT | (uint64_t)value.size << VALUE_SHIFT;
+    uint64_t to = (uint64_t)key.size << KEY_SHIFT | (uint64_t)value.size << VALUE_SHIFT;
+    to |= FULL;
     if (rc == FOUND)
         to |= ~word & SECOND;
     else
@@ -328,8 +329,8 @@ size_t tutti_map_length(tutti_map *public)
     return n;
 }
 
-int tutti_map_next(tutti_map *public, uint64_t *at, void *key, size_t *key_bytes, void *value,
-                   size_t *value_bytes)
+int tutti_map_next(tutti_map *public, uint64_t *at, void *key, size_t *key_bytes,
+                   void *value, size_t *value_bytes)
 {
     int rc;
     bool bad = false;

@@ -1,16 +1,18 @@
 /* sync/far/mutex.c - a mutex among processes.
  *
- * Design: one word names the holder: its lane and its context there, so taking and freeing it
- * are one compare-and-swap each, and there is no moment at which a dead holder is not known.
- * With somebody waiting, unlock reserves it for the next lane that waits, in turns, and that
- * lane's thread gives it to the context that has waited longest there.
+ * Design: one word names the holder: its lane and its context there, so taking and
+ * freeing it are one compare-and-swap each, and there is no moment at which a dead
+ * holder is not known.  With somebody waiting, unlock reserves it for the next lane
+ * that waits, in turns, and that lane's thread gives it to the context that has
+ * waited longest there.
  * Tests: tests/processes_sync_test.c, tests/processes_sync_inside_test.c. */
 #include "base/clock.h"
 #include "core/task.h"
 #include "sync/far/far.h"
 
-/* word = context >> 3 << 16 | lane + 1 << 4 | MUTEX_DIED or not.  lane + 1 == 0: it is free;
- * context == 0: reserved for that lane.  MUTEX_DIED: with it free or reserved, who held it has died and nobody knows. */
+/* word = context >> 3 << 16 | lane + 1 << 4 | MUTEX_DIED or not.  lane + 1 == 0: it
+ * is free; context == 0: reserved for that lane.  MUTEX_DIED: with it free or
+ * reserved, who held it has died and nobody knows. */
 enum { MUTEX_DIED = 1, LANE_SHIFT = 4, LANE_BITS = 0xfff, CONTEXT_SHIFT = 16 };
 enum { DOUBT = 1000000000 }; /* ns that a word stands though its lane does not say that it
                                 holds it, or does not take what is reserved for it */
@@ -81,8 +83,8 @@ static void mutex_settle(struct far *f, struct list *woken)
         if (!first && !is_for_us(f, word))
             return;
         uint64_t died = word & MUTEX_DIED;
-        /* Reserved for us: so no other lane takes it while we look for who gets it, and who
-         * is dead now is found by our lane. */
+        /* Reserved for us: so no other lane takes it while we look for who gets it,
+         * and who is dead now is found by our lane. */
         uint64_t ours = (uint64_t)(f->space->at.me + 1) << LANE_SHIFT | died;
         if (!cas_seqcst(&st->word, &word, ours))
             continue;
@@ -209,9 +211,10 @@ static void mutex_unlock_slow(struct far *f, const struct context *c, uint64_t d
     uint64_t word = word_of(f, c);
     list_init(&woken);
     far_lock(f);
-    /* Reserved for our lane meanwhile: as mutex_settle.  Lost: rubbish, or home doubted that
-     * we hold it, and it is somebody else's now. */
-    if (cas_seqcst(&f->state->word, &word, (uint64_t)(f->space->at.me + 1) << LANE_SHIFT | died)) {
+    /* Reserved for our lane meanwhile: as mutex_settle.  Lost: rubbish, or home
+     * doubted that we hold it, and it is somebody else's now. */
+    uint64_t ours = (uint64_t)(f->space->at.me + 1) << LANE_SHIFT | died;
+    if (cas_seqcst(&f->state->word, &word, ours)) {
         int next = far_next(f, 0); /* in turns; some of ours may be first */
         if (next != (int)f->space->at.me || !mutex_give(f, &woken, died))
             mutex_pass_on(f, died);
@@ -226,8 +229,8 @@ static void mutex_free(struct far *f, const struct context *c, uint64_t died)
     far_holds(f, false);
     store_relaxed(&f->holder, NULL); /* as in mutex_got */
     far_step();
-    /* seq_cst: as the others; and pairs with far_enlist: either it finds it free or we find
-     * it waiting */
+    /* seq_cst: as the others; and pairs with far_enlist: either it finds it free or
+     * we find it waiting */
     if (!far_nobody(f, 0) || !cas_seqcst(&f->state->word, &word, died)) {
         mutex_unlock_slow(f, c, died);
         return;

@@ -1,12 +1,13 @@
 /* sync/far/sem.c - a semaphore among processes.
  *
- * Design: every lane counts its own ups and downs.  An up is one addition to its lane's
- * count, so it needs no latch and a signal handler may do it; downs are under the state's
- * latch, and are one store.  What is there is
+ * Design: every lane counts its own ups and downs.  An up is one addition to its
+ * lane's count, so it needs no latch and a signal handler may do it; downs are under
+ * the state's latch, and are one store.  What is there is
  *     limit + back + the sum of all ups - the sum of all downs,
- * so a lane can die at any step and nothing is counted twice or half.  What it had taken in
- * this life comes back (`back`, home's), but never so that there are more units than at the
- * beginning: a semaphore that stood at 0 tells of things done, and they are done.
+ * so a lane can die at any step and nothing is counted twice or half.  What it had
+ * taken in this life comes back (`back`, home's), but never so that there are more
+ * units than at the beginning: a semaphore that stood at 0 tells of things done, and
+ * they are done.
  * Tests: tests/processes_sync_test.c, tests/processes_sync_inside_test.c. */
 #include "core/task.h"
 #include "sync/far/far.h"
@@ -164,7 +165,8 @@ void far_sem_up(tutti_sem *s)
     if (!f)
         misuse("tutti_sem_up: %p lies in shared memory and is no semaphore", (void *)s);
     far_step();
-    /* seq_cst: pairs with sem_units after far_enlist: it sees the unit or we see it wait */
+    /* seq_cst: pairs with sem_units after far_enlist: it sees the unit or we see it
+     * wait */
     add_seqcst(&f->state->lane[f->space->at.me].up, 1);
     far_step();
     int next = far_next(f, 0);

@@ -1,9 +1,10 @@
-/* sync/far/share.c - the calls of tutti/shared.h that make an object one of all processes.
+/* sync/far/share.c - the calls of tutti/shared.h that make an object one of all
+ * processes.
  * Tests: tests/processes_sync_test.c. */
 #include "sync/far/far.h"
 
-/* Low bits of the first word, which send the fast paths of sync/ the long way: for a mutex
- * "held", for a semaphore "waited for", for an event "waited for and not set". */
+/* Low bits of the first word, which send the fast paths of sync/ the long way: for a
+ * mutex "held", for a semaphore "waited for", for an event "waited for and not set". */
 enum { TAG_MUTEX = 6, TAG_SEM = 7, TAG_EVENT = 6, TAG_OTHER = 6 };
 
 int tutti_mutex_share(tutti_scope *s, tutti_mutex *m)
