@@ -52,6 +52,7 @@ ROWS = [
     ('loses a worker to `kill -9`, until that is known', '`processes://`', 'proc-kill'),
     ('hides a race: schedules tried', '`tutti explore`', 'explore-rate'),
     ('hides a race: seeded bugs found', '`tutti explore`', 'explore-found'),
+    ('passes messages between processes that may crash', '`tutti/shared.h`', 'proc-channel'),
 ]
 
 
