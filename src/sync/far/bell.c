@@ -183,6 +183,8 @@ void far_poke(struct far *f)
 
 /* --- taking part --------------------------------------------------------------------------------- */
 
+_Atomic bool far_came_some;
+
 void far_came(struct far *f, unsigned q)
 {
     unsigned me = f->space->at.me;
@@ -190,6 +192,7 @@ void far_came(struct far *f, unsigned q)
         return;
     f->came[q] = true;
     store_relaxed(&f->space->came, true); /* read by this lane's own task, after */
+    store_relaxed(&far_came_some, true);  /* as above */
     /* release: pairs with chan_bury, barrier_bury */
     or_release(&f->state->been[q][me / 64], UINT64_C(1) << me % 64);
     far_step();
@@ -205,8 +208,9 @@ void far_went(struct far *f, unsigned q)
     far_step();
 }
 
-void far_task_ended(void)
+void far_task_ended_slow(void)
 {
+    store_relaxed(&far_came_some, false);
     for (unsigned k = 0; k < FAR_SPACES; k++) {
         struct far_space *s = far_space_number(k);
         if (likely(!s || !load_relaxed(&s->came))) /* set by what has ended now */

@@ -249,7 +249,13 @@ void far_look(struct far *f, const _Atomic uint64_t *word, uint64_t seen);
 void far_came(struct far *f, unsigned q);
 void far_went(struct far *f, unsigned q);
 /* In a worker: the running task has ended well. */
-void far_task_ended(void);
+extern _Atomic bool far_came_some; /* far_came since then, in any space */
+void far_task_ended_slow(void);
+static inline void far_task_ended(void)
+{
+    if (unlikely(load_relaxed(&far_came_some))) /* set by what has ended now */
+        far_task_ended_slow();
+}
 
 /* --- kinds --- */
 struct far_ops {
