@@ -9,7 +9,7 @@ small.
 
     test-orders.py BUILD [--seconds S] [--schedules N] [--jobs J] [WORD]...
 
-WORD picks source files or functions.  S (default 1) is the measure of patience: a mutant has
+WORD picks source files or functions.  S (default 2) is the measure of patience: a mutant has
 a fifth of it in the three cells that are most about its file, a tenth in all others; and if
 it is not explained four times S in the eight first.  Nothing is compiled: libtutti-explore weakens
 the order at an address.  Exit status: 1 when anything is
@@ -174,7 +174,7 @@ class Run:
 def main():
     parser = argparse.ArgumentParser(usage=__doc__)
     parser.add_argument('build')
-    parser.add_argument('--seconds', type=float, default=1)
+    parser.add_argument('--seconds', type=float, default=2)
     parser.add_argument('--schedules', type=int, default=200000)
     parser.add_argument('--jobs', type=int, default=2)
     parser.add_argument('words', nargs='*')

@@ -125,10 +125,11 @@ static void sim_tell(struct worker *w)
 
 void sim_doze(struct worker *w)
 {
-    struct timespec now; /* not clock_now(): that is the simulation's */
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    int64_t until = (int64_t)now.tv_sec * 1000000000 + now.tv_nsec + STUCK_AFTER;
-    int rc = futex_wait(&w->sleeping, ASLEEP_FUTEX, sim.told ? CLOCK_NEVER : until);
+    int64_t kept = clock_sim;
+    clock_sim = 0; /* what is slept here is real */
+    int64_t until = sim.told ? CLOCK_NEVER : clock_now() + STUCK_AFTER;
+    int rc = futex_wait(&w->sleeping, ASLEEP_FUTEX, until);
+    clock_sim = kept;
     if (rc != -ETIMEDOUT)
         return;
     sim.told = true;
