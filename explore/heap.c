@@ -112,8 +112,6 @@ static char *take_large(size_t n, size_t align)
 {
     size_t need = (n + 16 + SPAN - 1) >> SPAN_BITS,
            extra = align > SPAN ? align >> SPAN_BITS : 0;
-    if (n > HEAP_SIZE / 2)
-        return NULL;
     uint32_t first = new_spans((uint32_t)(need + extra));
     if (first == UINT32_MAX)
         return NULL;
@@ -145,6 +143,10 @@ static char *take_small(unsigned shift)
 void *heap_take(size_t n, size_t align, const void *pc)
 {
     unsigned shift = SHIFT_MIN;
+    if (n > HEAP_SIZE / 2) { /* n + 1 and its like do not wrap below */
+        errno = ENOMEM;
+        return NULL;
+    }
     size_t room = n + 1 > align ? n + 1 : align; /* a byte behind belongs to nobody */
     while (shift <= SHIFT_MAX && ((size_t)1 << shift) < room)
         shift++;
@@ -202,10 +204,11 @@ void heap_check(const void *a, size_t n, bool write, const void *pc)
     const char *p = a, *block = block_of(p);
     const struct meta *m = block ? meta_of(block) : NULL;
     const char *does = write ? "writes" : "reads";
-    ex.result->address = (uintptr_t)a;
     if (rare(!m || !known(m, block) || m->state == FREED ||
-             p + n > block + heap_size(block)))
+             p + n > block + heap_size(block))) {
+        ex.result->address = (uintptr_t)a;
         ex.me->op = write ? OP_WRITE : OP_READ;
+    }
     if (rare(!m || !known(m, block)))
         fail(FAIL_FREED, pc, "thread %d %s heap memory that belongs to no block",
              ex.me->id, does);

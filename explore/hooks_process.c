@@ -96,16 +96,6 @@ exported void __assert_fail(const char *what, const char *file, unsigned line,
     __builtin_unreachable();
 }
 
-exported int atexit(void (*run)(void));
-int atexit(void (*run)(void))
-{
-    if (at_exits == AT_EXIT)
-        return -1;
-    at_exit[at_exits].run = run;
-    at_exit[at_exits++].run_with = NULL;
-    return 0;
-}
-
 exported int __cxa_atexit(void (*run)(void *), void *argument, void *object);
 int __cxa_atexit(void (*run)(void *), void *argument, void *object)
 {
@@ -116,6 +106,18 @@ int __cxa_atexit(void (*run)(void *), void *argument, void *object)
     at_exit[at_exits].run = NULL;
     at_exit[at_exits].run_with = run;
     at_exit[at_exits++].argument = argument;
+    return 0;
+}
+
+exported int atexit(void (*run)(void));
+int atexit(void (*run)(void))
+{
+    if (!ex.on) /* libc's own one hands it on in this way, too */
+        return REAL(__cxa_atexit)((void (*)(void *))(void *)run, NULL, NULL);
+    if (at_exits == AT_EXIT)
+        return -1;
+    at_exit[at_exits].run = run;
+    at_exit[at_exits++].run_with = NULL;
     return 0;
 }
 

@@ -39,8 +39,10 @@ bool restore_system(const char *name)
 
 static void add(char *low, char *high)
 {
-    if (low >= high || parts == PARTS)
+    if (low >= high)
         return;
+    if (parts == PARTS)
+        cannot("more than %d libraries' variables to put back", PARTS);
     struct part *p = &part[parts++];
     p->at = low;
     p->size = (size_t)(high - low);

@@ -126,7 +126,7 @@ void search_run(void)
     ex.mode = MODE_SEARCH;
     ex.result = &shared->result;
     run_quietly();
-    behaviours = scarce_map(NULL, BEHAVIOURS * sizeof *behaviours);
+    behaviours = scarce_shared(BEHAVIOURS * sizeof *behaviours); /* with --fork's children */
     if (!behaviours)
         gap("no memory to count behaviours");
     calibrate(since);

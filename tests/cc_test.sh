@@ -53,6 +53,17 @@ int main(int argc, char **argv)
 }
 #endif
 EOF
+cat >bye.c <<'EOF'
+#include <stdio.h>
+#include <stdlib.h>
+static void bye(void) { puts("bye"); }
+int main(void)
+{
+    volatile size_t most = -1;
+    atexit(bye);
+    return malloc(most) != NULL;
+}
+EOF
 cp count.c plain.txt
 mkdir include && echo '#define NUMBER 0' >include/number.h
 
@@ -61,6 +72,9 @@ run cc -include include/number.h -o a count.c; expect "compile and link" 0 - -
 nm a | grep -q __tsan_; ok "... with its calls" $?
 ./a; ok "... which runs by itself" $?
 run explore ./a; expect "a race is found" 1 out "race"
+run cc bye.c -o bye; expect "a program with an exit handler" 0 - -
+[ "$(./bye)" = bye ]; ok "... which runs when nothing is explored" $?
+run explore ./bye; expect "... and no memory is had for the largest size" 0 - -
 run cc -c -I include -include number.h count.c; expect "compile alone" 0 - -
 [ -f count.o ] && nm count.o | grep -q __tsan_; ok "... with the sanitizer's calls" $?
 run cc count.o -o b -lm; expect "link alone" 0 - -
