@@ -677,10 +677,13 @@ EVERYWHERE(a_descriptor_for_other_loops)
         CHECK_INT(all_done(k, 7), 1);
         CHECK_INT(readable(fd), 0);
         k[4] = tutti_on_time(tutti_after(2 * TUTTI_MS));
-        CHECK_INT(tutti_wait(k, 7), 6); /* armed with the new time */
-        struct pollfd p = { fd, POLLIN, 0 };
-        CHECK_INT(poll(&p, 1, 20000), 1);
-        CHECK_INT(tutti_wait(k, 7), 4);
+        int rc = tutti_wait(k, 7); /* armed with the new time, unless that has come */
+        if (rc == 6) {
+            struct pollfd p = { fd, POLLIN, 0 };
+            CHECK_INT(poll(&p, 1, 20000), 1);
+            rc = tutti_wait(k, 7);
+        }
+        CHECK_INT(rc, 4);
         k[4] = tutti_on_done((tutti_future){ { 0, 0 } }); /* done with, as its page says */
         CHECK_INT(tutti_wait(k, 7), 6);
         CHECK_INT(readable(fd), 0);
