@@ -296,7 +296,7 @@ struct object {
     struct object *next;
     enum object_kind kind;
     int owner, count, readers, value, generation;
-    bool dead, robust;
+    bool robust, dead, lost; /* dead: not made consistent; lost: never will be */
     uint64_t reader_set;
     const void *pc; /* where it was taken */
     uint64_t last;  /* who let go of it last, and at which of its points */
@@ -382,6 +382,7 @@ bool atomic16_cas(wide *a, wide *expected, wide v, int mo, int fail_mo, const vo
 void process_reset(void);
 void process_exit(int status) __attribute__((noreturn));
 void lock_leaks(bool main_returns);
+void locks_orphan(struct thread *t); /* t has ended: who waits for its locks looks */
 void locks_reset(void);
 void keys_open(void); /* keys made before main are there in every schedule */
 void keys_reset(void);

@@ -63,14 +63,32 @@ static int again(struct object *o, const pthread_mutex_t *m, bool try, const voi
     fail(FAIL_DEADLOCK, pc, "thread %d locks a mutex that it holds", ex.me->id);
 }
 
-static int inherit(struct object *o, const pthread_mutex_t *m, const void *pc)
+static int inherit(struct object *o, const void *pc)
 {
-    if (!(m->__data.__kind & 16)) /* not a robust one: nobody will ever unlock it */
+    if (!o->robust) /* nobody will ever unlock it */
         return -1;
-    o->owner = -1;
+    acquire_clock(&ex.thread[o->owner].now);
+    held--;
     lock_taken(o, pc);
     o->dead = true;
     return EOWNERDEAD;
+}
+
+/* Take what nobody holds: 0 or why not. */
+static int take(struct object *o, const pthread_mutex_t *m, const void *pc)
+{
+    if (o->lost)
+        return ENOTRECOVERABLE;
+    lock_taken(o, pc);
+    o->robust = m->__data.__kind & 16;
+    return 0;
+}
+
+/* Unlocked without being made consistent, a robust one is of no use any more. */
+static void give(struct object *o)
+{
+    o->lost = o->dead;
+    lock_given(o);
 }
 
 static int lock_loop(pthread_mutex_t *m, struct object *o, uint64_t until,
@@ -79,7 +97,7 @@ static int lock_loop(pthread_mutex_t *m, struct object *o, uint64_t until,
     if (o->owner == ex.me->id)
         return again(o, m, false, pc);
     while (o->owner >= 0) {
-        int r = orphan(o) ? inherit(o, m, pc) : -1;
+        int r = orphan(o) ? inherit(o, pc) : -1;
         if (r >= 0)
             return r;
         if (until == TIME_WRONG)
@@ -89,10 +107,7 @@ static int lock_loop(pthread_mutex_t *m, struct object *o, uint64_t until,
         if (block(o, OP_LOCK, until))
             return ETIMEDOUT;
     }
-    if (o->robust)
-        return ENOTRECOVERABLE;
-    lock_taken(o, pc);
-    return 0;
+    return take(o, m, pc);
 }
 
 int mutex_lock(pthread_mutex_t *m, uint64_t until, const void *pc)
@@ -108,12 +123,13 @@ int mutex_try(pthread_mutex_t *m, const void *pc)
     if (o->owner == ex.me->id)
         return again(o, m, true, pc);
     if (o->owner >= 0) {
-        int r = orphan(o) ? inherit(o, m, pc) : -1;
+        int r = orphan(o) ? inherit(o, pc) : -1;
+        if (r >= 0)
+            return r;
         trace_flag(STEP_FAILED);
-        return r >= 0 ? r : EBUSY;
+        return EBUSY;
     }
-    lock_taken(o, pc);
-    return 0;
+    return take(o, m, pc);
 }
 
 int mutex_unlock(pthread_mutex_t *m, const void *pc)
@@ -134,9 +150,7 @@ int mutex_unlock(pthread_mutex_t *m, const void *pc)
     }
     if (--o->count > 0)
         return 0;
-    if (o->dead) /* a robust one, unlocked without being made consistent */
-        o->robust = true;
-    lock_given(o);
+    give(o);
     return 0;
 }
 
@@ -149,7 +163,7 @@ int mutex_leave(pthread_mutex_t *m, const void *pc)
              "not hold",
              ex.me->id);
     int depth = o->count;
-    lock_given(o);
+    give(o);
     return depth;
 }
 
@@ -157,7 +171,8 @@ int mutex_return(pthread_mutex_t *m, int depth)
 {
     struct object *o = object_of(m, OBJECT_MUTEX);
     int r = lock_loop(m, o, 0, ex.me->pc);
-    o->count = depth;
+    if (r != ENOTRECOVERABLE)
+        o->count = depth;
     return r;
 }
 
@@ -287,6 +302,8 @@ static void look(struct object *o, void *arg)
     if ((o->kind != OBJECT_MUTEX && o->kind != OBJECT_RWLOCK) || o->owner < 0)
         return;
     bool ended = ex.thread[o->owner].state == THREAD_ENDED;
+    if (ended && o->robust) /* whoever comes next gets it with EOWNERDEAD */
+        return;
     if (!ended && !(leak->main_returns && o->owner == 0))
         return;
     fail_place(o->owner, OP_LOCK, o->pc);
@@ -301,4 +318,18 @@ void lock_leaks(bool main_returns)
     if (!held)
         return;
     objects_each(look, &leak);
+}
+
+/* Robust mutexes pass to who waits for them. */
+static void orphaned(struct object *o, void *arg)
+{
+    const struct thread *t = arg;
+    if (o->kind == OBJECT_MUTEX && o->owner == t->id && o->robust)
+        wake_all(o);
+}
+
+void locks_orphan(struct thread *t)
+{
+    if (held)
+        objects_each(orphaned, t);
 }

@@ -24,9 +24,9 @@ int cond_wait(void *cond, pthread_mutex_t *m, uint64_t until, const void *pc)
         r = block(o, OP_COND_WAIT, until);
     if (r)
         trace_flag(STEP_TIMEOUT);
-    mutex_return(m, depth);
+    int taken = mutex_return(m, depth); /* of a robust one: not always 0 */
     cancel_point();
-    return r;
+    return taken ? taken : r;
 }
 
 void cond_wake(void *cond, bool all, const void *pc)

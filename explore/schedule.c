@@ -259,6 +259,7 @@ void thread_over(struct thread *t)
     t->state = THREAD_ENDED;
     ex.ready &= ~bit(t);
     wake_all(t);
+    locks_orphan(t);
     if (!ex.ready && !ex.blocked)
         process_exit(0); /* the last one */
     thread_switch(next_thread());
