@@ -118,6 +118,7 @@ struct thread {
     uint64_t mask;   /* of signals, as it has asked for */
     char name[16];
     bool timed_out, detached, joined, cancel_asked, cancel_off, cancel_at_once, wants;
+    bool cancel_woke; /* its last wait has ended for being cancelled, not for a wake */
     int joiner;
     int fence_sc;    /* number of its last sequentially consistent fence */
     enum op op;
@@ -393,6 +394,7 @@ void sems_reset(void);
 void fds_open(void);
 void fds_reset(void);
 void cancel_point(void);
+bool cancel_due(void); /* cancel_point() would not come back */
 void thread_begin(struct thread *t);
 struct thread *thread_start(void *(*run)(void *), int (*run11)(void *), void *argument,
                             const void *pc);

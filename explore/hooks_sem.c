@@ -85,6 +85,8 @@ static int wait_sem(sem_t *s, uint64_t until, bool try, const void *pc)
             trace_flag(STEP_TIMEOUT);
             return wrong(ETIMEDOUT);
         }
+        if (cancel_due() && o->value > 0)
+            wake_one(o); /* the post that has woken this one is for another */
         cancel_point();
     }
     o->value--;

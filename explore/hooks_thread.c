@@ -96,10 +96,14 @@ int thread_join(struct thread *t, void **value, uint64_t until, const void *pc)
     return 0;
 }
 
+bool cancel_due(void)
+{
+    return rare(ex.me->cancel_asked) && !ex.me->cancel_off;
+}
+
 void cancel_point(void)
 {
-    struct thread *me = ex.me;
-    if (rare(me->cancel_asked) && !me->cancel_off)
+    if (cancel_due())
         finish(PTHREAD_CANCELED);
 }
 
@@ -237,8 +241,10 @@ exported int pthread_cancel(pthread_t p)
     t->cancel_asked = true;
     bool cancellable = t->op == OP_COND_WAIT || t->op == OP_SEM_WAIT ||
                        t->op == OP_SLEEP || t->op == OP_JOIN || t->op == OP_BLOCKING;
-    if (t->state == THREAD_BLOCKED && cancellable && !t->cancel_off)
+    if (t->state == THREAD_BLOCKED && cancellable && !t->cancel_off) {
+        t->cancel_woke = true;
         thread_ready(t);
+    }
     return 0;
 }
 

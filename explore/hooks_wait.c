@@ -16,15 +16,20 @@ int cond_wait(void *cond, pthread_mutex_t *m, uint64_t until, const void *pc)
     cancel_point();
     struct object *o = object_of(cond, OBJECT_COND);
     int depth = mutex_leave(m, pc), r = 0;
+    bool signalled = false;
     if (spurious())
         trace_flag(STEP_SPURIOUS);
     else if (until && until <= ex.time)
         r = ETIMEDOUT;
-    else
+    else {
         r = block(o, OP_COND_WAIT, until);
+        signalled = !r && !ex.me->cancel_woke;
+    }
     if (r)
         trace_flag(STEP_TIMEOUT);
     int taken = mutex_return(m, depth); /* of a robust one: not always 0 */
+    if (signalled && cancel_due())
+        wake_one(o); /* who is cancelled consumes no signal */
     cancel_point();
     return taken ? taken : r;
 }

@@ -179,7 +179,7 @@ int block(void *key, enum op op, uint64_t until)
     me->state = THREAD_BLOCKED;
     me->key = key;
     me->until = until;
-    me->timed_out = false;
+    me->timed_out = me->cancel_woke = false;
     me->op = op;
     me->same = 0;
     ex.ready &= ~bit(me);
