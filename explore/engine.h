@@ -290,7 +290,8 @@ extern hidden bool restore_tracks;
 /* --- objects.c --- */
 enum object_kind {
     OBJECT_MUTEX = 1, OBJECT_RWLOCK, OBJECT_COND, OBJECT_BARRIER, OBJECT_SEM,
-    OBJECT_ONCE, OBJECT_FUTEX, OBJECT_READERS, OBJECT_FD, OBJECT_TOLD
+    OBJECT_ONCE, OBJECT_FUTEX, OBJECT_READERS, OBJECT_FD, OBJECT_TOLD,
+    OBJECT_GONE /* destroyed */
 };
 struct object {
     void *address;
@@ -307,6 +308,10 @@ void objects_reset(void);
 struct object *object_of(void *address, enum object_kind kind);
 struct object *object_find(void *address, enum object_kind kind);
 void object_drop(void *address);
+/* It has been destroyed by this thread: who uses it now fails. */
+void object_gone(void *address, const void *pc);
+/* Fail if what is used at that address has been freed or destroyed. */
+void object_live(void *address);
 void objects_each(void (*look)(struct object *o, void *arg), void *arg);
 void acquire_clock(struct clock *c);
 void release_clock(struct clock *c);

@@ -179,10 +179,11 @@ int mutex_return(pthread_mutex_t *m, int depth)
 void lock_destroy(void *address, enum object_kind kind, const void *pc)
 {
     point(OP_DESTROY, address, pc);
+    object_live(address);
     struct object *o = object_find(address, kind);
     if (o && (o->owner >= 0 || o->readers || waiters(o)))
         fail(FAIL_MISUSE, pc, "thread %d destroys a lock that is in use", ex.me->id);
-    object_drop(address);
+    object_gone(address, pc);
 }
 
 exported int pthread_mutex_init(pthread_mutex_t *m, const pthread_mutexattr_t *attr)

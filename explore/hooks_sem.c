@@ -31,6 +31,7 @@ void sems_reset(void)
  * perhaps before main. */
 static struct object *sem_of(sem_t *s, const void *pc)
 {
+    object_live(s);
     struct object *o = object_find(s, OBJECT_SEM);
     const struct named *n = (const struct named *)s;
     if (n >= named && n < named + NAMED && !n->opens)
@@ -58,7 +59,7 @@ exported int sem_destroy(sem_t *s)
     if (waiters(sem_of(s, CALLER)))
         fail(FAIL_MISUSE, CALLER, "thread %d destroys a semaphore that is waited for",
              ex.me->id);
-    object_drop(s);
+    object_gone(s, CALLER);
     return 0;
 }
 

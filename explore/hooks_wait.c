@@ -63,11 +63,12 @@ exported int pthread_cond_destroy(pthread_cond_t *c)
     if (!ex.on)
         return REAL(pthread_cond_destroy)(c);
     point(OP_DESTROY, c, CALLER);
+    object_live(c);
     struct object *o = object_find(c, OBJECT_COND);
     if (o && waiters(o))
         fail(FAIL_MISUSE, CALLER, "thread %d destroys a condition that is waited on",
              ex.me->id);
-    object_drop(c);
+    object_gone(c, CALLER);
     return 0;
 }
 
@@ -137,7 +138,7 @@ exported int pthread_barrier_destroy(pthread_barrier_t *b)
     if (waiters(barrier_of(b)))
         fail(FAIL_MISUSE, CALLER, "thread %d destroys a barrier at which threads wait",
              ex.me->id);
-    object_drop(b);
+    object_gone(b, CALLER);
     return 0;
 }
 

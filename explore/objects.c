@@ -1,6 +1,7 @@
 /* explore/objects.c - locks, conditions, barriers, semaphores: what the model knows of
  * each, found by its address.  Reset with the schedule.
- * Holds: an object's clock is what its last release made known. */
+ * Holds: an object of kind OBJECT_GONE stands for a destroyed one as long as its mark is
+ * in the program's memory; an object's clock is what its last release made known. */
 #include "engine.h"
 #include <string.h>
 
@@ -30,15 +31,43 @@ struct object *object_find(void *address, enum object_kind kind)
     return NULL;
 }
 
-struct object *object_of(void *address, enum object_kind kind)
+/* In the first word of what is destroyed; whoever makes a new object there, by a call or
+ * by an initialiser, writes over it. */
+enum { MARK = 0x6e06a7ed };
+
+static int mark_at(const void *address)
 {
-    struct object *o = object_find(address, kind);
-    if (usual(o != NULL))
-        return o;
+    int mark;
+    memcpy(&mark, address, sizeof mark);
+    return mark;
+}
+
+void object_live(void *address)
+{
+    uintptr_t told = ex.result->address; /* heap_check() changes it, failing or not */
     if (heap_owns(address))
         heap_check(address, 1, false, ex.me->pc);
+    ex.result->address = told;
+    const struct object *o = object_find(address, OBJECT_GONE);
+    if (usual(!o) || mark_at(address) != MARK)
+        return;
+    ex.result->address = (uintptr_t)address;
+    fail_place(o->owner, OP_DESTROY, o->pc);
+    fail(FAIL_MISUSE, ex.me->pc, "thread %d uses what thread %d has destroyed",
+         ex.me->id, o->owner);
+}
+
+/* Whether all that is done with that kind is done while the object lives: a futex may be
+ * woken when its memory is gone, and what sanitizers are told is only an address. */
+static bool must_live(enum object_kind kind)
+{
+    return kind <= OBJECT_SEM || kind == OBJECT_READERS;
+}
+
+static struct object *object_new(void *address, enum object_kind kind)
+{
     unsigned at = place_of(address);
-    o = arena_take(sizeof *o);
+    struct object *o = arena_take(sizeof *o);
     memset(o, 0, offsetof(struct object, clock));
     o->address = address;
     o->kind = kind;
@@ -50,6 +79,16 @@ struct object *object_of(void *address, enum object_kind kind)
     return o;
 }
 
+struct object *object_of(void *address, enum object_kind kind)
+{
+    struct object *o = object_find(address, kind);
+    if (must_live(kind))
+        object_live(address);
+    else if (!o && heap_owns(address))
+        heap_check(address, 1, false, ex.me->pc);
+    return usual(o != NULL) ? o : object_new(address, kind);
+}
+
 /* Forget what is at this address, of all kinds: it is initialised or destroyed. */
 void object_drop(void *address)
 {
@@ -58,6 +97,17 @@ void object_drop(void *address)
             *at = (*at)->next;
         else
             at = &(*at)->next;
+}
+
+void object_gone(void *address, const void *pc)
+{
+    static const int mark = MARK;
+    object_drop(address);
+    struct object *o = object_new(address, OBJECT_GONE);
+    o->owner = ex.me->id;
+    o->pc = pc;
+    restore_touched(address, sizeof mark);
+    memcpy(address, &mark, sizeof mark);
 }
 
 void objects_each(void (*look)(struct object *o, void *arg), void *arg)
