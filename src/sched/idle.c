@@ -166,8 +166,7 @@ static bool anything_to_do(struct worker *w, bool takes)
         return true;
     if (!takes)
         return load_relaxed(&w->gift) || spare_strays(w);
-    /* the fence before orders it, here and below; for one worker alone the latch that
-     * asleep_enter has had */
+    /* the fence before orders it, here and below */
     if (load_relaxed(&p->injections) || load_relaxed(&p->lows))
         return true;
     for (uint32_t i = 0; i < pool_seats(p); i++) {
@@ -207,6 +206,9 @@ static bool worker_sleep(struct worker *w, bool searching)
     }
     if (w->pool->room > 1)
         fence_heavy(); /* pairs with fence_light in pool_notify */
+    else
+        fence_seqcst(); /* pairs with pool_injected_fence: who saw that we searched, and so
+                           woke nobody, has its task seen here */
     if (!anything_to_do(w, takes)) {
         int64_t until = wheel_next(&w->wheel);
         stat_add(&w->stats.sleeps);

@@ -44,11 +44,10 @@ void pool_fini(struct pool *p)
 }
 
 /* Between queueing from outside and the look whether anybody searches: pairs with
- * search_found. */
-static void pool_injected_fence(const struct pool *p)
+ * search_found and, for one worker alone, with worker_sleep. */
+static void pool_injected_fence(void)
 {
-    if (!pool_alone(p))
-        fence_seqcst();
+    fence_seqcst();
 }
 
 void pool_inject(struct pool *p, struct task *first, struct task *last, uint32_t count)
@@ -60,7 +59,7 @@ void pool_inject(struct pool *p, struct task *first, struct task *last, uint32_t
     add_relaxed(&p->injections, count); /* the latch orders the list; sleepers see it
                                            through the fences in pool_notify and idle.c */
     latch_unlock(&p->latch);
-    pool_injected_fence(p);
+    pool_injected_fence();
 }
 
 struct task *pool_injected(struct pool *p)
@@ -85,7 +84,7 @@ void pool_inject_low(struct pool *p, struct task *t)
     fifo_push(&p->low, &t->run);
     add_relaxed(&p->lows, 1); /* as injections */
     latch_unlock(&p->latch);
-    pool_injected_fence(p);
+    pool_injected_fence();
 }
 
 struct task *pool_injected_low(struct pool *p)
@@ -115,8 +114,8 @@ bool pool_has_tasks(const struct pool *p)
 void pool_notify(struct pool *p)
 {
     /* Pairs with fence_heavy in worker_sleep: what we queued is seen by who falls asleep, or
-     * its announcement by us.  A worker that is alone is told by pool_inject only, and both
-     * come by the latch. */
+     * its announcement by us.  A worker that is alone is told by pool_inject only, and its
+     * fence does for both. */
     if (likely(!pool_alone(p)))
         fence_light();
     if (likely(!load_relaxed(&p->sleepers))) {
