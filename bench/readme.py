@@ -18,6 +18,7 @@ TREE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 sys.path.insert(0, os.path.join(TREE, 'bench'))
 sys.dont_write_bytecode = True
 from harness import picture, rounds  # noqa: E402
+from harness.marked import put  # noqa: E402
 from harness.report import number  # noqa: E402
 from harness.table import OURS  # noqa: E402
 
@@ -99,14 +100,6 @@ def words(lines, machine):
             f'{versions}.')
 
 
-def with_table(readme, made):
-    before, found, rest = readme.partition(BEGIN)
-    _, ended, after = rest.partition(END)
-    if not found or not ended:
-        sys.exit(f'README.md has no lines "{BEGIN}" and "{END}"')
-    return f'{before}{BEGIN}\n{made}\n{END}{after}'
-
-
 def take(folder, docs):
     from harness.benches import BENCHES
     for name, to in (('results.jsonl', 'bench.jsonl'), ('machine.json', 'bench.json')):
@@ -128,14 +121,7 @@ def main(argv, tree=TREE):
     with open(os.path.join(docs, 'bench.json')) as f:
         machine = json.load(f)
     made = table(load(os.path.join(docs, 'bench.jsonl')), machine)
-    with open(path) as f:
-        readme = f.read()
-    new = with_table(readme, made)
-    if check:
-        return int(new != readme)
-    with open(path, 'w') as f:
-        f.write(new)
-    return 0
+    return put(path, BEGIN, END, made, check)
 
 
 if __name__ == '__main__':

@@ -19,6 +19,10 @@ import sys
 import tempfile
 
 TREE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+sys.path.insert(0, os.path.join(TREE, 'bench'))
+
+from harness.marked import put  # noqa: E402
+
 BEGIN = '<!-- from here: docs/tour.py -->'
 END = '<!-- to here: docs/tour.py -->'
 # What the work is, what to use for it, the column that shows it, and the programs with
@@ -141,14 +145,6 @@ def take(build, rounds, docs):
         f.write('\n')
 
 
-def with_table(readme, made):
-    before, found, rest = readme.partition(BEGIN)
-    _, ended, after = rest.partition(END)
-    if not found or not ended:
-        sys.exit(f'README.md has no lines "{BEGIN}" and "{END}"')
-    return f'{before}{BEGIN}\n{made}\n{END}{after}'
-
-
 def main(argv, tree=TREE):
     check = argv == ['--check']
     if len(argv) > 2 or (argv and argv[0].startswith('-') and not check):
@@ -158,14 +154,7 @@ def main(argv, tree=TREE):
         take(argv[0], int(argv[1]) if len(argv) > 1 else 5, docs)
     with open(os.path.join(docs, 'tour.json')) as f:
         made = table(json.load(f))
-    with open(path) as f:
-        readme = f.read()
-    new = with_table(readme, made)
-    if check:
-        return int(new != readme)
-    with open(path, 'w') as f:
-        f.write(new)
-    return 0
+    return put(path, BEGIN, END, made, check)
 
 
 if __name__ == '__main__':

@@ -13,18 +13,10 @@ import subprocess
 import sys
 import tempfile
 import time
+from tap import case, finish
 
 BIN = sys.argv[1]
 EXECUTORS = ('loop://?io=uring', 'loop://?io=epoll', 'threads://2')
-count = failed = 0
-
-
-def case(good, name, why=''):
-    global count, failed
-    count, failed = count + 1, failed + (not good)
-    print(f'{"ok" if good else "not ok"} {count} - {name}', flush=True)
-    if not good and why:
-        print('# ' + repr(why)[:500])
 
 
 class Server:
@@ -263,5 +255,4 @@ for wanted_executor in EXECUTORS:
         check_site(wanted_executor)
         check_echo(wanted_executor)
 check_slow('loop://')
-print(f'1..{count}')
-sys.exit(failed > 0)
+finish()

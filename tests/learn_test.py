@@ -14,21 +14,13 @@ import subprocess
 import sys
 import tempfile
 import xml.etree.ElementTree
+from tap import case, finish
 
 BIN = os.path.join(sys.argv[1], 'learn')
 EXECUTORS = ('loop://', 'threads://2', 'threads://2?lock=interpreter', 'processes://2')
 WAYS = ('nearest neighbours', 'naive Bayes', 'logistic regression', 'linear SVM',
         'random forest')
 LIMIT = float(os.environ.get('CHECK_TIMEOUT', 100)) # more where all is slower
-count = failed = 0
-
-
-def case(good, name, why=''):
-    global count, failed
-    count, failed = count + 1, failed + (not good)
-    print(f'{"ok" if good else "not ok"} {count} - {name}', flush=True)
-    if not good and why:
-        print('# ' + repr(why)[:700])
 
 
 def run(*words):
@@ -165,5 +157,4 @@ with tempfile.TemporaryDirectory() as scratch:
     check_same(scratch)
     check_forms(scratch)
     check_refusals(scratch)
-print(f'1..{count}')
-sys.exit(failed > 0)
+finish()

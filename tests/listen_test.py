@@ -13,19 +13,11 @@ import socket
 import subprocess
 import sys
 import time
+from tap import case, finish
 
 BIN = os.path.join(sys.argv[1], 'listen')
 ROUNDS = 20000
 LIMIT = float(os.environ.get('CHECK_TIMEOUT', 100)) # more where all is slower
-count = failed = 0
-
-
-def case(good, name, why=''):
-    global count, failed
-    count, failed = count + 1, failed + (not good)
-    print(f'{"ok" if good else "not ok"} {count} - {name}', flush=True)
-    if not good and why:
-        print('# ' + repr(why)[:500])
 
 
 def digest(text):
@@ -141,5 +133,4 @@ for wanted in ('loop://', 'threads://2', 'processes://2'):
 for words in (('nonsense',), ('a', 'b'), ('--executor', 'serial', 'tcp:127.0.0.1:1')):
     done = subprocess.run([BIN, *words], capture_output=True, text=True, timeout=LIMIT)
     case(done.returncode in (1, 2) and done.stderr.count('\n') == 1, f'refused: {words[-1]}', done)
-print(f'1..{count}')
-sys.exit(failed > 0)
+finish()

@@ -14,20 +14,12 @@ import subprocess
 import sys
 import tempfile
 import zlib
+from tap import case, finish
 
 BIN = os.path.join(sys.argv[1], 'media')
 EXECUTORS = ('loop://', 'threads://2', 'threads://2?lock=interpreter', 'processes://2')
 CELL = 104
 LIMIT = float(os.environ.get('CHECK_TIMEOUT', 100)) # more where all is slower
-count = failed = 0
-
-
-def case(good, name, why=''):
-    global count, failed
-    count, failed = count + 1, failed + (not good)
-    print(f'{"ok" if good else "not ok"} {count} - {name}', flush=True)
-    if not good and why:
-        print('# ' + repr(why)[:700])
 
 
 def run(*words):
@@ -212,5 +204,4 @@ with tempfile.TemporaryDirectory() as scratch:
     os.mkdir(place('nothing'))
     check_refusals(place('nothing'), place('pictures'))
     case(not os.listdir(place('tmp')), 'nothing is left behind', os.listdir(place('tmp')))
-print(f'1..{count}')
-sys.exit(failed > 0)
+finish()

@@ -18,19 +18,11 @@ import sys
 import tempfile
 import threading
 import time
+from tap import case, finish
 
 BIN = sys.argv[1]
 EXECUTORS = ('serial', 'loop://', 'threads://2', 'processes://2')
 LIMIT = float(os.environ.get('CHECK_TIMEOUT', 100)) # more where all is slower
-count = failed = 0
-
-
-def case(good, name, why=''):
-    global count, failed
-    count, failed = count + 1, failed + (not good)
-    print(f'{"ok" if good else "not ok"} {count} - {name}', flush=True)
-    if not good and why:
-        print('# ' + repr(why)[:700])
 
 
 def answer(words, more=''):
@@ -168,5 +160,4 @@ with tempfile.TemporaryDirectory() as scratch:
 thousands()
 with tempfile.TemporaryDirectory(dir='/tmp') as scratch:
     killed(scratch)
-print(f'1..{count}')
-sys.exit(failed > 0)
+finish()
