@@ -67,6 +67,43 @@ TEST(it_naps_while_all_that_is_awake_is_stuck)
     CHECK_INT(tutti_executor_close(ex), 0);
 }
 
+static int stuck_till_named(void *arg)
+{
+    size_t before = tutti_culprits(NULL, NULL);
+    (void)arg;
+    atomic_fetch_add(&ran, 1);
+    while (tutti_culprits(NULL, NULL) == before)
+        usleep(1000);
+    return 0;
+}
+
+static int beside(void *arg)
+{
+    (void)arg;
+    atomic_fetch_add(&ran, 1);
+    return 0;
+}
+
+/* A loop whose thread has been in the program's own code for long enough is no reason to
+ * look; its first task is, however the program lets it run. */
+TEST(it_wakes_when_the_program_lets_a_watched_loop_run)
+{
+    if (getenv("CHECK_EMULATED") || access("/proc/self/syscall", R_OK))
+        check_skip("the system does not show where a thread is blocked");
+    tutti_watch_loops();
+    tutti_executor *ex = urls_open("loop://");
+    tutti_scope s;
+    tutti_scope_open(&s, ex, TUTTI_NEVER, 0);
+    ran = 0;
+    CHECK_INT(tutti_go(&s, stuck_till_named, NULL), 0);
+    CHECK_INT(tutti_go(&s, beside, NULL), 0);
+    until_it_naps();
+    while (ran < 2)
+        CHECK_INT(tutti_yield(), 0);
+    CHECK_INT(tutti_scope_close(&s), 0);
+    CHECK_INT(tutti_executor_close(ex), 0);
+}
+
 /* What is started meanwhile does not wait for the end of the nap, as there is none. */
 static void start_while_it_naps(unsigned flags)
 {

@@ -67,6 +67,7 @@ struct worker *worker_attach(struct pool *p, unsigned index, bool takes)
     w->tid = (int)syscall(SYS_gettid);
     pthread_getcpuclockid(pthread_self(), &w->cpu_clock);
     w->current = &context_current;
+    store_relaxed(&w->outside, true); /* the monitor learns of w after this */
     memset(&w->watch, 0, sizeof w->watch);
     w->parked_link.next = NULL; /* it may have rested when its pool was closed */
     store_relaxed(&w->gift, NULL); /* nobody gives before it rests */

@@ -128,12 +128,6 @@ struct seen {
     bool loop;
 };
 
-bool culprit_is_root(const struct worker *w)
-{
-    struct context *c;
-    return peek(&c, w->current, sizeof c) && c == w->root;
-}
-
 static void copy_name(char *to, const char *from)
 {
     size_t n = peek_some(to, from, NAME - 1);

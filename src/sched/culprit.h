@@ -18,8 +18,6 @@ void culprit_back(struct worker *w, int64_t now);
 void culprit_signal(struct worker *w);
 /* The thread ends. */
 void culprit_end(void);
-/* Does code outside all tasks run on w?  Then nobody is to blame. */
-bool culprit_is_root(const struct worker *w);
 
 /* --- by anybody --- */
 extern _Atomic uint32_t culprit_any; /* functions that are remembered */

@@ -86,7 +86,8 @@ static void worker_watch(struct worker *w, int64_t now, bool has_work, struct lo
                  || (!w->watch.learnt && now - w->watch.since >= NAME_BLOCKED);
     l->moved |= load_relaxed(&w->tick) != w->watch.tick; /* a hint */
     int verdict = worker_judge(w, now, cares || w->pool->loop);
-    bool outside = w->watch.stale && w->pool->loop && culprit_is_root(w);
+    bool outside = w->watch.stale && w->pool->loop && load_relaxed(&w->outside); /* a hint:
+                                                    nobody is to blame for the program */
     l->offers |= w->watch.stale /* hints */
                  && (!deque_seems_empty(&w->deque) || load_relaxed(&w->open_count));
     if (verdict == BUSY)
@@ -209,7 +210,7 @@ static bool anybody_awake(void)
             const struct worker *w = spare_alive(p, i) ? pool_worker(p, i) : NULL;
             /* relaxed: the fence in monitor_nap orders it */
             if (w && load_relaxed(&w->sleeping) == AWAKE
-                && !(p->loop && culprit_is_root(w))
+                && !(p->loop && load_relaxed(&w->outside)) /* as sleeping */
                 && (!worker_is_stuck(w) || pool_has_work(p)))
                 return true;
         }

@@ -114,12 +114,23 @@ static inline void switch_here(struct worker *w, struct context *from, struct co
 }
 
 /* The root, whose thread comes from outside back to work, or one that has forked. */
-static __attribute__((noinline)) void heavy_leave(struct context *c)
+static __attribute__((noinline)) void heavy_leave(struct worker *w, struct context *c)
 {
-    if (!c->stacks)
+    if (!c->stacks) {
+        store_relaxed(&w->outside, false); /* the fence in monitor_heed orders it */
         monitor_heed();
+    }
     if (c->strand)
         strand_leave(c);
+}
+
+/* The same is back. */
+static __attribute__((noinline)) void heavy_resume(struct worker *w, struct context *c)
+{
+    if (!c->stacks)
+        store_relaxed(&w->outside, true); /* late is a look too many */
+    if (c->strand)
+        strand_resume(c);
 }
 
 /* Leave c, which is in some queue or somebody's list, for whoever is next. */
@@ -128,7 +139,7 @@ static inline __attribute__((always_inline)) void worker_leave(struct worker *w,
     struct context *next;
     stat_add(&w->stats.parked);
     if (unlikely(c->heavy))
-        heavy_leave(c);
+        heavy_leave(w, c);
     if (worker_turn(w) || !w->ready.head) {
         worker_turn_back(w);
         next = worker_next(w);
@@ -136,8 +147,8 @@ static inline __attribute__((always_inline)) void worker_leave(struct worker *w,
         next = context_of(fifo_pop(&w->ready));
     }
     switch_here(w, c, next);
-    if (unlikely(c->heavy && c->strand))
-        strand_resume(c);
+    if (unlikely(c->heavy))
+        heavy_resume(w, c);
 }
 
 static __attribute__((noinline)) void worker_park_until(struct context *c, uint64_t ticket,
@@ -202,11 +213,11 @@ static inline struct context *worker_yield_to(struct worker *w, struct context *
 static inline __attribute__((always_inline)) void worker_make_way(struct worker *w,
                                                                   struct context *c)
 {
-    if (unlikely(c->heavy && c->strand))
-        strand_leave(c);
+    if (unlikely(c->heavy))
+        heavy_leave(w, c);
     switch_here(w, c, worker_yield_to(w, c));
-    if (unlikely(c->heavy && c->strand))
-        strand_resume(c);
+    if (unlikely(c->heavy))
+        heavy_resume(w, c);
 }
 
 returns_by_jump static int worker_yield(struct context *c)

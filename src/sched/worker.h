@@ -160,6 +160,8 @@ struct worker {
     int tid;                   /* the kernel's, of its thread */
     clockid_t cpu_clock;       /* its thread's */
     struct context **current;  /* its thread's context_current */
+    _Atomic bool outside;      /* its thread is on its own stack, in the program's code: see
+                                  heavy_leave.  Of loops; elsewhere the root does not run */
     struct watch watch;
     /* --- of spares --- */
     struct list parked_link;   /* under pool->latch */
