@@ -4,6 +4,7 @@
 #include "exec/processes/extents.h"
 #include "exec/processes/serve.h"
 #include "processes.h"
+#include <fcntl.h>
 #include <sys/mman.h>
 
 /* --- rubbish ------------------------------------------------------------------ */
@@ -138,6 +139,43 @@ TEST(pages_are_given_to_one_at_a_time)
     CHECK(!extents_take(&e, size + 1, &zeroed));
     extents_fini(&e);
     munmap(base, size);
+}
+
+/* --- a home that has ended --------------------------------------------------------------- */
+
+/* The arena of a home with that number of a process. */
+static int arena_of(pid_t home, char *variable, size_t size)
+{
+    struct head h = { .magic = ARENA_MAGIC, .nonce = 7, .base = 0x1000, .home = home,
+                      .workers = 1 };
+    int fd = memfd_create("arena", MFD_ALLOW_SEALING);
+    CHECK(fd >= 0 && write(fd, &h, sizeof h) == sizeof h);
+    CHECK_INT(fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK), 0);
+    snprintf(variable, size, "%d,%d,%d,0,%llx,%llx", fd, fd, fd, 0x1000ULL, 7ULL);
+    return fd;
+}
+
+TEST(a_worker_whose_home_has_ended_ends_and_never_runs_main)
+{
+    int out[2], status;
+    char variable[100], said[100];
+    processes_needed();
+    int arena = arena_of(getpid() + 1, variable, sizeof variable); /* not our child's parent */
+    CHECK_INT(pipe(out), 0);
+    fflush(stdout);
+    pid_t pid = fork();
+    if (pid == 0) {
+        dup2(out[1], STDOUT_FILENO);
+        dup2(out[1], STDERR_FILENO);
+        setenv("TUTTI_WORKER", variable, 1);
+        execl("/proc/self/exe", "worker", "pages_are_given", (char *)NULL);
+        _exit(9);
+    }
+    close(out[1]);
+    CHECK_INT(read(out[0], said, sizeof said), 0);
+    CHECK_INT(waitpid(pid, &status, 0), pid);
+    CHECK(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+    close(arena);
 }
 
 TEST_MAIN

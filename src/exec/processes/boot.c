@@ -34,6 +34,15 @@ static bool environment_take(const char *name, char *value, size_t size)
     return found;
 }
 
+/* Started by a home that has ended since, it is nobody's worker, and no program either: `main`
+ * would do all of the program's work once more, with nobody to ask for it. */
+static bool boot_has_home(pid_t home)
+{
+    if (getppid() != home)
+        _exit(0);
+    return true;
+}
+
 /* Trust nothing that was found in the environment: it must be an arena of our parent's, and
  * know the same secret. */
 static bool boot_is_true(const char *text)
@@ -48,8 +57,8 @@ static bool boot_is_true(const char *text)
     const size_t head = offsetof(struct head, lanes);
     return seals >= 0 && seals & F_SEAL_SHRINK
            && pread(boot.arena, &h, head, 0) == (ssize_t)head && h.magic == ARENA_MAGIC
-           && h.nonce == nonce && h.base == base && h.home == getppid()
-           && boot.index <= h.workers && ((boot.zygote = boot.index == h.workers), true);
+           && h.nonce == nonce && h.base == base && boot.index <= h.workers
+           && ((boot.zygote = boot.index == h.workers), boot_has_home(h.home));
 }
 
 void boot_look(void)

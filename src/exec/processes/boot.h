@@ -6,6 +6,7 @@
  *     else runs, whatever it says, and so is passed on to nobody;
  *   - a process that had the variable but could not be a worker never opens processes://,
  *     and neither does a worker;
+ *   - one whose home has ended meanwhile ends as well;
  *   - how deep processes:// is nested travels in the environment, and beyond
  *     BOOT_DEPTH_MOST it is refused;
  *   - workers that die before they serve are replaced START_STILLBORN times at most. */
