@@ -137,7 +137,7 @@ static int hunt_tasks(struct example *e, struct hunt *h)
     tutti_flow flow = { .size = sizeof flow, .unordered = 1, .source = next_batch,
                         .sink = take_report, .ctx = h };
     example_start(e);
-    int rc = tutti_stream(&s, &hash_files_task, &flow);
+    int rc = tutti_map_flow(&s, &hash_files_task, &flow);
     example_stop(e);
     int closed = tutti_scope_close(&s);
     return rc < 0 ? rc : closed;

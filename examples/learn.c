@@ -145,7 +145,7 @@ static int learn_tasks(struct example *e, struct course *c, const struct table *
     example_start(e);
     if (block)
         dataset_write(t, block);
-    int rc = block ? tutti_stream(&s, &learn_one_task, &flow) : -ENOMEM;
+    int rc = block ? tutti_map_flow(&s, &learn_one_task, &flow) : -ENOMEM;
     example_stop(e);
     int closed = tutti_scope_close(&s);
     return rc < 0 ? rc : closed;

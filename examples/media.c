@@ -227,7 +227,7 @@ static int shrink_tasks(struct example *e, struct pipeline *l)
     tutti_flow flow = { .size = sizeof flow, .source = next_order, .sink = take_report,
                         .ctx = l };
     example_start(e);
-    int rc = tutti_stream(&s, &shrink_one_task, &flow);
+    int rc = tutti_map_flow(&s, &shrink_one_task, &flow);
     example_stop(e);
     int closed = tutti_scope_close(&s);
     return rc < 0 ? rc : closed;

@@ -33,7 +33,7 @@ struct board {
 };
 struct crew {
     tutti_chan *lines;
-    tutti_map *words;
+    tutti_table *words;
     struct board *board;
 };
 
@@ -50,11 +50,11 @@ static void line_make(struct line *l, uint64_t i)
     }
 }
 
-static int count_line(tutti_map *words, const char *text)
+static int count_line(tutti_table *words, const char *text)
 {
     for (size_t n; *text; text += n + (text[n] == ' ')) {
         n = strcspn(text, " ");
-        int rc = tutti_map_add(words, (tutti_bytes){ text, n }, 1, NULL);
+        int rc = tutti_table_add(words, (tutti_bytes){ text, n }, 1, NULL);
         if (rc < 0)
             return rc;
     }
@@ -104,12 +104,12 @@ struct answer {
     char often[WORD + 1];
 };
 
-static void read_map(tutti_map *words, struct answer *a)
+static void read_map(tutti_table *words, struct answer *a)
 {
     char key[WORD];
     int64_t n;
     size_t k = sizeof key, v = sizeof n;
-    for (uint64_t at = 0; tutti_map_next(words, &at, key, &k, &n, &v) == 1;
+    for (uint64_t at = 0; tutti_table_next(words, &at, key, &k, &n, &v) == 1;
          k = sizeof key, v = sizeof n) {
         a->words += (uint64_t)n;
         a->different++;
@@ -127,7 +127,7 @@ static int tally(struct example *e, struct answer *a)
     struct line l;
     tutti_ref r;
     TUTTI_SCOPE(s, e->executor, TUTTI_NEVER, 0);
-    int rc = tutti_map_share(&crew.words, &s, WORDS, WORD, sizeof(int64_t));
+    int rc = tutti_table_share(&crew.words, &s, WORDS, WORD, sizeof(int64_t));
     rc = rc ? rc : tutti_chan_share(&crew.lines, &s, sizeof l, 64);
     crew.board = tutti_share(&s, 1, sizeof *crew.board, TUTTI_WRITE, &r);
     rc = rc ? rc : crew.board ? tutti_mutex_share(&s, &crew.board->lock) : -ENOMEM;

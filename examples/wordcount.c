@@ -229,7 +229,7 @@ static int wordcount_tasks(struct example *e, struct tally *t)
     tutti_flow flow = { .size = sizeof flow, .unordered = 1, .source = next_batch,
                         .sink = take_counts, .ctx = t };
     example_start(e);
-    int rc = tutti_stream(&s, &count_files_task, &flow);
+    int rc = tutti_map_flow(&s, &count_files_task, &flow);
     example_stop(e);
     int closed = tutti_scope_close(&s);
     return rc < 0 ? rc : closed;

@@ -1,4 +1,4 @@
-/* The patterns in which things pass through: tutti_stream, tutti_pipeline,
+/* The patterns in which things pass through: tutti_map_flow, tutti_pipeline,
  * tutti_worklist. Each body runs over every executor, called from a plain thread and
  * from a task.  The others: patterns_test.c. */
 #include "check.h"
@@ -47,7 +47,7 @@ static int cancel_when_4_wait(void *scope)
     return 0;
 }
 
-/* --- stream ----------------------------------------------------------------- */
+/* --- flow ------------------------------------------------------------------- */
 
 /* Line i is "i" and then i % 50 dots; its result, the number and as many bytes. */
 TUTTI_TASK_BYTES(echo, "test.echo");
@@ -110,7 +110,7 @@ static tutti_flow tape_flow(struct tape *t)
                          .sink = tape_sink, .ctx = t };
 }
 
-static void streams(tutti_scope *s)
+static void flows(tutti_scope *s)
 {
     static const uint64_t sizes[] = { 0, 1, 3, 100, 2000 }, windows[] = { 0, 1, 2, 7,
                                                                           5000 };
@@ -120,18 +120,18 @@ static void streams(tutti_scope *s)
         t.seen = calloc(t.n + 1, 1);
         t.caller = pthread_self();
         tutti_flow flow = tape_flow(&t);
-        CHECK_INT(tutti_stream(s, &echo_task, &flow), 0);
+        CHECK_INT(tutti_map_flow(s, &echo_task, &flow), 0);
         CHECK_INT(t.made, t.n);
         CHECK_INT(t.sunk, t.n);
         free(t.seen);
     }
 }
-TEST(stream_carries_each_item_within_its_window)
+TEST(flow_carries_each_item_within_its_window)
 {
-    everywhere(streams);
+    everywhere(flows);
 }
 
-static void streams_end(tutti_scope *s)
+static void flows_end(tutti_scope *s)
 {
     static unsigned char seen[1000];
     for (int unordered = 0; unordered < 2; unordered++) {
@@ -139,27 +139,27 @@ static void streams_end(tutti_scope *s)
                           .seen = memset(seen, 0, sizeof seen), .caller =
                               pthread_self() };
         tutti_flow flow = tape_flow(&t);
-        CHECK_INT(tutti_stream(s, &echo_task, &flow), -ENOLINK);
+        CHECK_INT(tutti_map_flow(s, &echo_task, &flow), -ENOLINK);
         CHECK_STR(tutti_why(), "no more tape");
         t = (struct tape){ .n = 1000, .unordered = unordered, .fail_source_at = 2000,
                            .seen = memset(seen, 0, sizeof seen), .end_at = 77,
                            .caller = pthread_self() };
-        CHECK_INT(tutti_stream(s, &echo_task, &flow), 5);
+        CHECK_INT(tutti_map_flow(s, &echo_task, &flow), 5);
         CHECK_INT(t.sunk, 77);
         t = (struct tape){ .n = 1000, .unordered = unordered, .fail_source_at = 2000,
                            .caller = pthread_self() };
         flow.sink = NULL;
-        CHECK_INT(tutti_stream(s, &echo_task, &flow), -EDOM);
+        CHECK_INT(tutti_map_flow(s, &echo_task, &flow), -EDOM);
         CHECK_HAS(tutti_why(), "line ");
         t.n = t.made = t.sunk = 0;
-        CHECK_INT(tutti_stream(s, &echo_task, &flow), 0);
+        CHECK_INT(tutti_map_flow(s, &echo_task, &flow), 0);
         flow.source = NULL;
-        CHECK_INT(tutti_stream(s, &echo_task, &flow), -EINVAL);
+        CHECK_INT(tutti_map_flow(s, &echo_task, &flow), -EINVAL);
     }
 }
-TEST(stream_says_what_ended_it)
+TEST(flow_says_what_ended_it)
 {
-    everywhere(streams_end);
+    everywhere(flows_end);
 }
 
 /* A result is handed on although the source is not asked to end and the window has
@@ -203,12 +203,12 @@ static int talks_in_a_task(void *arg)
                             .source = talk_source, .sink = talk_sink };
         talk.asked = talk.answered = 0;
         talk.done = 0; /* alone: to clang 14 the value of this is an _Atomic int */
-        CHECK_INT(tutti_stream(s, &answer_task, &flow), 0);
+        CHECK_INT(tutti_map_flow(s, &answer_task, &flow), 0);
         CHECK_INT(talk.answered, 50);
     }
     return 0;
 }
-TEST(stream_hands_results_on_before_it_asks_again)
+TEST(flow_hands_results_on_before_it_asks_again)
 {
     /* On one worker, so that a task that has answered has also ended when we run
      * again. */
@@ -231,7 +231,7 @@ static int stuck(tutti_bytes in, tutti_out *out)
     waiting--;
     return rc;
 }
-static void stream_cut(tutti_scope *outer)
+static void flow_cut(tutti_scope *outer)
 {
     static unsigned char seen[1000];
     for (int i = 0; i < 4; i++) {
@@ -244,16 +244,16 @@ static void stream_cut(tutti_scope *outer)
                     i / 2 ? tutti_after(10 * TUTTI_MS) : TUTTI_NEVER, 0);
         if (i / 2 == 0)
             CHECK_INT(tutti_go(&helpers, cancel_when_4_wait, &s), 0);
-        CHECK_INT(tutti_stream(&s, &stuck_task, &flow), i / 2 ? -ETIMEDOUT
-                  : -ECANCELED);
+        CHECK_INT(tutti_map_flow(&s, &stuck_task, &flow),
+                  i / 2 ? -ETIMEDOUT : -ECANCELED);
         CHECK_INT(waiting, 0);
         CHECK_INT(tutti_scope_close(&s), i / 2 ? -ETIMEDOUT : 0);
         CHECK_INT(tutti_scope_close(&helpers), 0);
     }
 }
-TEST(stream_is_cut_off_with_its_scope)
+TEST(flow_is_cut_off_with_its_scope)
 {
-    everywhere(stream_cut);
+    everywhere(flow_cut);
 }
 
 /* With no window given, what waits is overlapped more and more. */
@@ -278,19 +278,19 @@ static int count_sink(void *ctx, uint64_t i, int code, tutti_bytes result)
     t->sunk++;
     return 0;
 }
-static void stream_widens(tutti_scope *s)
+static void flow_widens(tutti_scope *s)
 {
     struct tape t = { .n = 600, .fail_source_at = 2000, .caller = pthread_self() };
     tutti_flow flow = tape_flow(&t);
     flow.sink = count_sink;
     parked.most = 0;
-    CHECK_INT(tutti_stream(s, &wait_often_task, &flow), 0);
+    CHECK_INT(tutti_map_flow(s, &wait_often_task, &flow), 0);
     CHECK_INT(t.sunk, 600);
     CHECK(parked.most > 16);
 }
-TEST(stream_widens_its_window_for_what_waits)
+TEST(flow_widens_its_window_for_what_waits)
 {
-    everywhere(stream_widens);
+    everywhere(flow_widens);
 }
 
 /* --- pipeline --------------------------------------------------------------- */

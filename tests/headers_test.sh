@@ -1,6 +1,7 @@
 #!/bin/sh
-# headers_test.sh - each public header compiles alone, without a warning: as C11, C++11
-# and C++17; tutti.hpp as C++17.  A header with a flaw is planted and must be found.
+# headers_test.sh - each public header compiles alone, and all of them together, without a
+# warning: as C11, C++11 and C++17; tutti.hpp as C++17.  Headers with flaws are planted and
+# must be found.
 #
 #   headers_test.sh INCLUDE_FOLDER [C_COMPILER [CXX_COMPILER]]
 set -u
@@ -12,15 +13,18 @@ failed=0
 scratch=$(mktemp -d) || exit 1
 trap 'rm -rf "$scratch"' EXIT
 
-# compile STANDARD FOLDER HEADER: a file of nothing else, twice for the guard.
+# compile STANDARD FOLDER HEADER...: a file of nothing else, twice for the guards.
 compile()
 {
-    case $1 in
-    c++*) set -- "$cxx" c++ "$@" ;;
-    *) set -- "$cc" c "$@" ;;
+    standard=$1
+    folder=$2
+    shift 2
+    case $standard in
+    c++*) compiler="$cxx -x c++" ;;
+    *) compiler="$cc -x c" ;;
     esac
-    printf '#include <%s>\n#include <%s>\n' "$5" "$5" |
-        $1 -x "$2" -std="$3" -pedantic -Wall -Wextra -Werror -fsyntax-only -I "$4" \
+    printf '#include <%s>\n' "$@" "$@" |
+        $compiler -std="$standard" -pedantic -Wall -Wextra -Werror -fsyntax-only -I "$folder" \
             -I "$include" - 2>"$scratch/said"
 }
 case_is()
@@ -46,6 +50,12 @@ for header in $(cd "$include" && find . -name '*.hpp' | sed 's,^\./,,' | sort); 
     case_is $? "$header alone as c++17"
 done
 
+all=$(cd "$include" && find . -name '*.h' | sed 's,^\./,,' | sort)
+for standard in c11 c++11 c++17; do
+    compile $standard "$include" $all
+    case_is $? "all together as $standard"
+done
+
 echo 'static inline size_t planted(void) { return 0; }' >"$scratch/planted.h"
 for standard in c11 c++11; do
     ! compile $standard "$scratch" planted.h
@@ -54,5 +64,8 @@ done
 echo 'static inline int planted_(int x) { return 0; }' >"$scratch/planted.h"
 ! compile c11 "$scratch" planted.h
 case_is $? "a header with a warning is found"
+echo 'typedef int tutti_map;' >"$scratch/planted.h"
+! compile c11 "$scratch" planted.h tutti/patterns.h
+case_is $? "two headers that use a name for two things are found"
 echo "1..$count"
 exit $failed

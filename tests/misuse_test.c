@@ -721,16 +721,16 @@ CALL(map_no_task, CODE, tutti_map(&here, NULL, room, room, 4, NULL))
 CALL(map_no_input, CODE, tutti_map(&here, &twice_task, NULL, room, 4, NULL))
 CALL(map_no_output, CODE, tutti_map(&here, &twice_task, room, NULL, 4, NULL))
 CALL(map_any_size, CODE, tutti_map(&here, &any_task, room, room, 4, NULL))
-static int stream_bad(tutti_scope *s, const tutti_task *t, tutti_flow f)
+static int flow_bad(tutti_scope *s, const tutti_task *t, tutti_flow f)
 {
-    return tutti_stream(s, t, &f);
+    return tutti_map_flow(s, t, &f);
 }
 #define FLOW(size_, source_) (tutti_flow){ .size = size_, .source = source_ }
-CALL(stream_null, CODE, stream_bad(NULL, &any_task, FLOW(sizeof(tutti_flow), source)))
-CALL(stream_no_task, CODE, stream_bad(&here, NULL, FLOW(sizeof(tutti_flow), source)))
-CALL(stream_no_flow, CODE, tutti_stream(&here, &any_task, NULL))
-CALL(stream_size, CODE, stream_bad(&here, &any_task, FLOW(0, source)))
-CALL(stream_no_source, CODE, stream_bad(&here, &any_task, FLOW(sizeof(tutti_flow), NULL)))
+CALL(flow_null, CODE, flow_bad(NULL, &any_task, FLOW(sizeof(tutti_flow), source)))
+CALL(flow_no_task, CODE, flow_bad(&here, NULL, FLOW(sizeof(tutti_flow), source)))
+CALL(flow_no_flow, CODE, tutti_map_flow(&here, &any_task, NULL))
+CALL(flow_size, CODE, flow_bad(&here, &any_task, FLOW(0, source)))
+CALL(flow_no_source, CODE, flow_bad(&here, &any_task, FLOW(sizeof(tutti_flow), NULL)))
 CALL(race_null, CODE, tutti_race(NULL, &twice_task, room, 4, room))
 CALL(race_no_task, CODE, tutti_race(&here, NULL, room, 4, room))
 CALL(race_no_input, CODE, tutti_race(&here, &twice_task, NULL, 4, room))

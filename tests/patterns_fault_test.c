@@ -101,7 +101,7 @@ static int do_stream(tutti_scope *s)
     int at = 0;
     tutti_flow flow = { .size = sizeof flow, .source = source, .sink = sink,
                         .ctx = &at };
-    return tutti_stream(s, &same_task, &flow);
+    return tutti_map_flow(s, &same_task, &flow);
 }
 
 static _Atomic int alive;

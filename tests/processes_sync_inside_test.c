@@ -14,7 +14,7 @@ struct board {
     tutti_chan *chan, *full, *empty; /* of three longs each */
     tutti_cond cond;
     tutti_barrier barrier; /* of two */
-    tutti_map *map;
+    tutti_table *map;
 };
 
 enum op { LOCK_UNLOCK, UNLOCK_WAITED, WAIT_LOCK, SEM_ONCE, UP_WAITED, SET_WAITED, CLEAR,
@@ -99,10 +99,10 @@ static int step_chan(const struct order *in)
         return rc < 0 ? rc : 0;
     case MAP_ADD:
         arm(in->n);
-        return tutti_map_add(in->b->map, (tutti_bytes){ "key", 3 }, 1, NULL);
+        return tutti_table_add(in->b->map, (tutti_bytes){ "key", 3 }, 1, NULL);
     case MAP_DELETE:
         arm(in->n);
-        return tutti_map_delete(in->b->map, (tutti_bytes){ "key", 3 });
+        return tutti_table_delete(in->b->map, (tutti_bytes){ "key", 3 });
     }
     return 0;
 }
@@ -182,7 +182,7 @@ static void home_open(struct home *h, const char *url)
     CHECK_INT(tutti_chan_share(&h->b->empty, &h->s, sizeof(long), 3), 0);
     CHECK_INT(tutti_cond_share(&h->s, &h->b->cond), 0);
     CHECK_INT(tutti_barrier_share(&h->s, &h->b->barrier, 2), 0);
-    CHECK_INT(tutti_map_share(&h->b->map, &h->s, 4, 8, 8), 0);
+    CHECK_INT(tutti_table_share(&h->b->map, &h->s, 4, 8, 8), 0);
     for (long i = 0; i < 3; i++)
         CHECK_INT(tutti_chan_send(h->b->full, &i), 0);
 }
@@ -508,7 +508,7 @@ TEST(a_map_at_each_step)
         for (long n = 1; n < 100; n++) {
             long left;
             int rc = end(start(&h.s, h.b, op, n), &left);
-            int64_t size = tutti_map_get(h.b->map, key, &now, sizeof now);
+            int64_t size = tutti_table_get(h.b->map, key, &now, sizeof now);
             if (size == -ENOENT)
                 now = 0;
             else
@@ -518,11 +518,11 @@ TEST(a_map_at_each_step)
             else
                 CHECK(now == 0 || now == was);
             if (op == MAP_DELETE && size == -ENOENT && rc)
-                tutti_map_add(h.b->map, key, now = 5, NULL);
+                tutti_table_add(h.b->map, key, now = 5, NULL);
             was = now;
             tutti_counter_add(&h.b->began, 0);
             /* Home may not have counted anew yet: by one it may be off. */
-            CHECK(tutti_map_length(h.b->map) <= 2);
+            CHECK(tutti_table_length(h.b->map) <= 2);
             if (rc == 0)
                 break;
             CHECK_INT(rc, -TUTTI_ECRASH);
@@ -610,10 +610,10 @@ static void use_all(struct home *h, const struct board *kept)
     tutti_chan_send(kept->full, &x);
     tutti_chan_length(kept->empty);
     int64_t number;
-    tutti_map_add(kept->map, (tutti_bytes){ "a", 1 }, 1, &number);
-    tutti_map_get(kept->map, (tutti_bytes){ "a", 1 }, &number, 8);
-    tutti_map_delete(kept->map, (tutti_bytes){ "b", 1 });
-    tutti_map_length(kept->map);
+    tutti_table_add(kept->map, (tutti_bytes){ "a", 1 }, 1, &number);
+    tutti_table_get(kept->map, (tutti_bytes){ "a", 1 }, &number, 8);
+    tutti_table_delete(kept->map, (tutti_bytes){ "b", 1 });
+    tutti_table_length(kept->map);
     tutti_cond_signal(&b->cond);
     tutti_cond_broadcast(&b->cond);
     tutti_barrier_wait(&b->barrier);

@@ -67,8 +67,8 @@ typedef struct tutti_flow { /* set size and what you need; the rest zero */
 } tutti_flow;
 /* Any number of items through t, results to sink in the order of the items unless
  * unordered.  source and sink run in the caller.  Returns 0 or what ended it. */
-TUTTI_API int tutti_stream(tutti_scope *s, const tutti_task *t,
-                           const tutti_flow *flow);
+TUTTI_API int tutti_map_flow(tutti_scope *s, const tutti_task *t,
+                             const tutti_flow *flow);
 
 /* ---- rivals --------------------------------------------------------------- */
 

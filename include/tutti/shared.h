@@ -62,35 +62,35 @@ TUTTI_API int tutti_barrier_share(tutti_scope *s, tutti_barrier *b, unsigned n);
 TUTTI_API int tutti_chan_share(tutti_chan **out, tutti_scope *s, size_t item,
                                size_t capacity);
 
-/* A small map from bytes to bytes.  Each call is one step for all others: a worker that
+/* A small table from bytes to bytes.  Each call is one step for all others: a worker that
  * dies in it has done all of it or nothing, so there is no death to tell of. */
-typedef struct tutti_map tutti_map;
+typedef struct tutti_table tutti_table;
 
-/* A map for all processes of the executor of *s, freed with it: room for `capacity` entries
+/* A table for all processes of the executor of *s, freed with it: room for `capacity` entries
  * with keys of 1 to key_most (below 256 MiB) bytes and values of 0 to value_most.  Tasks
  * get it as a plain pointer in their input.  0; on error *out is NULL: -EINVAL; else as
  * tutti_mutex_share.  The calls below give -EUCLEAN where it was overwritten, -ESTALE after
  * *s has closed, -TUTTI_ELOST in the child of a fork().  [any] */
-TUTTI_API int tutti_map_share(tutti_map **out, tutti_scope *s, size_t capacity,
-                              size_t key_most, size_t value_most);
-/* Let key have that value.  1: it is new; 0: it had another; -ENOSPC: the map is full;
+TUTTI_API int tutti_table_share(tutti_table **out, tutti_scope *s, size_t capacity,
+                                size_t key_most, size_t value_most);
+/* Let key have that value.  1: it is new; 0: it had another; -ENOSPC: the table is full;
  * -EINVAL: too large.  [any] */
-TUTTI_API int tutti_map_put(tutti_map *m, tutti_bytes key, tutti_bytes value);
+TUTTI_API int tutti_table_put(tutti_table *t, tutti_bytes key, tutti_bytes value);
 /* The size of key's value, of which at most `room` bytes are copied to *value; -ENOENT.
  * [any] */
-TUTTI_API int64_t tutti_map_get(tutti_map *m, tutti_bytes key, void *value, size_t room);
+TUTTI_API int64_t tutti_table_get(tutti_table *t, tutti_bytes key, void *value, size_t room);
 /* Add n to key's value, an int64_t that begins at 0, and the new one goes to *now (may be
  * NULL).  0; -EINVAL: its value has another size; -ENOSPC.  [any] */
-TUTTI_API int tutti_map_add(tutti_map *m, tutti_bytes key, int64_t n, int64_t *now);
+TUTTI_API int tutti_table_add(tutti_table *t, tutti_bytes key, int64_t n, int64_t *now);
 /* Take key out.  0 or -ENOENT.  [any] */
-TUTTI_API int tutti_map_delete(tutti_map *m, tutti_bytes key);
+TUTTI_API int tutti_table_delete(tutti_table *t, tutti_bytes key);
 /* How many entries there are; a moment old.  [any] */
-TUTTI_API size_t tutti_map_length(tutti_map *m);
+TUTTI_API size_t tutti_table_length(tutti_table *t);
 /* The next entry, in no order: begin with *at == 0.  *key_bytes and *value_bytes: what
  * there is room for, then what it has.  1; 0: there was no other; -EMSGSIZE: no room.  What
  * others change meanwhile may be seen or not; what they do not is seen once.  [any] */
-TUTTI_API int tutti_map_next(tutti_map *m, uint64_t *at, void *key, size_t *key_bytes,
-                             void *value, size_t *value_bytes);
+TUTTI_API int tutti_table_next(tutti_table *t, uint64_t *at, void *key, size_t *key_bytes,
+                               void *value, size_t *value_bytes);
 
 #ifdef __cplusplus
 }

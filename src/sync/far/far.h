@@ -58,7 +58,7 @@ enum far_kind {
 };
 
 /* In the table: written by home only, and while id is 0 but for the last two.  The
- * address of one is a tutti_chan or tutti_map. */
+ * address of one is a tutti_chan or tutti_table. */
 struct far_entry {
     uint32_t epoch;        /* first, as in struct tutti_chan: FAR_EPOCH */
     uint32_t kind;

@@ -1,5 +1,5 @@
-/* sync/far/map.c - a small map from bytes to bytes, among processes; on executors
- * that have none it is the same map in memory of this process.
+/* sync/far/map.c - tutti_table: a small map from bytes to bytes, among processes; on
+ * executors that have none it is the same map in memory of this process.
  *
  * Design: open addressing in slots of one size, under the state's latch.  A slot has
  * one word that says what is in it, and room for two values: a change writes its
@@ -17,7 +17,7 @@ enum { EMPTY, FULL, GONE, STATE = 3, SECOND = 4, KEY_SHIFT = 3, VALUE_SHIFT = 32
 
 /* On this process alone: an object, its space and its slots in one block. */
 struct near_map {
-    struct far_entry entry; /* first: it is the tutti_map */
+    struct far_entry entry; /* first: it is the tutti_table */
     struct owned owned;
     struct far_space space;
     struct far far;
@@ -196,7 +196,7 @@ const struct far_ops far_map_ops = { map_settle, map_pass, NULL, map_bury, map_m
 /* --- calls -------------------------------------------------------------------------------- */
 
 /* Both latches of the map; NULL and *rc: it is gone. */
-static struct far *map_enter(const tutti_map *public, int *rc)
+static struct far *map_enter(const tutti_table *public, int *rc)
 {
     struct far_entry *e = (struct far_entry *)(uintptr_t)public;
     *rc = 0;
@@ -206,7 +206,7 @@ static struct far *map_enter(const tutti_map *public, int *rc)
     }
     bool near = e->epoch == load_relaxed(&fork_epoch); /* as scope_lost */
     if (!near && e->epoch != FAR_EPOCH) {
-        *rc = why_static(-TUTTI_ELOST, "the map was opened before fork(), in the parent");
+        *rc = why_static(-TUTTI_ELOST, "the table was opened before fork(), in the parent");
         return NULL;
     }
     struct far *f = near ? &((struct near_map *)(void *)e)->far : far_open(e);
@@ -224,8 +224,8 @@ static int map_leave(struct far *f, int rc)
     far_unlock_state(f);
     far_unlock(f);
     if (rc == -EUCLEAN)
-        return far_rubbish("map");
-    return rc == -ENOSPC ? why_static(rc, "the map is full") : rc;
+        return far_rubbish("table");
+    return rc == -ENOSPC ? why_static(rc, "the table is full") : rc;
 }
 
 static int key_bad(const struct far *f, tutti_bytes key)
@@ -236,7 +236,7 @@ static int key_bad(const struct far *f, tutti_bytes key)
                    (unsigned long long)f->entry->item);
 }
 
-int tutti_map_put(tutti_map *public, tutti_bytes key, tutti_bytes value)
+int tutti_table_put(tutti_table *public, tutti_bytes key, tutti_bytes value)
 {
     int rc;
     struct far *f = map_enter(public, &rc);
@@ -250,7 +250,7 @@ int tutti_map_put(tutti_map *public, tutti_bytes key, tutti_bytes value)
     return map_leave(f, rc ? rc : map_set(&m, key, value));
 }
 
-int64_t tutti_map_get(tutti_map *public, tutti_bytes key, void *value, size_t room)
+int64_t tutti_table_get(tutti_table *public, tutti_bytes key, void *value, size_t room)
 {
     int rc;
     uint64_t at, word;
@@ -272,7 +272,7 @@ int64_t tutti_map_get(tutti_map *public, tutti_bytes key, void *value, size_t ro
     return rc < 0 ? rc : size;
 }
 
-int tutti_map_add(tutti_map *public, tutti_bytes key, int64_t n, int64_t *now)
+int tutti_table_add(tutti_table *public, tutti_bytes key, int64_t n, int64_t *now)
 {
     int rc;
     uint64_t at, word;
@@ -296,7 +296,7 @@ int tutti_map_add(tutti_map *public, tutti_bytes key, int64_t n, int64_t *now)
     return map_leave(f, rc < 0 ? rc : 0);
 }
 
-int tutti_map_delete(tutti_map *public, tutti_bytes key)
+int tutti_table_delete(tutti_table *public, tutti_bytes key)
 {
     int rc;
     uint64_t at, word;
@@ -317,7 +317,7 @@ int tutti_map_delete(tutti_map *public, tutti_bytes key)
     return map_leave(f, rc);
 }
 
-size_t tutti_map_length(tutti_map *public)
+size_t tutti_table_length(tutti_table *public)
 {
     int rc;
     struct far *f = map_enter(public, &rc);
@@ -329,13 +329,13 @@ size_t tutti_map_length(tutti_map *public)
     return n;
 }
 
-int tutti_map_next(tutti_map *public, uint64_t *at, void *key, size_t *key_bytes,
+int tutti_table_next(tutti_table *public, uint64_t *at, void *key, size_t *key_bytes,
                    void *value, size_t *value_bytes)
 {
     int rc;
     bool bad = false;
     if (!at || !key_bytes || !value_bytes)
-        return why_static(-EINVAL, "tutti_map_next: nowhere to put what it finds");
+        return why_static(-EINVAL, "tutti_table_next: nowhere to put what it finds");
     struct far *f = map_enter(public, &rc);
     if (!f)
         return rc;
@@ -363,7 +363,7 @@ static void near_end(struct owned *o)
     memory_free(list_entry(o, struct near_map, owned));
 }
 
-static int near_make(tutti_map **out, tutti_scope *s, const struct far_entry *as)
+static int near_make(tutti_table **out, tutti_scope *s, const struct far_entry *as)
 {
     const uint64_t head = (sizeof(struct near_map) + 63) / 64 * 64;
     const uint64_t state = sizeof(struct far_state) + 64; /* and a lane's counts */
@@ -389,23 +389,23 @@ static int near_make(tutti_map **out, tutti_scope *s, const struct far_entry *as
     if (rc < 0)
         memory_free(n);
     else
-        *out = (tutti_map *)(void *)n;
+        *out = (tutti_table *)(void *)n;
     return rc;
 }
 
-int tutti_map_share(tutti_map **out, tutti_scope *s, size_t capacity, size_t key_most,
+int tutti_table_share(tutti_table **out, tutti_scope *s, size_t capacity, size_t key_most,
                     size_t value_most)
 {
     struct far_space *space;
     uint64_t bytes;
     int rc;
     if (!out)
-        return why_static(-EINVAL, "tutti_map_share: nowhere to put the map");
+        return why_static(-EINVAL, "tutti_table_share: nowhere to put the table");
     *out = NULL;
     if (!capacity || capacity > UINT32_MAX || !key_most || key_most > KEY_MOST
         || value_most > VALUE_MOST / 2
         || __builtin_mul_overflow(slots_of(capacity), slot_size(key_most, value_most), &bytes))
-        return why_static(-EINVAL, "tutti_map_share: entries and keys have a size");
+        return why_static(-EINVAL, "tutti_table_share: entries and keys have a size");
     struct far_entry as = { .kind = FAR_MAP, .item = key_most, .capacity = capacity,
                             .value = value_most, .data_size = bytes };
     if ((rc = far_space_of(s, &space)) < 0)
@@ -413,6 +413,6 @@ int tutti_map_share(tutti_map **out, tutti_scope *s, size_t capacity, size_t key
     if (!space)
         return near_make(out, s, &as);
     struct far_entry *e = far_make(space, s, &as, &rc);
-    *out = (tutti_map *)(void *)e;
+    *out = (tutti_table *)(void *)e;
     return e ? 0 : rc;
 }

@@ -1,4 +1,4 @@
-/* patterns/stream.c - tutti_stream: items from a source through a task to a sink, any
+/* patterns/flow.c - tutti_map_flow: items from a source through a task to a sink, any
  * number of them, in bounded memory.
  *
  * Source and sink run in the caller, between which it hands out items and takes
@@ -10,16 +10,16 @@
 #include "patterns/typed.h"
 #include <tutti/patterns.h>
 
-enum { STREAM_WINDOW_LEAST = 16, STREAM_WINDOW_MOST = 1024 }; /* of a measured one */
+enum { FLOW_WINDOW_LEAST = 16, FLOW_WINDOW_MOST = 1024 }; /* of a measured one */
 
 /* Holds: sunk <= started; started - sunk <= window; ordered: ring[i % window] is the
  * future of item i, for sunk <= i < started. */
-struct stream {
+struct flow {
     tutti_scope inner;
     tutti_executor *ex;
     struct room *room;
     const tutti_task *task;
-    const tutti_flow *flow;
+    const tutti_flow *as;
     uint64_t started, sunk;
     size_t window;
     uint64_t looked_at;   /* sunk, when the measured window was last looked at */
@@ -31,7 +31,7 @@ struct stream {
 /* --- results --------------------------------------------------------------- */
 
 /* Hand the result of item i, whose future is done or awaited now, to the sink. */
-static int stream_sink(struct stream *w, uint64_t i, tutti_future f)
+static int flow_sink(struct flow *w, uint64_t i, tutti_future f)
 {
     tutti_bytes result = { NULL, 0 };
     int code = tutti_future_await(f, &result);
@@ -40,27 +40,27 @@ static int stream_sink(struct stream *w, uint64_t i, tutti_future f)
         return over;
     w->sunk++;
     int rc = code < 0 ? code : 0;
-    if (w->flow->sink)
-        rc = w->flow->sink(w->flow->ctx, i, code, result);
+    if (w->as->sink)
+        rc = w->as->sink(w->as->ctx, i, code, result);
     tutti_future_release(f);
     return rc;
 }
 
-static int stream_take(struct stream *w)
+static int flow_take(struct flow *w)
 {
     if (w->ordered)
-        return stream_sink(w, w->sunk, w->ring[w->sunk % w->window]);
+        return flow_sink(w, w->sunk, w->ring[w->sunk % w->window]);
     tutti_future f;
     tutti_outcome o = { .size = sizeof o };
     int rc = tutti_scope_next(&w->inner, &f);
     if (rc <= 0)
         return rc;
     tutti_future_outcome(f, &o);
-    return stream_sink(w, o.index, f);
+    return flow_sink(w, o.index, f);
 }
 
-/* Would stream_take not wait? */
-static int stream_is_ready(struct stream *w)
+/* Would flow_take not wait? */
+static int flow_is_ready(struct flow *w)
 {
     if (w->started == w->sunk)
         return 0;
@@ -73,12 +73,12 @@ static int stream_is_ready(struct stream *w)
 
 /* --- the window ------------------------------------------------------------ */
 
-static int stream_widen(struct stream *w, size_t window)
+static int flow_widen(struct flow *w, size_t window)
 {
     if (w->ordered) {
         tutti_future *ring = room_take(w->room, window, sizeof *ring);
         if (!ring)
-            return tutti_fail(-ENOMEM, "tutti_stream: no memory for %zu futures",
+            return tutti_fail(-ENOMEM, "tutti_map_flow: no memory for %zu futures",
                               window);
         for (uint64_t i = w->sunk; i < w->started; i++)
             ring[i % window] = w->ring[i % w->window];
@@ -88,7 +88,7 @@ static int stream_widen(struct stream *w, size_t window)
     return 0;
 }
 
-static uint64_t stream_parks(const struct stream *w)
+static uint64_t flow_parks(const struct flow *w)
 {
     tutti_executor_stats now = { .size = sizeof now };
     return tutti_executor_stat(w->ex, &now) == 0 ? now.parked : 0;
@@ -97,26 +97,26 @@ static uint64_t stream_parks(const struct stream *w)
 /* A window that is not given begins with a few for each worker, which is enough for
  * what computes, and doubles while items wait: while, since the last look, tasks
  * have parked half as often as there were items, our own waits not counted. */
-static int stream_measure(struct stream *w)
+static int flow_measure(struct flow *w)
 {
     uint64_t items = w->sunk - w->looked_at;
-    if (w->flow->window || w->window >= STREAM_WINDOW_MOST || items < w->window / 4)
+    if (w->as->window || w->window >= FLOW_WINDOW_MOST || items < w->window / 4)
         return 0;
-    uint64_t parks = stream_parks(w), since = parks - w->parks;
+    uint64_t parks = flow_parks(w), since = parks - w->parks;
     int waits = since > w->waits && (since - w->waits) * 2 >= items;
     w->looked_at = w->sunk;
     w->parks = parks;
     w->waits = 0;
-    return waits ? stream_widen(w, w->window * 2) : 0;
+    return waits ? flow_widen(w, w->window * 2) : 0;
 }
 
 /* --- items ----------------------------------------------------------------- */
 
-static int stream_item(struct stream *w)
+static int flow_item(struct flow *w)
 {
     tutti_bytes item = { NULL, 0 };
     tutti_future f;
-    int rc = w->flow->source(w->flow->ctx, &item);
+    int rc = w->as->source(w->as->ctx, &item);
     if (rc <= 0) {
         w->ended = 1;
         return rc;
@@ -132,49 +132,49 @@ static int stream_item(struct stream *w)
     return 0;
 }
 
-static int stream_run(struct stream *w)
+static int flow_run(struct flow *w)
 {
     int rc = 0;
     while (rc == 0 && !(w->ended && w->started == w->sunk)) {
         rc = tutti_check();
         if (rc == 0 && w->started - w->sunk == w->window)
-            rc = stream_measure(w);
+            rc = flow_measure(w);
         if (rc != 0)
             break;
-        int ready = stream_is_ready(w);
+        int ready = flow_is_ready(w);
         if (ready || w->ended || w->started - w->sunk == w->window) {
             w->waits += !ready;
-            rc = stream_take(w);
+            rc = flow_take(w);
         } else {
-            rc = stream_item(w);
+            rc = flow_item(w);
         }
     }
     return rc;
 }
 
-int tutti_stream(tutti_scope *s, const tutti_task *t, const tutti_flow *flow)
+int tutti_map_flow(tutti_scope *s, const tutti_task *t, const tutti_flow *flow)
 {
     tutti_executor *ex;
-    int rc = typed_executor("tutti_stream", s, &ex);
+    int rc = typed_executor("tutti_map_flow", s, &ex);
     if (rc < 0)
         return rc;
     if (!t || !flow || flow->size < sizeof *flow || !flow->source)
         return tutti_fail(-EINVAL,
-                          "tutti_stream: it needs a task, and a flow with its size "
+                          "tutti_map_flow: it needs a task, and a flow with its size "
                           "and a source");
     ROOM(room, ex);
     /* Without a sink nobody sees the order, and the first failure is seen when it
      * happens. */
-    struct stream w = { .ex = ex, .room = &room, .task = t, .flow = flow,
-                        .ordered = flow->sink && !flow->unordered };
-    w.parks = stream_parks(&w);
+    struct flow w = { .ex = ex, .room = &room, .task = t, .as = flow,
+                      .ordered = flow->sink && !flow->unordered };
+    w.parks = flow_parks(&w);
     size_t window = 4 * (size_t)tutti_executor_workers(ex);
-    window = window < STREAM_WINDOW_LEAST ? STREAM_WINDOW_LEAST : window;
-    rc = stream_widen(&w, flow->window ? flow->window : window);
+    window = window < FLOW_WINDOW_LEAST ? FLOW_WINDOW_LEAST : window;
+    rc = flow_widen(&w, flow->window ? flow->window : window);
     if (rc < 0)
         return rc;
     tutti_scope_open(&w.inner, ex, TUTTI_NEVER, 0);
-    rc = stream_run(&w);
+    rc = flow_run(&w);
     if (rc == 0)
         return tutti_scope_close(&w.inner);
     tutti_scope_leave(&w.inner); /* keeps the words of what ended it */
