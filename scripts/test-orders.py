@@ -12,8 +12,9 @@ small.
 WORD picks source files or functions.  S (default 2) is the measure of patience: a mutant has
 a fifth of it in the three cells that are most about its file, a tenth in all others; and if
 it is not explained four times S in the eight first.  Nothing is compiled: libtutti-explore weakens
-the order at an address.  Exit status: 1 when anything is
-unexplained, or an explanation fits nothing any more.
+the order at an address.  Noticed is what the explorer reports as a failure and finds again
+when it replays it; a cell that cannot be run ends the run.  Exit status: 1 when anything is
+unexplained, or an explanation fits nothing any more.  Tests: tests/test_orders_test.py.
 """
 import argparse
 import collections
@@ -41,16 +42,31 @@ INLINE = ('base/fence.h',)
 Site = collections.namedtuple('Site', 'file line function op order')
 
 
+class CellError(Exception):
+    """A cell that could not be explored, which says nothing of the mutant in it."""
+
+
 def explore(program, options):
-    """(exit status, report)"""
-    with tempfile.TemporaryFile() as report:
+    """(exit status, report, what it said)"""
+    with tempfile.TemporaryFile() as report, tempfile.TemporaryFile() as said:
         env = dict(os.environ, TUTTI_EXPLORE=f'{options},report-fd={report.fileno()}')
         run = subprocess.run([program], env=env, pass_fds=[report.fileno()], check=False,
                              stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
-                             stderr=subprocess.DEVNULL)
+                             stderr=said)
         report.seek(0)
+        said.seek(0)
         text = report.read()
-    return run.returncode, json.loads(text) if text else None
+        return (run.returncode, json.loads(text) if text else None,
+                said.read(2000).decode(errors='replace'))
+
+
+def failed(program, status, report, said):
+    """Has the explorer found a schedule that fails, and found it again?  Anything else that
+    ends a program, a loader's error, a signal, a lack of memory, is no finding."""
+    if status not in (0, 1) or report is None or (status == 1) != bool(report['failure']):
+        raise CellError(f'{program}: exit status {status}, '
+                        f'{"a" if report else "no"} report: {said.strip() or "no words"}')
+    return status == 1 and report['failure']['sure']
 
 
 def places(program, addresses, root):
@@ -76,9 +92,9 @@ def places(program, addresses, root):
 def sites(program, root):
     """{Site: [address]} of one cell"""
     found = collections.defaultdict(list)
-    status, report = explore(program, 'schedules=2000,seconds=3,orders=1')
-    if report is None or status:
-        sys.exit(f'{program}: fails as it is; make test says how')
+    status, report, said = explore(program, 'schedules=2000,seconds=3,orders=1')
+    if failed(program, status, report, said) or status:
+        raise CellError(f'{program}: fails as it is; make test says how')
     at = places(program, [pc for pc, _, _ in report['orders']], root)
     for pc, op, order in report['orders']:
         if at[pc]:
@@ -150,9 +166,9 @@ class Run:
         site, weaker = mutant
         for cell in self.cells_of(site)[:most]:
             addresses = '+'.join(self.where[cell][site][:MOST])
-            status, _ = explore(cell, f'schedules={self.args.schedules},seconds={seconds},'
-                                f'steps=20000,weaken={addresses}:{weaker}{site.op[0]}')
-            if status == 1:
+            options = (f'schedules={self.args.schedules},seconds={seconds},steps=20000,'
+                       f'weaken={addresses}:{weaker}{site.op[0]}')
+            if failed(cell, *explore(cell, options)):
                 return os.path.basename(cell)[5:]
         return None
 
@@ -199,4 +215,7 @@ def main():
 
 
 if __name__ == '__main__':
-    sys.exit(main())
+    try:
+        sys.exit(main())
+    except CellError as e:
+        sys.exit(f'test-orders: {e}')
