@@ -113,6 +113,9 @@ struct thread {
     uint32_t points; /* done; names decisions and steps */
     uint16_t nth[8]; /* decisions of each kind since the last point */
     void *key;       /* waited for */
+    void *const *any; /* of the first `many` of these, which are waited for as well... */
+    unsigned many;
+    int woke;        /* ...the one that ended the wait; -1: none did */
     uint64_t until;  /* 0: for ever */
     uint32_t bits;   /* of a futex's waiter */
     uint64_t mask;   /* of signals, as it has asked for */
@@ -204,6 +207,8 @@ void schedule_reset(void);
 void point(enum op op, const void *address, const void *pc);
 /* Wait until woken for key or, if until is not 0, that time.  0 or ETIMEDOUT. */
 int block(void *key, enum op op, uint64_t until);
+/* For any of n keys.  Which, or -1: its time came. */
+int block_any(void *const *keys, unsigned n, enum op op, uint64_t until);
 void wake_all(void *key);
 bool wake_one(void *key);
 /* Only who waits with one of these bits. */

@@ -1,5 +1,5 @@
-/* explore/hooks_futex.c - futexes: all operations but those that inherit priorities,
- * which are an error that names them.  A wait may end without a wake, as the kernel's
+/* explore/hooks_futex.c - futexes, one and several: all operations but those that
+ * inherit priorities, which are an error that names them.  A wait may end without a wake, as the kernel's
  * may.
  * Tests: tests/cells/ (futex.c), tests/explore/calls_futex.c. */
 #include "locks.h"
@@ -42,6 +42,43 @@ static long futex_wait(uint32_t *a, uint32_t expected, uint64_t until, uint32_t 
         return -ETIMEDOUT;
     }
     return 0;
+}
+
+/* Answers with the place of the one that was woken. */
+long futex_several(const long *x, const void *pc)
+{
+    const struct futex_waitv *v = (struct futex_waitv *)x[0];
+    const struct timespec *ts = (struct timespec *)x[3];
+    unsigned n = (unsigned)x[1];
+    void *keys[FUTEX_WAITV_MAX];
+    uint64_t until = ts ? time_until((clockid_t)x[4], ts) : 0;
+    if (!n || n > FUTEX_WAITV_MAX || x[2] || until == TIME_WRONG)
+        return -EINVAL;
+    point(OP_FUTEX_WAIT, (void *)(uintptr_t)v[0].uaddr, pc);
+    for (unsigned i = 0; i < n; i++) {
+        uint32_t *a = (uint32_t *)(uintptr_t)v[i].uaddr;
+        if (v[i].__reserved || (v[i].flags & ~(unsigned)FUTEX_PRIVATE_FLAG) != FUTEX_32)
+            return -EINVAL;
+        if (heap_owns(a))
+            heap_check(a, 4, false, pc);
+        if (*(volatile uint32_t *)a != (uint32_t)v[i].val) {
+            trace_flag(STEP_FAILED);
+            return -EAGAIN;
+        }
+        keys[i] = object_of(a, OBJECT_FUTEX);
+    }
+    if (spurious()) {
+        trace_flag(STEP_SPURIOUS);
+        return 0;
+    }
+    if (until && until <= ex.time)
+        return -ETIMEDOUT;
+    ex.me->bits = FUTEX_BITSET_MATCH_ANY;
+    int which = block_any(keys, n, OP_FUTEX_WAIT, until);
+    if (which >= 0)
+        return which;
+    trace_flag(STEP_TIMEOUT);
+    return -ETIMEDOUT;
 }
 
 static long wake_at(void *a, int n, uint32_t bits)

@@ -22,7 +22,7 @@ static const struct { long n; const char *name; } waits[] = {
     NAMED(rt_sigtimedwait), NAMED(rt_sigsuspend), NAMED(flock), NAMED(fcntl),
     NAMED(msgrcv), NAMED(msgsnd), NAMED(semop), NAMED(semtimedop), NAMED(mq_timedsend),
     NAMED(mq_timedreceive), NAMED(io_uring_enter), NAMED(io_getevents), NAMED(fork),
-    NAMED(vfork), NAMED(clone), NAMED(clone3), NAMED(execve), { 449, "futex_waitv" },
+    NAMED(vfork), NAMED(clone), NAMED(clone3), NAMED(execve),
 };
 
 const char *syscall_name(long n)
@@ -60,6 +60,8 @@ static long modelled(long n, long *x, const void *pc, bool *known)
     switch (n) {
     case SYS_futex:
         return futex(x, pc);
+    case SYS_futex_waitv:
+        return futex_several(x, pc);
     case SYS_gettid:
         return 1000 + ex.me->id;
     case SYS_getpid:

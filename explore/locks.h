@@ -30,5 +30,7 @@ uint64_t time_until(clockid_t clock, const struct timespec *at);
 uint64_t time_after(const struct timespec *span);
 /* The arguments of SYS_futex; -errno on failure. */
 long futex(long *x, const void *pc);
+/* The same for SYS_futex_waitv. */
+long futex_several(const long *x, const void *pc);
 int sleep_until(uint64_t until, const void *pc);
 #endif

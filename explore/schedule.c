@@ -192,6 +192,25 @@ int block(void *key, enum op op, uint64_t until)
     return me->timed_out ? ETIMEDOUT : 0;
 }
 
+int block_any(void *const *keys, unsigned n, enum op op, uint64_t until)
+{
+    struct thread *me = ex.me;
+    me->any = keys;
+    me->many = n;
+    me->woke = -1;
+    block(me, op, until);
+    me->many = 0;
+    return me->woke;
+}
+
+static int which_of(const struct thread *t, const void *key)
+{
+    for (unsigned i = 0; i < t->many; i++)
+        if (t->any[i] == key)
+            return (int)i;
+    return -1;
+}
+
 void wake_all(void *key)
 {
     for (uint64_t set = ex.blocked; set; set &= set - 1)
@@ -204,7 +223,8 @@ static uint64_t waiting(void *key, uint32_t bits)
     uint64_t found = 0;
     for (uint64_t set = ex.blocked; set; set &= set - 1) {
         const struct thread *t = lowest(set);
-        if (t->key == key && (!bits || (t->bits & bits)))
+        bool waits = t->key == key || (rare(t->many) && which_of(t, key) >= 0);
+        if (waits && (!bits || (t->bits & bits)))
             found |= bit(t);
     }
     return found;
@@ -233,6 +253,7 @@ bool wake_one_of(void *key, uint32_t bits)
                                        : script_choose(CHOICE_WAKE, 0, draw_wake);
     while (which-- > 0 && (set & (set - 1)))
         set &= set - 1;
+    lowest(set)->woke = which_of(lowest(set), key);
     thread_ready(lowest(set));
     return true;
 }

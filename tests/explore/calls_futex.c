@@ -3,7 +3,8 @@
  * bug 1  lost-wakeup|deadlock: who waits by bits is woken by others  @bits
  * bug 2  lost-wakeup|deadlock: what is moved is not woken where it went  @moved
  * bug 3  unmodelled: a futex that inherits priorities  @pi
- * bug 4  unmodelled: a system call that sleeps  @sleep */
+ * bug 4  unmodelled: a system call that sleeps  @sleep
+ * bug 5  lost-wakeup|deadlock: of several words the one that moves is not woken  @several */
 #include "bug.h"
 #include <errno.h>
 #include <linux/futex.h>
@@ -59,6 +60,45 @@ static void *mover(void *arg)
     return arg;
 }
 
+static long several(atomic_uint *a, unsigned seen_a, atomic_uint *b, unsigned seen_b,
+                    struct timespec *until)
+{
+    struct futex_waitv v[] = {
+        { .uaddr = (uintptr_t)a, .val = seen_a, .flags = FUTEX_32 | FUTEX_PRIVATE_FLAG },
+        { .uaddr = (uintptr_t)b, .val = seen_b, .flags = FUTEX_32 },
+    };
+    return syscall(SYS_futex_waitv, v, 2, 0, until, CLOCK_MONOTONIC); /* @several */
+}
+
+static atomic_uint first, second;
+
+static void *waits_for_several(void *arg)
+{
+    while (!atomic_load(&second)) {
+        long r = several(&first, 0, &second, 0, NULL);
+        assert(r == 0 || r == 1 || (r == -1 && errno == EAGAIN));
+    }
+    return arg;
+}
+
+static void *moves_the_second(void *arg)
+{
+    atomic_store(&second, 1);
+    futex(BUG == 5 ? &word : &second, FUTEX_WAKE, 1, 0, NULL, 0);
+    return arg;
+}
+
+static void answers_of_several(void)
+{
+    atomic_uint a = 1, b = 5;
+    struct timespec past = { 0, 5 }, wrong = { 0, -1 };
+    assert(several(&a, 1, &b, 4, NULL) == -1 && errno == EAGAIN);
+    assert(several(&a, 1, &b, 5, &wrong) == -1 && errno == EINVAL);
+    long r = several(&a, 1, &b, 5, &past);
+    assert(r == 0 || (r == -1 && errno == ETIMEDOUT));
+    assert(syscall(SYS_futex_waitv, NULL, 0, 0, NULL, 0) == -1 && errno == EINVAL);
+}
+
 static void answers(void)
 {
     atomic_uint a = 1, b = 5;
@@ -88,6 +128,8 @@ static void answers(void)
 int main(void)
 {
     answers();
+    answers_of_several();
+    TOGETHER(waits_for_several, moves_the_second);
     TOGETHER(waits_by_bits, wakes_by_bits);
     TOGETHER(moved, moved, mover);
     assert(atomic_load(&woken) == 2);
