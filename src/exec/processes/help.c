@@ -7,7 +7,8 @@
 #include "exec/processes/procs.h"
 
 enum {
-    HELP_SPIN = 100000, /* ns to look for an answer of workers that are awake */
+    HELP_SPIN = SMALL(100000, 0), /* ns to look for an answer of workers that are awake */
+    HELP_CLOCK = SMALL(16, 1),    /* looks for one of the clock */
     HELP_LAZY = 2000000, /* ns to sleep at most while workers may be lazy in telling */
     HELP_TICK = 100000000 /* and ever: a worker gone mad may not tell at all */
 };
@@ -105,7 +106,7 @@ static void help(struct procs *p, _Atomic uint32_t *word, uint32_t value, int64_
         latch_lock(&p->latch);
         unsigned got = procs_collect(p);
         bool none = !p->outstanding || p->broken;
-        bool spin = i % 16 || may_spin(p);
+        bool spin = i % HELP_CLOCK || may_spin(p);
         latch_unlock(&p->latch);
         if ((got || load_acquire(word) != value) && spin_until)
             p->missed = 0;
@@ -113,7 +114,7 @@ static void help(struct procs *p, _Atomic uint32_t *word, uint32_t value, int64_
             break;
         if (got || !spin_until)
             spin_until = clock_now() + spin_span(HELP_SPIN, p->missed);
-        if (spin && (i % 16 || clock_now() < spin_until)) {
+        if (spin && (i % HELP_CLOCK || clock_now() < spin_until)) {
             spin_pause();
             continue;
         }

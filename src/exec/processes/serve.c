@@ -15,10 +15,10 @@
 #include <unistd.h>
 
 enum {
-    SOON = 100000,    /* ns: a request that comes as soon is worth looking for */
-    LAZY_AHEAD = 8,   /* requests still to be done that let home sleep on... */
+    SOON = SMALL(100000, 0), /* ns: a request that comes as soon is worth looking for */
+    LAZY_AHEAD = SMALL(8, 1), /* requests still to be done that let home sleep on... */
     LAZY_NS = 100000, /* ...for so long */
-    LAZIER_AHEAD = 64, /* and as many as these for longer: each wake takes home's thread a */
+    LAZIER_AHEAD = SMALL(64, 1), /* and as many as these for longer: each wake takes home's thread a */
     LAZIER_NS = 1000000 /* CPU from a worker for several us */
 };
 

@@ -25,25 +25,26 @@
 #ifndef EXEC_PROCESSES_SHARED_H
 #define EXEC_PROCESSES_SHARED_H
 #include "base/atomic.h"
+#include "base/small.h"
 #include <stdbool.h>
 #include <stddef.h>
 #include <tutti.h>
 
 #define ARENA_MAGIC UINT64_C(0x31616e6572616974)
 enum {
-    RING = 256,           /* requests of one worker at once */
+    RING = SMALL(256, 2), /* requests of one worker at once */
     REQUEST_INLINE = 64,  /* bytes of input in the request itself */
     ANSWER_INLINE = 64,
     SIDE = 4096,          /* bytes beside each slot, both ways */
-    NAMES = 512,          /* different tasks of one executor */
+    NAMES = SMALL(512, 4), /* different tasks of one executor */
     NAME_SIZE = 96,
-    MODULES = 32,
+    MODULES = SMALL(32, 1),
     MODULE_PATH = 256,
-    SEGMENTS = 16384,     /* tutti_share at once */
+    SEGMENTS = SMALL(16384, 4), /* tutti_share at once */
     RELEASES = 256,       /* outbox blocks given back, not yet seen by the worker */
     FRAMES = 32,          /* of a backtrace */
     OBJECTS = 48,         /* program and libraries of a worker, for its backtraces */
-    SHARED_MARKS = 2048   /* objects that processes share at once: FAR_OBJECTS */
+    SHARED_MARKS = SMALL(2048, 64) /* objects that processes share at once: FAR_OBJECTS */
 };
 
 enum { REQUEST_READY = 1, REQUEST_REVOKED = 2, REQUEST_BITS = 2 };

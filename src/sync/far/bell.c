@@ -300,7 +300,7 @@ static bool far_is_open(const struct far *f)
 /* What a ring is for. */
 static void far_tend(struct far_space *s, unsigned index, bool tick)
 {
-    struct far *f = far_open(&s->table[index]);
+    struct far *f = far_open_in(s, &s->table[index]);
     struct list woken;
     if (!f)
         return;

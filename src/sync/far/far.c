@@ -4,61 +4,6 @@
 #include "core/task.h"
 #include "sync/far/far.h"
 #include <signal.h>
-#include <sys/mman.h>
-
-/* --- which addresses ---------------------------------------------------------------- */
-
-/* Of one space.  Holds: from <= to; space is NULL if and only if from == to. */
-struct range {
-    _Atomic uintptr_t from, to;
-    _Atomic(struct far_space *) space;
-};
-static struct range ranges[FAR_SPACES];
-static struct latch ranges_latch; /* who changes them */
-_Atomic uintptr_t far_from, far_span;
-
-struct far_space *far_space_at(const void *p)
-{
-    for (unsigned i = 0; i < FAR_SPACES; i++) {
-        /* acquire, all: pair with range_set; whoever has a p in a space learnt of it
-         * after it was set, and any other may see what it likes */
-        uintptr_t from = load_acquire(&ranges[i].from);
-        if ((uintptr_t)p >= from && (uintptr_t)p < load_acquire(&ranges[i].to))
-            return load_acquire(&ranges[i].space);
-    }
-    return NULL;
-}
-
-struct far_space *far_space_number(unsigned slot)
-{
-    return load_acquire(&ranges[slot].space); /* as above */
-}
-
-/* What far_is looks at first: from the lowest to the highest of all, never less again. */
-static void span_grow(uintptr_t from, uintptr_t to)
-{
-    uintptr_t low = load_relaxed(&far_from), high = low + load_relaxed(&far_span);
-    bool any = high > low;
-    low = any && low < from ? low : from;
-    high = any && high > to ? high : to;
-    /* relaxed: see far_is.  The span first, so that no address in between is left out. */
-    store_relaxed(&far_span, high - low);
-    store_relaxed(&far_from, low);
-    store_relaxed(&far_span, high - low);
-}
-
-static void range_set(struct far_space *s, uint64_t from, uint64_t to)
-{
-    struct range *r = &ranges[s->at.slot];
-    latch_lock(&ranges_latch);
-    store_release(&r->to, 0); /* all: pair with far_space_at */
-    store_release(&r->space, to ? s : NULL);
-    store_release(&r->from, from);
-    store_release(&r->to, to);
-    if (to)
-        span_grow(from, to);
-    latch_unlock(&ranges_latch);
-}
 
 /* --- finding -------------------------------------------------------------------------- */
 
@@ -69,11 +14,10 @@ static bool entry_is(const struct far_entry *e, const void *p, enum far_kind kin
            && e->user == (uintptr_t)p;
 }
 
-struct far *far_open(const struct far_entry *e)
+struct far *far_open_in(struct far_space *s, const struct far_entry *e)
 {
-    struct far_space *s = far_space_at(e);
     /* acquire: pairs with far_make */
-    uint64_t id = s ? load_acquire(&((struct far_entry *)(uintptr_t)e)->id) : 0;
+    uint64_t id = load_acquire(&((struct far_entry *)(uintptr_t)e)->id);
     if (unlikely(!id))
         return NULL;
     struct far *f = &s->objects[e - s->table];
@@ -96,6 +40,12 @@ struct far *far_open(const struct far_entry *e)
     return f;
 }
 
+struct far *far_open(const struct far_entry *e)
+{
+    struct far_space *s = far_space_at(e);
+    return likely(s != NULL) ? far_open_in(s, e) : NULL;
+}
+
 struct far *far_find(const void *p, enum far_kind kind)
 {
     struct far_space *s = (uintptr_t)p & 7 ? NULL : far_space_at(p);
@@ -104,11 +54,11 @@ struct far *far_find(const void *p, enum far_kind kind)
     /* relaxed: a hint, which anybody may have overwritten */
     uint32_t word = load_relaxed((_Atomic uint32_t *)(uintptr_t)p) >> 8;
     if (likely(word < FAR_OBJECTS && entry_is(&s->table[word], p, kind)))
-        return far_open(&s->table[word]);
+        return far_open_in(s, &s->table[word]);
     unsigned top = load_acquire(s->top); /* pairs with entry_free */
     for (unsigned i = 0; i < top; i++)
         if (entry_is(&s->table[i], p, kind))
-            return far_open(&s->table[i]);
+            return far_open_in(s, &s->table[i]);
     return NULL;
 }
 
@@ -172,7 +122,7 @@ struct far_space *far_space_open(const struct far_place *at, const struct far_ho
         objects[i].entry = &s->table[i];
         objects[i].state = (void *)(states + i * state_size(at->lanes));
     }
-    range_set(s, at->from, at->to);
+    far_range_set(s, at->from, at->to);
     return s;
 }
 
@@ -181,28 +131,13 @@ void far_space_close(struct far_space *s)
     if (!s)
         return;
     far_listen_end(s);
-    range_set(s, 0, 0);
+    far_range_set(s, 0, 0);
     memory_free(s->objects);
     memory_free(s);
 }
 
-/* The child of a fork() has no arena; but a channel of the parent's shall say so. */
-static void far_after_fork(void)
-{
-    ranges_latch = (struct latch){ 0 };
-    for (unsigned i = 0; i < FAR_SPACES; i++) {
-        struct far_space *s = load_relaxed(&ranges[i].space); /* one thread */
-        store_relaxed(&ranges[i].to, 0);
-        store_relaxed(&ranges[i].space, NULL);
-        if (s)
-            mmap(s->table, far_table_size(), PROT_READ,
-                 MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
-    }
-}
-
 __attribute__((constructor)) static void far_begin(void)
 {
-    fork_watch(far_after_fork);
     locks_abandon_hook = far_abandon;
 }
 
@@ -235,7 +170,8 @@ void far_lane_died(struct far_space *s, unsigned lane, bool retired)
     latch_lock(&s->latch);
     unsigned left = s->made;
     for (unsigned i = 0; left && i < FAR_OBJECTS; i++) {
-        struct far *f = load_relaxed(&s->table[i].id) ? far_open(&s->table[i]) : NULL;
+        struct far *f = load_relaxed(&s->table[i].id) ? far_open_in(s, &s->table[i])
+                                                          : NULL;
         if (!f) /* home's own table, under the latch */
             continue;
         left--;

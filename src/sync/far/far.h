@@ -35,6 +35,7 @@
 #define SYNC_FAR_FAR_H
 #include "base/atomic.h"
 #include "base/latch.h"
+#include "base/small.h"
 #include "core/context.h"
 #include "core/owned.h"
 #include "core/waiters.h"
@@ -42,7 +43,7 @@
 #include <tutti/shared.h>
 
 enum {
-    FAR_OBJECTS = 2048,  /* in one space at once */
+    FAR_OBJECTS = SMALL(2048, 64), /* in one space at once */
     FAR_LANES = 257,     /* home and 256 workers */
     FAR_MASK = (FAR_LANES + 63) / 64,
     FAR_HOME = 0,
@@ -177,8 +178,9 @@ static inline bool far_is(const void *p, enum far_kind kind)
 struct far *far_find(const void *p, enum far_kind kind);
 /* The same for an entry; NULL: it has ended. */
 struct far *far_open(const struct far_entry *e);
+struct far *far_open_in(struct far_space *s, const struct far_entry *e);
 
-/* --- spaces: far.c, home.c --- */
+/* --- spaces: far.c --- */
 size_t far_table_size(void);
 size_t far_region_least(unsigned lanes); /* to which what host.take gives is added */
 /* NULL: no memory.  Home: the memory is zeroed; workers enter what home has laid out. */
@@ -189,7 +191,11 @@ void far_lane_died(struct far_space *s, unsigned lane, bool retired);
 /* Have the thread that hears the bell run.  0 or -EAGAIN, with words.  bell.c */
 int far_listen(struct far_space *s);
 void far_listen_end(struct far_space *s);
-struct far_space *far_space_at(const void *p);
+
+/* --- where they lie: where.c --- */
+/* Addresses [from, to) are s's; to == 0: none are any more. */
+void far_range_set(struct far_space *s, uint64_t from, uint64_t to);
+struct far_space *far_space_at(const void *p); /* NULL: none */
 struct far_space *far_space_number(unsigned slot); /* NULL: none */
 
 /* The space of the scope's executor, NULL where it has none.  0 or an error, with

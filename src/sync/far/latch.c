@@ -16,7 +16,7 @@
 enum {
     LATCH_LANE = 0xffff, /* lane + 1; 0: free */
     LATCH_TURN = 16,     /* from this bit on the turn */
-    SPINS = 200,
+    SPINS = SMALL(200, 1),
     NAP = 10000000,      /* ns between two looks */
     DOUBT = 3,           /* naps with one word that no lane stands by */
     PATIENCE = 100       /* naps until a lane that is inside is killed, or home is asked */
