@@ -296,7 +296,9 @@ static int lane_take(struct procs *p, struct lane *l, struct own *own, uint64_t 
 {
     struct answer *a = &own->answer[number % RING];
     struct job *j = l->job[number % RING];
-    uint64_t tag = load_acquire(&a->tag); /* pairs with serve_one */
+    /* seq_cst: acquires the answer of serve_one; and see serve_tell: who has just said that
+     * it waits, and does not find an answer here, must be told of it. */
+    uint64_t tag = load_seqcst(&a->tag);
     unsigned state = tag & ((1 << ANSWER_BITS) - 1);
     if (tag >> ANSWER_BITS != number)
         return tag >> ANSWER_BITS > number ? -1 : 0;
