@@ -16,23 +16,43 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
-enum { DESCRIPTORS = 1024 };
-static bool used, known_at_start[DESCRIPTORS];
+enum { DESCRIPTORS = 1024, RANGES = DESCRIPTORS / 2 };
+static bool used;
+/* Those that were not open at the start, in ranges, of which no two touch: the first of
+ * each, and its last. */
+static unsigned unknown[RANGES][2], ranges;
 static char key; /* what all wait for who wait for descriptors */
 
 /* Once: what is open now belongs to every schedule. */
 void fds_open(void)
 {
-    for (int fd = 0; fd < DESCRIPTORS; fd++)
-        known_at_start[fd] = real_syscall(SYS_fcntl, fd, F_GETFD, 0, 0, 0, 0) >= 0;
+    unsigned from = 0;
+    for (unsigned fd = 0; fd <= DESCRIPTORS; fd++) {
+        bool known = fd == DESCRIPTORS
+                     || real_syscall(SYS_fcntl, fd, F_GETFD, 0, 0, 0, 0) >= 0;
+        if (!known)
+            continue;
+        if (from < fd) {
+            unknown[ranges][0] = from;
+            unknown[ranges++][1] = fd - 1;
+        }
+        from = fd + 1;
+    }
+}
+
+static void close_all(unsigned from, unsigned to)
+{
+    if (real_syscall(SYS_close_range, from, to, 0, 0, 0, 0) == 0)
+        return;
+    for (unsigned fd = from; fd <= to; fd++) /* a kernel before 5.9 */
+        real_syscall(SYS_close, fd, 0, 0, 0, 0, 0);
 }
 
 /* Before each schedule: close what the last one has left open. */
 void fds_reset(void)
 {
-    for (int fd = 0; used && fd < DESCRIPTORS; fd++)
-        if (!known_at_start[fd])
-            real_syscall(SYS_close, fd, 0, 0, 0, 0, 0);
+    for (unsigned i = 0; used && i < ranges; i++)
+        close_all(unknown[i][0], unknown[i][1]);
     used = false;
 }
 
