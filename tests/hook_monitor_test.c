@@ -119,6 +119,8 @@ static void needs_peeking(void)
 {
     if (getenv("CHECK_EMULATED") || access("/proc/self/syscall", R_OK))
         check_skip("it does not show here where a thread is blocked");
+    if (CHECK_TSAN) /* linked in, and with a frame of its own, the hook's read is blamed */
+        check_skip("the sanitizer keeps the frames of the hook, which is part of the test");
 }
 
 TEST(a_call_that_blocked_is_made_elsewhere_the_next_time)
