@@ -5,7 +5,7 @@
 #define TESTS_STORM_H
 #include "check.h"
 
-static volatile sig_atomic_t storm_signals; /* that have come */
+static _Atomic unsigned storm_signals; /* that have come, to whichever thread */
 static timer_t storm_timer;
 
 static void storm_handler(int s)

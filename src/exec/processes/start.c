@@ -217,7 +217,11 @@ static int lane_prepare(struct procs *p, struct lane *l, unsigned i)
         l->outbox = arena_outbox(&p->arena);
     /* All but `rung`, which never goes back: a helper may be about to sleep on what it was. */
     memset(own, 0, offsetof(struct own, rung));
-    memset(&own->up, 0, offsetof(struct own, side) - offsetof(struct own, up));
+    memset(&own->up, 0, offsetof(struct own, marks) - offsetof(struct own, up));
+    memset(own->answer, 0, sizeof own->answer);
+    for (unsigned k = 0; k < SHARED_MARKS; k++)
+        store_relaxed(&own->marks[k], 0); /* home's bell may be looking: a dead one's marks
+                                             are nobody's any more */
     store_relaxed(&s->released, 0); /* the worker does not run yet, here and below */
     store_relaxed(&s->quit, 0);
     store_relaxed(&s->ask, 0);
