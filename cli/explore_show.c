@@ -241,7 +241,7 @@ static const char *kind_words(const char *kind)
         { "lock-leak", "lock never given back: " },
         { "misuse", "misuse: " },
         { "heap", "misuse of heap memory: " },
-        { "dead-stack", "use of an ended thread's stack: " },
+        { "dead-stack", "use of a stack frame that is gone: " },
         { "unmodelled", "not modelled: " },
         { NULL, NULL },
     };

@@ -9,6 +9,7 @@
  *   threads.c    fibers with thread-locals of their own
  *   model.c      C11 atomics: which stores a load may read
  *   races.c      plain accesses; shadow.c is the table under both
+ *   stack.c      accesses to the frames of functions
  *   heap.c       the program's heap, at the same addresses in each schedule
  *   restore.c    puts the program's memory back before each schedule
  *   search.c     one schedule after the other; monitor.c watches from another process
@@ -41,7 +42,11 @@ __asm__("strlen = explore_strlen");
 #define exported __attribute__((visibility("default")))
 #define rare(x) __builtin_expect(!!(x), 0)
 #define usual(x) __builtin_expect(!!(x), 1)
-#define CALLER __builtin_return_address(0)
+/* Where a hook was called, and, in a schedule, how far down the caller's frame reached:
+ * stack.c goes by that. */
+#define CALLER                                                                \
+    (rare(ex.on) ? (void)(ex.sp = __builtin_dwarf_cfa()) : (void)0,           \
+     __builtin_return_address(0))
 
 /* What a thread does at a point; words for them in report.c, in this order. */
 enum op {
@@ -50,6 +55,7 @@ enum op {
     OP_LOCK, OP_TRYLOCK, OP_UNLOCK, OP_RDLOCK, OP_WRLOCK, OP_COND_WAIT, OP_SIGNAL,
     OP_BROADCAST, OP_BARRIER, OP_SEM_WAIT, OP_SEM_POST, OP_FUTEX_WAIT, OP_FUTEX_WAKE,
     OP_SLEEP, OP_CLOCK, OP_YIELD, OP_DESTROY, OP_FREE, OP_BLOCKING, OP_SPIN, OP_END,
+    OP_RETURN,
     OPS
 };
 
@@ -100,7 +106,22 @@ struct result {
 
 enum state { THREAD_FREE, THREAD_READY, THREAD_BLOCKED, THREAD_ENDED };
 
-enum { CALLS = 64, KEYS = 128, CLEANUPS = 64 };
+enum { CALLS = 64, KEYS = 128, CLEANUPS = 64, GUESTS = 16 };
+
+/* A function that a thread is in: where it will return to, and its stack pointer when
+ * its frame had been made. */
+struct call {
+    void *caller;
+    char *sp;
+};
+
+/* Another thread's newest access to some bytes of a thread's stack. */
+struct guest {
+    uintptr_t at, pc;
+    int32_t time; /* its thread's */
+    uint8_t thread;
+    bool write;
+};
 
 /* A thread of the program.  Holds: state is BLOCKED exactly while its bit is in
  * ex.blocked, READY exactly while it is in ex.ready. */
@@ -137,8 +158,10 @@ struct thread {
     unsigned clocks; /* clock readings in a row */
     int deaf_reads, deaf_writes; /* accesses that the program wants ignored */
     struct step *step;
-    void *calls[CALLS];
-    int depth;
+    struct call calls[CALLS];
+    struct guest guest[GUESTS];
+    int depth, guests; /* guests: guest[0..guests) are in use */
+    char *sp;          /* of its own frames, while another thread runs */
     void *specific[KEYS];
     void *cleanup[CLEANUPS]; /* libc's buffers of pthread_cleanup_push */
     int cleanups;
@@ -177,6 +200,7 @@ struct engine {
     enum mode mode;
     int lanes;
     struct thread *me;
+    char *sp; /* below it lies nothing of the program's that lives: see CALLER */
     uint64_t ready, blocked, timed; /* sets of threads */
     uint64_t random;
     uint64_t steps, step_limit;
@@ -272,6 +296,13 @@ void race_access(const void *a, size_t n, bool write, const void *pc);
 void race_range(const void *a, size_t n, bool write, const void *pc);
 void race_forget(const void *a, size_t n);
 void race_free(const void *a, size_t n, const void *pc);
+
+/* --- stack.c --- */
+/* Fail if that place of some thread's stack is in no frame any more. */
+void stack_check(const void *a, bool write, const void *pc);
+/* The same for a plain access, which the frame's function must not outrun. */
+void stack_access(const void *a, bool write, const void *pc);
+void stack_return(const void *pc); /* the function that runs is about to return */
 
 /* --- heap.c --- */
 bool heap_open(void);

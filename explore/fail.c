@@ -24,7 +24,7 @@ void fail_place(int thread, enum op op, const void *pc)
     *p = (struct place){ thread, op, (uintptr_t)pc, 0 };
     struct thread *t = &ex.thread[thread];
     if (ex.tracing && t->depth > 0 && t->depth <= CALLS && t == ex.me)
-        p->caller = (uintptr_t)t->calls[t->depth - 1];
+        p->caller = (uintptr_t)t->calls[t->depth - 1].caller;
 }
 
 static void places_of_others(void)

@@ -5,8 +5,11 @@
 
 static void slow(const void *a, size_t n, bool write, const void *pc)
 {
-    if (rare(write ? ex.me->deaf_writes : ex.me->deaf_reads))
+    if (rare(write ? ex.me->deaf_writes : ex.me->deaf_reads)) {
+        if (write && restore_tracks)
+            restore_touched(a, n);
         return;
+    }
     plain_point(write ? OP_WRITE : OP_READ, a, pc);
     trace_range(n);
     race_access(a, n, write, pc);
@@ -75,9 +78,9 @@ void __tsan_vptr_read(void **a)
 exported void __tsan_func_entry(void *caller);
 void __tsan_func_entry(void *caller)
 {
-    if (rare(ex.tracing) && ex.on) {
+    if (rare(ex.on)) {
         if (ex.me->depth < CALLS)
-            ex.me->calls[ex.me->depth] = caller;
+            ex.me->calls[ex.me->depth] = (struct call){ caller, __builtin_dwarf_cfa() };
         ex.me->depth++;
     }
 }
@@ -85,8 +88,11 @@ void __tsan_func_entry(void *caller)
 exported void __tsan_func_exit(void);
 void __tsan_func_exit(void)
 {
-    if (rare(ex.tracing) && ex.on && ex.me->depth > 0)
+    if (rare(ex.on) && ex.me->depth > 0) {
+        if (rare(ex.me->guests))
+            stack_return(CALLER);
         ex.me->depth--;
+    }
 }
 
 exported void __tsan_init(void);

@@ -161,6 +161,8 @@ static struct location *location_of(void *a, int size, wide raw, bool write)
     struct thread *me = ex.me;
     if (heap_owns(a))
         heap_check(a, (size_t)size, write, me->pc);
+    else
+        stack_check(a, write, me->pc);
     if (write && rare(restore_tracks))
         restore_touched(a, (size_t)size);
     ex.accesses++;

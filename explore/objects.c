@@ -47,6 +47,8 @@ void object_live(void *address)
     uintptr_t told = ex.result->address; /* heap_check() changes it, failing or not */
     if (heap_owns(address))
         heap_check(address, 1, false, ex.me->pc);
+    else
+        stack_check(address, false, ex.me->pc);
     ex.result->address = told;
     const struct object *o = object_find(address, OBJECT_GONE);
     if (usual(!o) || mark_at(address) != MARK)

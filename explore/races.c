@@ -110,18 +110,6 @@ static inline void access_cell(uintptr_t low, uintptr_t high, bool write,
     keep(c, mask, write, pc);
 }
 
-static void check_stack(const void *a, bool write, const void *pc)
-{
-    struct thread *t = thread_of_stack(a);
-    if (t && t->state != THREAD_READY && t->state != THREAD_BLOCKED) {
-        ex.result->address = (uintptr_t)a;
-        ex.me->op = write ? OP_WRITE : OP_READ;
-        fail(FAIL_DEAD_STACK, pc,
-             "thread %d %s the stack of thread %d, which has ended", ex.me->id,
-             write ? "writes to" : "reads from", t->id);
-    }
-}
-
 void race_access(const void *a, size_t n, bool write, const void *pc)
 {
     uintptr_t low = (uintptr_t)a, end = low + n;
@@ -129,7 +117,7 @@ void race_access(const void *a, size_t n, bool write, const void *pc)
     if (heap_owns(a))
         heap_check(a, n, write, pc);
     else
-        check_stack(a, write, pc);
+        stack_access(a, write, pc);
     if (write && rare(restore_tracks))
         restore_touched(a, n);
     while (low < end) {

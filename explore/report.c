@@ -19,7 +19,7 @@ static const char *const kinds[FAILURES][2] = {
     { "exit", "exit status" },
     { "lock-leak", "lock never given back" },
     { "heap", "misuse of heap memory" },
-    { "dead-stack", "use of an ended thread's stack" },
+    { "dead-stack", "use of a stack frame that is gone" },
     { "misuse", "misuse" },
     { "unmodelled", "not modelled" },
     { "stuck", "stuck" },
@@ -33,7 +33,7 @@ static const char *const ops[OPS] = {
     "locks for writing", "waits on condition", "signals", "broadcasts",
     "meets at barrier", "waits for semaphore", "posts", "waits on futex",
     "wakes futex", "sleeps", "reads the clock", "yields", "destroys", "frees",
-    "calls", "spins for", "ends",
+    "calls", "spins for", "ends", "returns",
 };
 
 static const char *const orders[] = { "relaxed", "consume", "acquire", "release",

@@ -17,7 +17,7 @@ static const char *const op_names[OPS] = {
     "cancel",   "once",       "lock",       "trylock",   "unlock",  "rdlock",
     "wrlock",   "cond-wait",  "signal",     "broadcast", "barrier", "sem-wait",
     "sem-post", "futex-wait", "futex-wake", "sleep",     "clock",   "yield",
-    "destroy",  "free",       "blocking",   "spin",      "end",
+    "destroy",  "free",       "blocking",   "spin",      "end",     "return",
 };
 
 void json_text(FILE *f, const char *name, const char *s)

@@ -210,7 +210,8 @@ struct thread *thread_new(void)
     memset(&t->state, 0,
            offsetof(struct thread, calls) - offsetof(struct thread, state));
     t->points = points;
-    t->depth = t->cleanups = 0;
+    t->depth = t->guests = t->cleanups = 0;
+    t->sp = NULL;
     if (t->id == 0)
         keys_begin(t);
     clock_zero(&t->now, ex.lanes);
@@ -233,9 +234,11 @@ void thread_switch(struct thread *to)
     struct thread *from = ex.me;
     if (to == from)
         return;
+    from->sp = ex.sp;
     ex.me = to;
     set_thread_pointer(to->tp);
     fiber_switch_here(&from->fiber, &to->fiber);
+    ex.sp = from->sp;
 }
 
 void threads_run(void)
