@@ -287,6 +287,7 @@ void *arena_take(size_t size); /* until the schedule ends; not cleared */
 typedef unsigned __int128 wide; /* a value of any size up to 16 bytes */
 wide model_load(void *a, int size, wide raw, int order);
 wide model_failed(void *a, int size, wide raw, wide expected, int order);
+bool model_misses(void *a, int size, wide *seen, int order);
 void model_store(void *a, int size, wide raw, wide v, int order);
 void model_rmw(void *a, int size, wide old, wide v, int order);
 void model_fence(int order);
@@ -398,7 +399,8 @@ static inline void trace_flag(unsigned f)
 
 /* --- orders.c --- */
 bool orders_weaken(const char *text);
-int orders_at(enum op op, int order, const void *pc);
+int orders_at(enum op op, int order, const void *pc); /* and note it */
+int orders_made(enum op op, int order, const void *pc);
 
 /* --- gaps.c: calls and features met that are not modelled --- */
 void gap(const char *words);

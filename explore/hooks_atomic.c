@@ -35,6 +35,13 @@ static bool weak_fails(int weak)
     return weak && spurious();
 }
 
+static bool misses(void *a, int size, wide *seen, int fail_mo, const void *pc)
+{
+    int order = fail_mo & 15;
+    return model_misses(a, size, seen, rare(ex.orders) ? orders_made(OP_LOAD, order, pc)
+                                                       : order);
+}
+
 /* In each of these `real` names the family that does the operation with exploration
  * off: the compiler's own, or the one for 16 bytes below. */
 #define LOAD(bits, type, real)                                                \
@@ -96,14 +103,18 @@ static bool weak_fails(int weak)
     {                                                                         \
         point_at(OP_CAS, (void *)a, sizeof *a, pc);                           \
         type old = *a;                                                        \
-        if (old == *expected && !weak_fails(weak)) {                          \
+        wide seen = old;                                                      \
+        bool same = old == *expected, odd = same && weak_fails(weak);         \
+        if (same && !odd && usual(!misses((void *)a, sizeof *a, &seen, fail_mo, pc))) { \
             model_rmw((void *)a, sizeof *a, old, v, order_of(mo, OP_CAS, pc)); \
             *a = v;                                                           \
             return 1;                                                         \
         }                                                                     \
         trace_flag(STEP_FAILED);                                              \
-        *expected = (type)model_failed((void *)a, sizeof *a, old, *expected,  \
-                                       order_of(fail_mo, OP_LOAD, pc));       \
+        fail_mo = order_of(fail_mo, OP_LOAD, pc);                             \
+        if (!same || odd)                                                     \
+            seen = model_failed((void *)a, sizeof *a, old, *expected, fail_mo); \
+        *expected = (type)seen;                                               \
         return 0;                                                             \
     }                                                                         \
     static inline int cas##bits(volatile type *a, type *expected, type v, int mo, \

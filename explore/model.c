@@ -1,12 +1,16 @@
-/* explore/model.c - C11 atomics: each location keeps its newest stores, and a load may
- * read any of them that nothing forbids.  What forbids: the thread, or something that
- * happened before, has seen a later store (clock_saw); the order of sequentially
- * consistent operations and fences.  A store carries its thread's clock when it
- * releases or follows a release fence; read-modify-writes carry it on. Stores to one
- * place take effect in the order in which they run, and no load runs ahead of its time:
- * so load buffering and reordered stores to two places by two threads (2+2W) are not
- * shown.  gaps.c says so.
- * Tests: tests/cells/ (litmus_*.c). */
+/* explore/model.c - C11 atomics: each location keeps its newest stores, and a load, also
+ * that of a compare-and-swap that fails, may read any of them that nothing forbids.
+ * What forbids: the thread, or something that happened before, has seen a later store
+ * (clock_saw); the order of sequentially consistent operations and fences, which is
+ * that of the schedule and is C++20's: what such a load has read is as old as it gets
+ * for the later ones.
+ * A store carries its thread's clock when it releases or follows a release fence.  It
+ * is the head of a release sequence as C11 has it: read-modify-writes of all threads
+ * carry the clock on, and so do plain stores of the head's own thread, until another
+ * thread's plain store.
+ * Stores to one place take effect in the order in which they run, and no load runs
+ * ahead of its time: report_seen.c lists what is therefore never shown.
+ * Tests: tests/cells/ (litmus.c, sequences.c, stale_cas.c). */
 #include "shadow.h"
 #include "trace.h"
 #include <string.h>
@@ -41,8 +45,7 @@ static struct store *append(struct location *l)
     *slot = s;
     l->n++;
     s->sc = 0;
-    s->head = -1;
-    s->message = false;
+    s->heads = 0;
     return s;
 }
 
@@ -51,6 +54,7 @@ static void begin(struct location *l, wide raw)
 {
     l->n = 0;
     l->reset = false;
+    l->alone = NULL;
     struct store *s = append(l);
     s->value = raw;
     s->writer = 0;
@@ -71,17 +75,38 @@ static struct location *fresh(void *a, int size, wide raw)
     return l;
 }
 
+/* What the release of one head alone has made known, of those that `last` carries. */
+static const struct clock *alone(const struct location *l, const struct store *last,
+                                 int head)
+{
+    bool several = last->heads & (last->heads - 1);
+    return several ? l->alone[head] : &last->clock;
+}
+
+static void keep_alone(struct location *l, int head, const struct clock *c)
+{
+    if (!l->alone) {
+        l->alone = arena_take(THREADS * sizeof *l->alone);
+        memset(l->alone, 0, THREADS * sizeof *l->alone);
+    }
+    if (!l->alone[head])
+        l->alone[head] = arena_take(sizeof *c);
+    clock_copy(l->alone[head], c, ex.lanes);
+}
+
 /* The same bytes in another size: what the old newest store tells passes on, as does
  * who touched them; the old history ends. */
 static void absorb(struct location *l, const struct location *old)
 {
     struct store *s = newest(l), *from = newest(old);
     gap("atomics of different sizes in the same bytes: loads get the newest value");
-    if (from->message && s->message)
+    if (from->heads && s->heads)
         clock_join(&s->clock, &from->clock, ex.lanes);
-    else if (from->message)
+    else if (from->heads)
         clock_copy(&s->clock, &from->clock, ex.lanes);
-    s->message |= from->message;
+    s->heads |= from->heads;
+    for (uint64_t set = s->heads; set & (set - 1); set &= set - 1)
+        keep_alone(l, __builtin_ctzll(set), &s->clock);
     for (int i = 0; i < ex.threads; i++) {
         if (old->wrote[i] > l->wrote[i]) {
             l->wrote[i] = old->wrote[i];
@@ -156,29 +181,27 @@ static void unseen_write(const void *a)
         shared->unseen_at = (uintptr_t)a;
 }
 
-static struct location *location_of(void *a, int size, wide raw, bool write)
+/* The atomic of that size at a, new if there was none or memory has another value than
+ * it knows of. */
+static struct location *location_at(void *a, int size, wide raw)
 {
-    struct thread *me = ex.me;
-    if (heap_owns(a))
-        heap_check(a, (size_t)size, write, me->pc);
-    else
-        stack_check(a, write, me->pc);
-    if (write && rare(restore_tracks))
-        restore_touched(a, (size_t)size);
-    ex.accesses++;
-    struct cell *c = cell_of((uintptr_t)a >> 3);
-    if (rare(c->n || size == 16))
-        race_atomic(c, a, size, write, me->pc);
-    struct location *l = c->locations;
+    struct location *l = cell_of((uintptr_t)a >> 3)->locations;
     while (l && (l->address != a || l->size != size))
         l = l->next;
-    if (rare(!l))
+    if (rare(!l)) {
         l = new_location(a, size, raw);
-    else if (rare(l->reset || newest(l)->value != raw)) {
+    } else if (rare(l->reset || newest(l)->value != raw)) {
         if (!l->reset)
             unseen_write(a);
         begin(l, raw);
     }
+    return l;
+}
+
+/* The running thread reads or writes it. */
+static void touch(struct location *l, bool write)
+{
+    struct thread *me = ex.me;
     if (write) {
         l->wrote[me->id] = me->at;
         l->wrote_pc[me->id] = (uintptr_t)me->pc;
@@ -186,6 +209,23 @@ static struct location *location_of(void *a, int size, wide raw, bool write)
         l->read[me->id] = me->at;
         l->read_pc[me->id] = (uintptr_t)me->pc;
     }
+}
+
+static struct location *location_of(void *a, int size, wide raw, bool write)
+{
+    const void *pc = ex.me->pc;
+    if (heap_owns(a))
+        heap_check(a, (size_t)size, write, pc);
+    else
+        stack_check(a, write, pc);
+    if (write && rare(restore_tracks))
+        restore_touched(a, (size_t)size);
+    ex.accesses++;
+    struct cell *c = cell_of((uintptr_t)a >> 3);
+    if (rare(c->n || size == 16))
+        race_atomic(c, a, size, write, pc);
+    struct location *l = location_at(a, size, raw);
+    touch(l, write);
     return l;
 }
 
@@ -244,7 +284,9 @@ static void read_store(struct store *s, int order)
     struct thread *me = ex.me;
     if (s->seen[me->id] > me->at)
         s->seen[me->id] = me->at;
-    if (s->message)
+    if (order == __ATOMIC_SEQ_CST && !s->sc)
+        s->sc = ++ex.sc;
+    if (s->heads)
         clock_join(acquires(order) ? &me->now : &me->pending, &s->clock, ex.lanes);
     behave((uint64_t)me->id << 56 ^ (uint64_t)me->points << 28 ^ s->writer);
 }
@@ -256,6 +298,22 @@ wide model_load(void *a, int size, wide raw, int order)
     read_store(s, order);
     trace_wide(size, s->value, 0);
     return s->value;
+}
+
+/* Whether a compare-and-swap of what is there, *seen, fails since it reads a value that
+ * has been replaced; then *seen is that one. */
+bool model_misses(void *a, int size, wide *seen, int order)
+{
+    wide raw = *seen;
+    struct location *l = location_at(a, size, raw);
+    struct store *s = choose(l, order);
+    if (usual(s->value == raw))
+        return false;
+    touch(l, false);
+    read_store(s, order);
+    trace_wide(size, s->value, 0);
+    *seen = s->value;
+    return true;
 }
 
 /* A compare-and-swap that fails is a load, of anything but what it expected unless it
@@ -271,7 +329,35 @@ wide model_failed(void *a, int size, wide raw, wide expected, int order)
     return s->value;
 }
 
-static void write_store(struct location *l, wide v, int order, const struct store *over)
+/* What s carries, as the store that follows last: its own release, if that is not NULL,
+ * and what is carried on. */
+static void carry(struct location *l, struct store *s, const struct store *last,
+                  const struct clock *own, bool rmw)
+{
+    int me = ex.me->id;
+    uint64_t mine = 1ull << me, on = rmw ? last->heads : last->heads & mine;
+    struct clock both;
+    if (own)
+        clock_copy(&both, own, ex.lanes);
+    if (own && own != &ex.me->now && (last->heads & mine)) /* a fence from before that */
+        clock_join(&both, alone(l, last, me), ex.lanes);
+    s->heads = on | (own ? mine : 0);
+    if (own && (on & ~mine)) {
+        int other = __builtin_ctzll(on & ~mine);
+        if (!(last->heads & (last->heads - 1)))
+            keep_alone(l, other, &last->clock);
+        keep_alone(l, me, &both);
+        clock_copy(&s->clock, &last->clock, ex.lanes);
+        clock_join(&s->clock, &both, ex.lanes);
+    } else if (own) {
+        clock_copy(&s->clock, &both, ex.lanes);
+    } else if (on) {
+        clock_copy(&s->clock, rmw ? &last->clock : alone(l, last, me), ex.lanes);
+    }
+}
+
+/* Write over the newest store, which a read-modify-write has just read. */
+static void write_store(struct location *l, wide v, int order, bool rmw)
 {
     struct thread *me = ex.me;
     const struct store *last = newest(l);
@@ -283,19 +369,7 @@ static void write_store(struct location *l, wide v, int order, const struct stor
     s->seen[me->id] = me->at;
     if (order == __ATOMIC_SEQ_CST)
         s->sc = ++ex.sc;
-    bool passes = last->message && (over || last->head == me->id);
-    if (releases(order) || me->wants) {
-        clock_copy(&s->clock, releases(order) ? &me->now : &me->released, ex.lanes);
-        s->message = true;
-        s->head = (int16_t)me->id;
-        if (passes && last != s)
-            clock_join(&s->clock, &last->clock, ex.lanes);
-    } else if (passes) {
-        if (last != s)
-            clock_copy(&s->clock, &last->clock, ex.lanes);
-        s->message = true;
-        s->head = last->head;
-    }
+    carry(l, s, last, releases(order) ? &me->now : me->wants ? &me->released : NULL, rmw);
     if (releases(order))
         tick(me);
     me->same = 0;
@@ -304,7 +378,7 @@ static void write_store(struct location *l, wide v, int order, const struct stor
 void model_store(void *a, int size, wide raw, wide v, int order)
 {
     struct location *l = location_of(a, size, raw, true);
-    write_store(l, v, order, NULL);
+    write_store(l, v, order, false);
     trace_wide(size, v, 0);
 }
 
@@ -313,7 +387,7 @@ void model_rmw(void *a, int size, wide old, wide v, int order)
     struct location *l = location_of(a, size, old, true);
     struct store *last = newest(l);
     read_store(last, order);
-    write_store(l, v, order, last);
+    write_store(l, v, order, true);
     trace_wide(size, v, old);
 }
 

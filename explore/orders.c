@@ -87,9 +87,14 @@ static int weaker(enum op op, int order)
                           : __ATOMIC_RELAXED;
 }
 
+int orders_made(enum op op, int order, const void *pc)
+{
+    return weakened_n && chosen(op, (uintptr_t)pc) ? weaker(op, order) : order;
+}
+
 int orders_at(enum op op, int order, const void *pc)
 {
     if (options.orders)
         note(op, order, (uintptr_t)pc);
-    return weakened_n && chosen(op, (uintptr_t)pc) ? weaker(op, order) : order;
+    return orders_made(op, order, pc);
 }

@@ -46,13 +46,14 @@ struct cell *cell_find(uintptr_t granule);
 enum { HISTORY = 16 };
 
 /* A store in the history of one location.
- * Holds: seen[i] is thread i's time when it first read this or a later store. */
+ * Holds: seen[i] is thread i's time when it first read this or a later store; with
+ * heads 0, clock means nothing. */
 struct store {
     wide value;
     uint64_t writer; /* thread << 32 | its point */
-    int32_t sc;      /* number among the sequentially consistent; 0: none of them */
-    int16_t head;    /* the thread whose release began the message; -1 */
-    bool message;
+    uint64_t heads;  /* threads: clock is what a release of each has made known */
+    int32_t sc;      /* since when later sequentially consistent loads may read nothing
+                        older; 0: they may */
     int32_t seen[THREADS];
     struct clock clock;
 } __attribute__((aligned(64)));
@@ -66,6 +67,7 @@ struct location {
     struct location *next; /* in the same eight bytes */
     int size, n;
     bool reset;
+    struct clock **alone; /* of each head of a newest store with several; else NULL */
     struct store *store[HISTORY];
     int32_t wrote[THREADS], read[THREADS]; /* times of the newest; 0: never */
     uintptr_t wrote_pc[THREADS], read_pc[THREADS];
