@@ -149,7 +149,7 @@ static int command_run(const struct command *c)
  * carry no hooks, so it is to call the functions. */
 static void add_flags(struct command *c, bool clang)
 {
-    static const char *const gcc[] = { "-Wno-tsan", "-fno-builtin-memcpy",
+    static const char *const gcc[] = { "-Wno-tsan", "-fno-plt", "-fno-builtin-memcpy",
                                        "-fno-builtin-memmove", "-fno-builtin-memset",
                                        "-fno-builtin-strcpy" };
     command_add(c, "-fsanitize=thread");
@@ -214,6 +214,9 @@ static void link_words(struct command *c, const struct request *r, char *const *
     command_add(c, where);
     command_add(c, path);
     command_add(c, "-Wl,--push-state,--no-as-needed");
+    command_add(c, "-Wl,--whole-archive");
+    command_add(c, "-ltutti-explore-near");
+    command_add(c, "-Wl,--no-whole-archive");
     command_add(c, "-ltutti-explore");
     command_add(c, "-Wl,--pop-state");
     for (int i = 0, n = 0; i < r->count; i++) {

@@ -2,6 +2,7 @@
  * and around each function.  With exploration off each is one compare.
  * Tests: tests/cells/; the cost with exploration off: bench. */
 #include "engine.h"
+#include "near.h"
 
 static void slow(const void *a, size_t n, bool write, const void *pc)
 {
@@ -22,29 +23,19 @@ static void slow_range(const void *a, size_t n, bool write, const void *pc)
     race_range(a, n, write, pc);
 }
 
+/* The other name is for those that near.c links into programs. */
+#define TWICE(name) exported __typeof__(__tsan_##name) tutti_explore_##name           \
+    __attribute__((alias("__tsan_" #name)))
+
 #define ACCESS(name, size, writes)                                            \
     exported void __tsan_##name##size(void *a);                               \
     void __tsan_##name##size(void *a)                                         \
     {                                                                         \
         if (rare(ex.on))                                                      \
             slow(a, size, writes, CALLER);                                    \
-    }
-#define ACCESSES(size)                                                        \
-    ACCESS(read, size, false)                                                 \
-    ACCESS(write, size, true)                                                 \
-    ACCESS(unaligned_read, size, false)                                       \
-    ACCESS(unaligned_write, size, true)                                       \
-    ACCESS(volatile_read, size, false)                                        \
-    ACCESS(volatile_write, size, true)                                        \
-    ACCESS(unaligned_volatile_read, size, false)                              \
-    ACCESS(unaligned_volatile_write, size, true)                              \
-    ACCESS(read_write, size, true)                                            \
-    ACCESS(unaligned_read_write, size, true)
-ACCESSES(1)
-ACCESSES(2)
-ACCESSES(4)
-ACCESSES(8)
-ACCESSES(16)
+    }                                                                         \
+    TWICE(name##size);
+ACCESSES(ACCESS)
 
 exported void __tsan_read_range(void *a, unsigned long n);
 void __tsan_read_range(void *a, unsigned long n)
@@ -84,6 +75,7 @@ void __tsan_func_entry(void *caller)
         ex.me->depth++;
     }
 }
+TWICE(func_entry);
 
 exported void __tsan_func_exit(void);
 void __tsan_func_exit(void)
@@ -94,6 +86,7 @@ void __tsan_func_exit(void)
         ex.me->depth--;
     }
 }
+TWICE(func_exit);
 
 exported void __tsan_init(void);
 void __tsan_init(void)

@@ -11,6 +11,7 @@
  * one that is executed at this moment (`lifted`).
  * Tests: tests/explore_seen_test.py. */
 #include "decode.h"
+#include "near.h"
 #include "real.h"
 #include "run.h"
 #include "scarce.h"
@@ -36,6 +37,8 @@ static unsigned met_n, instructions;
 static struct code { uintptr_t low, high; } own;
 static struct stop { uint8_t *at, was; } stop[STOPS], *lifted;
 static int stops;
+static const bool *near[64]; /* what the program's own hooks look at */
+static int nears;
 static bool arriving; /* on the way from this library into the program */
 static struct operand waiting[OPERANDS];
 static int waits;
@@ -70,8 +73,18 @@ static bool shared_memory(const struct thread *me, uintptr_t at)
     return heap_owns((void *)at) || restore_owns((void *)at);
 }
 
+exported void tutti_explore_near(bool *exploring)
+{
+    *exploring = options.explore;
+    if (nears < (int)(sizeof near / sizeof *near))
+        near[nears++] = exploring;
+}
+
 static void note(const struct thread *me, uintptr_t at, bool written, uintptr_t pc)
 {
+    for (int i = 0; i < nears; i++)
+        if ((uintptr_t)near[i] == at)
+            return;
     if (!shared_memory(me, at))
         return;
     for (unsigned i = met_n; i > 0 && i + 64 > met_n; i--) {

@@ -131,8 +131,9 @@ static int eleven(void *arg)
 
 static void in_c11(void)
 {
+    static int value = 11; /* outlives whoever is detached */
     thrd_t t;
-    int value = 11, answer;
+    int answer;
     assert(thrd_create(&t, eleven, &value) == thrd_success);
     assert(thrd_join(t, &answer) == thrd_success && answer == 11);
     assert(thrd_create(&t, eleven, &value) == thrd_success);
