@@ -4,6 +4,7 @@
  * crash may have spoiled is never used again (monitor.c starts afresh).
  * Tests: tests/cells/ (deadlocks, crashes, overflows). */
 #include "real.h"
+#include "run.h"
 #include "scarce.h"
 #include "trace.h"
 #include <errno.h>
@@ -49,7 +50,8 @@ static void fail_list(enum failure kind, const void *pc, const char *format,
     r->kind = kind;
     vsnprintf(r->words, sizeof r->words, format, list);
     r->steps = ex.steps;
-    bool by_itself = kind == FAIL_ASSERT || kind == FAIL_ABORT || kind == FAIL_CRASH;
+    bool by_itself = kind == FAIL_ASSERT || kind == FAIL_ABORT || kind == FAIL_CRASH ||
+                     kind == FAIL_STUCK;
     if (pc || ex.me->state == THREAD_BLOCKED)
         fail_place(ex.me->id, by_itself ? OP_NONE : ex.me->op, pc ? pc : ex.me->pc);
     places_of_others();
@@ -196,6 +198,12 @@ static void on_signal(int number, siginfo_t *info, void *context)
     ex.result->address = (uintptr_t)at;
     const ucontext_t *u = context;
     const void *pc = (void *)(u->uc_mcontext.gregs[REG_RIP] + 1);
+    if (number == SIGXCPU) { /* the watching process has lost patience */
+        char who[40];
+        snprintf(who, sizeof who, "thread %d", t->id);
+        ex.result->address = 0;
+        fail(FAIL_STUCK, pc, STUCK_WORDS, who);
+    }
     if (number == SIGSEGV && at < t->low && at >= t->low - (1 << 16))
         fail(FAIL_CRASH, pc, "thread %d overflowed its stack of %zu KiB", t->id,
              (size_t)(t->high - t->low) >> 10);
@@ -206,7 +214,8 @@ static void on_signal(int number, siginfo_t *info, void *context)
 
 void fail_watch(void)
 {
-    static const int fatal[] = { SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP };
+    static const int fatal[] = { SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP,
+                                 SIGXCPU };
     enum { STACK = 64 << 10 };
     stack_t stack = { .ss_size = STACK };
     stack.ss_sp = scarce_map(NULL, STACK);

@@ -17,7 +17,7 @@
 #include <unistd.h>
 
 struct shared *shared;
-enum { STUCK_AFTER = 10 /* seconds */, LOOK_EVERY = 100 /* ms */ };
+enum { LOOK_EVERY = 100 /* ms */ };
 
 static double now(void)
 {
@@ -42,42 +42,73 @@ static void progress(double since)
         options.progress_fd = -1; /* nobody reads it any more */
 }
 
-/* What a process that makes no progress is doing, from the kernel's words. */
-static void stuck(pid_t pid)
+static bool ended(pid_t pid, int *status)
+{
+    return waitpid(pid, status, WNOHANG) == pid;
+}
+
+/* What the process that runs the schedule is doing in the kernel: the number of a call,
+ * -1 if it is not there. */
+static int call_of(pid_t pid)
 {
     char path[64], line[200] = "";
-    struct result *r = &shared->result;
     snprintf(path, sizeof path, "/proc/%d/syscall", (int)pid);
     FILE *f = fopen(path, "r");
-    if (f) {
-        if (!fgets(line, sizeof line, f))
-            line[0] = 0;
-        fclose(f);
+    if (!f)
+        return -1;
+    if (!fgets(line, sizeof line, f))
+        line[0] = 0;
+    fclose(f);
+    return line[0] >= '0' && line[0] <= '9' ? atoi(line) : -1;
+}
+
+/* It makes no progress: let it say where it is, or say it here. */
+static void stuck(pid_t pid)
+{
+    enum { PATIENCE = 20 }; /* of 50 ms */
+    struct result *r = &shared->result;
+    pid_t runner = shared->runner;
+    int call = call_of(runner), status;
+    if (call < 0) {
+        kill(runner, SIGXCPU); /* fail.c has its place */
+        for (int i = 0; i < PATIENCE; i++) {
+            if (ended(pid, &status))
+                return;
+            usleep(50000);
+        }
     }
+    kill(runner, SIGKILL);
+    kill(pid, SIGKILL);
+    waitpid(pid, &status, 0);
+    const char *name = call >= 0 ? syscall_name(call) : NULL;
     r->seed = shared->at_seed;
     r->places = 0;
-    if (line[0] >= '0' && line[0] <= '9') {
-        const char *name = syscall_name(atoi(line));
-        r->kind = FAIL_UNMODELLED;
+    r->kind = call >= 0 ? FAIL_UNMODELLED : FAIL_STUCK;
+    if (call >= 0)
         snprintf(r->words, sizeof r->words, "system call %d (%s) blocks, from within a "
-                 "library, and is not modelled: take it out of the test", atoi(line),
+                 "library, and is not modelled: take it out of the test", call,
                  name ? name : "see its number in asm/unistd.h");
-    } else {
-        r->kind = FAIL_STUCK;
-        snprintf(r->words, sizeof r->words,
-                 "%d seconds without a step that can be seen: "
-                 "a loop without any access to memory, or in code that was not built "
-                 "with -fsanitize=thread",
-                 STUCK_AFTER);
-    }
+    else
+        snprintf(r->words, sizeof r->words, STUCK_WORDS, "a thread");
+}
+
+/* The time is up in the middle of a schedule that still moves. */
+static void give_up(pid_t pid, double since)
+{
+    int status;
+    kill(shared->runner, SIGKILL);
     kill(pid, SIGKILL);
+    waitpid(pid, &status, 0);
+    gap("the last schedule, which was not at its end when the time was up");
+    shared->seconds = now() - since;
+    shared->done = true;
 }
 
 /* Wait for the searching process.  True: it ended in good order or was stuck. */
 static bool watch(pid_t pid, double since)
 {
     uint64_t beat = 0, steps = 0;
-    double moved = now(), told = since;
+    double moved = now(), began = moved, told = since;
     int status;
     for (;;) {
         struct timespec pause = { 0, LOOK_EVERY * 1000000l };
@@ -85,19 +116,25 @@ static bool watch(pid_t pid, double since)
         sigemptyset(&child);
         sigaddset(&child, SIGCHLD);
         sigtimedwait(&child, NULL, &pause);
-        if (waitpid(pid, &status, WNOHANG) == pid)
+        if (ended(pid, &status))
             break;
-        if (now() - told > 0.5) {
+        double at = now(), late = options.seconds > 0 ? at - since - options.seconds : 0;
+        if (at - told > 0.5) {
             progress(since);
-            told = now();
+            told = at;
         }
+        if (shared->beat != beat)
+            began = at;
         if (shared->beat != beat || ex.result->steps != steps) {
             beat = shared->beat;
             steps = ex.result->steps;
-            moved = now();
-        } else if (now() - moved > STUCK_AFTER) {
+            moved = at;
+        } else if (at - moved > (late > 1 ? 1 : STUCK_AFTER)) {
             stuck(pid);
-            waitpid(pid, &status, 0);
+            return true;
+        }
+        if (late > STUCK_AFTER && at - began > STUCK_AFTER) {
+            give_up(pid, since);
             return true;
         }
     }
@@ -154,6 +191,8 @@ static int failed(bool good_order)
     static char why[WORDS];
     if (!sure && shared->result.kind == FAIL_CANNOT)
         memcpy(why, shared->result.words, sizeof why);
+    if (!sure && !why[0] && found.kind == FAIL_STUCK)
+        strcpy(why, "it does not come to an end");
     if (!sure)
         shared->result = found;
     shared->result.seed = found.seed;

@@ -30,6 +30,7 @@
 #include <string.h>
 
 struct options options;
+enum { STEPS = 100000 };
 
 static uint64_t number(const char *name, const char *text)
 {
@@ -58,6 +59,17 @@ static int descriptor(const char *name, const char *text)
     return fd;
 }
 
+/* The number behind a letter of a seed; *at is its last digit then. */
+static uint64_t seed_number(char **at, bool *good)
+{
+    char *end;
+    errno = 0;
+    uint64_t n = strtoull(*at + 1, &end, 10);
+    *good = end > *at + 1 && !errno && (*at)[1] >= '0' && (*at)[1] <= '9';
+    *at = end - 1;
+    return n;
+}
+
 /* SEED is the schedule's number, then what changes its meaning, then the build. */
 static void seed(const char *text)
 {
@@ -71,6 +83,10 @@ static void seed(const char *text)
             options.accesses = true;
         else if (*end == 's')
             options.sc = true;
+        else if (*end == 'n')
+            options.steps = seed_number(&end, &good);
+        else if (*end == 'e')
+            options.status = (int)seed_number(&end, &good);
         else if (*end >= 'A' && *end < 'A' + 20)
             options.strategy = *end - 'A';
         else
@@ -90,8 +106,13 @@ void seed_print(char *to, size_t room, uint64_t n)
 {
     char strategy[2] = { options.strategy >= 0 ? (char)('A' + options.strategy) : 0,
                          0 };
-    snprintf(to, room, "%llu%s%s%s.%08x", (unsigned long long)n,
-             options.accesses ? "a" : "", options.sc ? "s" : "", strategy,
+    char steps[24] = "", status[16] = "";
+    if (options.steps != STEPS)
+        snprintf(steps, sizeof steps, "n%llu", (unsigned long long)options.steps);
+    if (options.status)
+        snprintf(status, sizeof status, "e%d", options.status);
+    snprintf(to, room, "%llu%s%s%s%s%s.%08x", (unsigned long long)n,
+             options.accesses ? "a" : "", options.sc ? "s" : "", strategy, steps, status,
              options_fingerprint());
 }
 
@@ -145,7 +166,7 @@ void options_read(void)
     options = (struct options){ .text = true,
                                 .schedules = 10000,
                                 .seed = 1,
-                                .steps = 100000,
+                                .steps = STEPS,
                                 .strategy = -1,
                                 .progress_fd = -1,
                                 .report_fd = -1 };

@@ -39,9 +39,10 @@ static double now(void)
     return (double)at.tv_sec + (double)at.tv_nsec * 1e-9;
 }
 
-static void account(void)
+/* counted: as one of those that were asked for. */
+static void account(bool counted)
 {
-    shared->schedules++;
+    shared->schedules += counted;
     shared->beat++;
     shared->steps += ex.steps;
     shared->accesses = ex.accesses;
@@ -68,8 +69,9 @@ static bool in_child(uint64_t seed)
     if (pid < 0)
         cannot("no process for a schedule: %s", strerror((int)-pid));
     if (pid == 0) {
+        shared->runner = (int)real_syscall(SYS_getpid, 0, 0, 0, 0, 0, 0);
         run_schedule(seed);
-        account();
+        account(true);
         real_syscall(SYS_exit_group, 0, 0, 0, 0, 0, 0);
     }
     int status = 0;
@@ -89,7 +91,7 @@ static void one(uint64_t seed, double since)
         }
     } else {
         run_schedule(seed);
-        account();
+        account(true);
     }
     if (shared->result.kind)
         end(since);
@@ -105,7 +107,7 @@ static void calibrate(double since)
     shared->lanes = ex.lanes;
     if (options.replay && options.replay_seed)
         return;
-    account();
+    account(shared->result.kind != FAIL_NONE);
     if (shared->result.kind)
         end(since);
     if (options.fork)
@@ -125,6 +127,7 @@ void search_run(void)
     double since = now();
     ex.mode = MODE_SEARCH;
     ex.result = &shared->result;
+    shared->runner = (int)real_syscall(SYS_getpid, 0, 0, 0, 0, 0, 0);
     run_quietly();
     behaviours = scarce_shared(BEHAVIOURS * sizeof *behaviours); /* with --fork's children */
     if (!behaviours)

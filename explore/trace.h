@@ -36,6 +36,7 @@ struct shared {
     struct unseen_site unseen_site[UNSEEN_SITES];
     uint64_t length;
     uint64_t at_seed;
+    int runner; /* the process in which schedules run, or the one of this schedule */
     uint64_t beat; /* moves while schedules go on */
     double seconds; /* until the failure or the end */
     bool done;      /* the runner came to its end in good order */

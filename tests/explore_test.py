@@ -65,7 +65,7 @@ def judge(program, kind, options):
         return f'found {found}, status {status}\n{said}'
     if not failure:
         return ''
-    if not failure['sure']:
+    if not failure['sure'] and 'fork=1,seconds' not in options and kind != 'stuck':
         return 'not found again\n' + said
     again = explore(program, f'replay={failure["seed"]},{options}')
     if again[1] != said:
@@ -113,6 +113,8 @@ def sentences(library, folder):
             ('colour=1', 'colour: no such option'),
             ('replay=x', 'that is not a seed'), ('replay=3.12', 'that is not a seed'),
             ('gdb=1', 'gdb=1 goes with replay'), ('progress-fd=77', 'is not open'),
+            ('replay=3n.12345678', 'that is not a seed'),
+            ('replay=3ne5.12345678', 'that is not a seed'),
             ('replay=5.00000001', 'belongs to another build')):
         yield options, said(options, words)
     compiled(NOT_INSTRUMENTED, [], [])
@@ -133,6 +135,11 @@ def sentences(library, folder):
             break
     else:
         yield 'replays', ''
+    _, text, report = explore(program, 'schedules=5000,steps=300,status=7,seed=5')
+    seed = report['failure']['seed']
+    again = explore(program, 'replay=' + seed)[1]
+    yield 'steps and status in the seed', '' if 'n300e7.' in seed and again == text else \
+        f'{text}---\n{again}'
     for name in ('random', 'sticky', 'pct', 'focus', 'round'):
         _, text, report = explore(program, f'schedules=10000,strategy={name}')
         found = report['failure'] and report['failure']['kind']
