@@ -81,6 +81,14 @@ static enum word kind_of(struct request *r, const char *word, bool language)
         r->why = word[0] == '@' ? "write out what the file has"
                                 : "what is explored needs the shared libtutti-explore";
     }
+    /* -flto=N and -flto=auto too; the last word on it counts. */
+    if (!strncmp(word, "-flto", 5) && (!word[5] || word[5] == '=')) {
+        r->wrong = word;
+        r->why = "the compiler puts the calls that are explored into objects, and leaves "
+                 "them out where it optimises when it links";
+    } else if (!strcmp(word, "-fno-lto") && r->wrong && !strncmp(r->wrong, "-flto", 5)) {
+        r->wrong = NULL;
+    }
     if (word[0] != '-' || !word[1])
         return names_source(word) || language ? WORD_SOURCE : WORD_INPUT;
     if (stops_early(word))

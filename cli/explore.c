@@ -54,6 +54,16 @@ static const char *count_word(const char *option, const char *word)
     return NULL;
 }
 
+static const char *status_word(const char *word)
+{
+    long n;
+    if (number_parse(word, 0, 255, &n))
+        return word;
+    usage_error("explore", "explore: --status takes a number from 0 to 255, but got '%s'",
+                word);
+    return NULL;
+}
+
 static const char *seconds_word(const char *word)
 {
     char *end;
@@ -91,7 +101,7 @@ static bool take_option(struct explore_options *o, int c, char **argv)
     case OPT_MODEL:
         return (o->model = plain_word("model", optarg)) != NULL;
     case OPT_STATUS:
-        return (o->status = plain_word("status", optarg)) != NULL;
+        return (o->status = status_word(optarg)) != NULL;
     case OPT_REPLAY:
         return (o->replay = plain_word("replay", optarg)) != NULL;
     case OPT_ACCESSES:
@@ -157,7 +167,29 @@ static int columns(FILE *f)
     return 100;
 }
 
-int explore_command(int argc, char **argv)
+/* Whether the command's own options ask for JSON, also where another of them is wrong. */
+static bool json_asked(int argc, char **argv)
+{
+    for (int i = 1; i < argc && strcmp(argv[i], "--") != 0; i++)
+        if (!strcmp(argv[i], "--json"))
+            return true;
+    return false;
+}
+
+/* The sentence that was said, without the command's name and the hint behind it, as the
+ * report of a run that could not begin. */
+static void show_error(const char *said)
+{
+    int skip = !strncmp(said, "tutti: ", 7) ? 7 : 0;
+    json_t *report = json_pack("{s:s#}", "error", said + skip,
+                               (int)strcspn(said + skip, "\n"));
+    if (report)
+        json_dumpf(report, stdout, JSON_INDENT(2));
+    putchar('\n');
+    json_decref(report);
+}
+
+static int explore_asked(int argc, char **argv)
 {
     struct explore_options o = { 0 };
     char path[PATH_MAX];
@@ -175,7 +207,14 @@ int explore_command(int argc, char **argv)
     if (code < 0)
         return EXIT_USAGE;
     if (!report) {
-        fprintf(stderr, "tutti: '%s' ended with %d and without a report\n", path, code);
+        explore_unstarted(path, code);
+        return EXIT_USAGE;
+    }
+    const char *error = json_string_value(json_object_get(report, "error"));
+    if (error) { /* it has said so itself, too */
+        if (o.json)
+            show_error(error);
+        json_decref(report);
         return EXIT_USAGE;
     }
     struct painter p = { stdout, color_wanted(o.color, stdout), columns(stdout) };
@@ -188,4 +227,25 @@ int explore_command(int argc, char **argv)
     json_decref(report);
     int finished = output_finish(EXIT_FINE);
     return finished ? EXIT_USAGE : code;
+}
+
+int explore_command(int argc, char **argv)
+{
+    char *said = NULL;
+    size_t size = 0;
+    FILE *errors = stderr, *kept = NULL;
+    if (json_asked(argc, argv))
+        kept = open_memstream(&said, &size);
+    if (kept)
+        stderr = kept; /* what is said is to be the report, too */
+    int code = explore_asked(argc, argv);
+    stderr = errors;
+    if (kept) {
+        fclose(kept);
+        fputs(said, stderr);
+        if (size > 0 && code != EXIT_FINE && code != EXIT_DIFFERED)
+            show_error(said), output_finish(EXIT_FINE);
+        free(said);
+    }
+    return code;
 }

@@ -24,6 +24,9 @@ int explore_check(const char *path);
  * sentence. */
 int explore_find(const char *word, char *out, size_t size);
 
+/* Say why the program at path may have ended with that code and without a report. */
+void explore_unstarted(const char *path, int code);
+
 /* --- explore_run.c --- */
 /* Run the program under the explorer: *report is what it found, to be json_decref'd,
  * and NULL if it gave none.  What it exited with, or a negative code after a

@@ -229,3 +229,14 @@ int explore_find(const char *word, char *out, size_t size)
             near ? "; did you mean ./" : "", near ? word : "", near ? " ?" : "");
     return EXIT_USAGE;
 }
+
+void explore_unstarted(const char *path, int code)
+{
+    char folder[PATH_MAX];
+    if (code == EXIT_NOT_FOUND && explore_folder(folder, sizeof folder))
+        fprintf(stderr, "tutti: '%s' did not start for want of a library (above); if that "
+                "is " LIBRARY ", link it with -Wl,-rpath,%s, as 'tutti cc' does, or set "
+                "LD_LIBRARY_PATH=%s\n", path, folder, folder);
+    else
+        fprintf(stderr, "tutti: '%s' ended with %d and without a report\n", path, code);
+}

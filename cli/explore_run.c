@@ -9,6 +9,7 @@
 #include <spawn.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -34,6 +35,11 @@ static char *settings(const struct explore_options *o, int progress, int report)
                   { "seed", o->seed },           { "strategy", o->strategy },
                   { "steps", o->steps },         { "model", o->model },
                   { "status", o->status },       { "replay", o->replay } };
+    /* First, so that what is wrong with the others can be reported. */
+    if (report >= 0)
+        fprintf(f, "report-fd=%d,text=0,", report);
+    if (progress >= 0)
+        fprintf(f, "progress-fd=%d,", progress);
     for (size_t i = 0; i < sizeof given / sizeof *given; i++)
         if (given[i].value)
             fprintf(f, "%s=%s,", given[i].key, given[i].value);
@@ -43,10 +49,6 @@ static char *settings(const struct explore_options *o, int progress, int report)
         fputs("fork=1,", f);
     if (o->gdb)
         fputs("gdb=1,", f);
-    if (progress >= 0)
-        fprintf(f, "progress-fd=%d,", progress);
-    if (report >= 0)
-        fprintf(f, "report-fd=%d,text=0,", report);
     fclose(f);
     if (size > 0)
         all[size - 1] = '\0';
@@ -160,15 +162,36 @@ int explore_run(const struct explore_options *o, const char *path, json_t **repo
     return WIFEXITED(status) ? WEXITSTATUS(status) : EXIT_BY_SIGNAL + WTERMSIG(status);
 }
 
+/* What gdb does: run until the library stops the program, and go up to the frame that
+ * called the library.  A descriptor to read it from. */
+static int gdb_script(void)
+{
+    static const char script[] =
+        "run\n"
+        "if $_isvoid($_exitcode)\n"
+        "  set $tutti_up = 0\n"
+        "  while $pc != *(unsigned long *)&tutti_explore_stopped && $tutti_up < 40\n"
+        "    up-silently\n"
+        "    set $tutti_up = $tutti_up + 1\n"
+        "  end\n"
+        "  frame\n"
+        "end\n";
+    int fd = memfd_create("gdb", 0);
+    ssize_t size = sizeof script - 1;
+    return fd >= 0 && write(fd, script, (size_t)size) == size ? fd : -1;
+}
+
 int explore_gdb(const struct explore_options *o, const char *path)
 {
-    int count = 0;
+    int count = 0, fd = gdb_script();
     while (o->program[count])
         count++;
-    char **words = calloc((size_t)count + 8, sizeof *words);
-    static const char *const before[] = { "gdb", "-q", "-ex", "run", "--args" };
+    char **words = calloc((size_t)count + 8, sizeof *words), script[40];
+    const char *const before[] = { "gdb", "-q", fd >= 0 ? "-x" : "-ex",
+                                   fd >= 0 ? script : "run", "--args" };
     if (!words)
         abort();
+    snprintf(script, sizeof script, "/proc/self/fd/%d", fd);
     for (int i = 0; i < 5; i++)
         words[i] = (char *)before[i];
     words[5] = (char *)path;

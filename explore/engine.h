@@ -179,6 +179,7 @@ struct strategy {
     int changes;
     uint64_t change[8];
     uint64_t focus;
+    uint64_t lockstep; /* from this step on all take turns, a step each; 0: never */
 };
 
 struct options {
@@ -213,7 +214,6 @@ struct engine {
     bool stepping; /* by single instructions: step.c */
     bool instrumented; /* some object was built with the flag */
     uint64_t length; /* points of the calibrating run */
-    uint64_t stop_at; /* raise SIGTRAP at this step; 0: never */
     struct strategy how;
     struct clock sc_clock;
     bool over;
@@ -358,6 +358,7 @@ void fail(enum failure kind, const void *pc, const char *format, ...)
     __attribute__((noreturn, format(printf, 3, 4)));
 void fail_place(int thread, enum op op, const void *pc);
 void fail_watch(void);
+extern hidden bool fail_stops; /* for the debugger, before anything is left */
 extern hidden bool fail_watched; /* another process reads what went wrong */
 void fail_all_blocked(void) __attribute__((noreturn));
 void cannot(const char *format, ...) __attribute__((noreturn, format(printf, 1, 2)));

@@ -4,6 +4,7 @@
  * crash may have spoiled is never used again (monitor.c starts afresh).
  * Tests: tests/cells/ (deadlocks, crashes, overflows). */
 #include "real.h"
+#include "report.h"
 #include "run.h"
 #include "scarce.h"
 #include "trace.h"
@@ -14,7 +15,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-bool fail_watched;
+bool fail_watched, fail_stops;
+exported const void *volatile tutti_explore_stopped; /* the frame that a debugger shows */
 
 void fail_place(int thread, enum op op, const void *pc)
 {
@@ -50,6 +52,10 @@ static void fail_list(enum failure kind, const void *pc, const char *format,
     r->kind = kind;
     vsnprintf(r->words, sizeof r->words, format, list);
     r->steps = ex.steps;
+    if (fail_stops) {
+        tutti_explore_stopped = pc ? pc : ex.me->pc;
+        raise(SIGTRAP);
+    }
     bool by_itself = kind == FAIL_ASSERT || kind == FAIL_ABORT || kind == FAIL_CRASH ||
                      kind == FAIL_STUCK;
     if (pc || ex.me->state == THREAD_BLOCKED)
@@ -85,10 +91,11 @@ void cannot(const char *format, ...)
     va_start(list, format);
     if (fail_watched)
         cannot_here(format, list);
-    fprintf(stderr, "tutti explore: ");
-    vfprintf(stderr, format, list);
-    fprintf(stderr, "\n");
+    char words[WORDS];
+    vsnprintf(words, sizeof words, format, list);
     va_end(list);
+    fprintf(stderr, "tutti explore: %s\n", words);
+    report_error(words);
     _Exit(2);
 }
 

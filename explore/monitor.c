@@ -159,7 +159,7 @@ static void check_replay(void)
                "program as it was then, or search again", options.replay_print, mine);
 }
 
-/* Under gdb: the shrunk schedule in this very process, which stops before its end. */
+/* Under gdb: the shrunk schedule in this very process, which stops where it fails. */
 static void run_for_gdb(size_t n)
 {
     static struct result result;
@@ -167,7 +167,7 @@ static void run_for_gdb(size_t n)
     ex.mode = MODE_SCRIPT;
     ex.length = shared->length;
     ex.lanes = shared->lanes;
-    ex.stop_at = shared->result.steps;
+    fail_stops = true;
     script_load(shared->event, n);
     fail_watch();
     run_schedule(shared->result.seed);

@@ -11,7 +11,7 @@
  *   status=N        the exit status with which the program ends well (default 0)
  *   fork=1          a process for each schedule
  *   replay=SEED     run this schedule again, as a report has named it
- * gdb=1           with replay: raise SIGTRAP just before the end of the shrunk schedule
+ *   gdb=1           with replay: raise SIGTRAP where the shrunk schedule fails
  *   orders=1        list the memory orders met in the report on report-fd
  *   weaken=PC+..:O  make the orders at these addresses weaker: orders.c
  *   text=0          the report is not printed on standard error (with report-fd)

@@ -32,5 +32,6 @@ const char *report_kind_words(enum failure kind); /* for people */
 void report_seen_text(void); /* report_seen.c: what was not seen */
 void report_seen_json(FILE *f);
 void json_text(FILE *f, const char *name, const char *s);
+void report_error(const char *words);             /* in the place of a report */
 void report_json(const struct report *r);         /* r NULL: nothing failed */
 #endif

@@ -4,6 +4,7 @@
  *    "failure": null or {"kind", "words", "data", "where":
  *    [{"thread", "function", "file", "line", "what"}], "seed", "switches", "decisions",
  * "recorded", "sure", "why" (not shown), "steps": [the same, with "times"], "hidden"}}
+ * or, where nothing could be explored, {"error": the sentence}.
  * Tests: tests/explore_test.py. */
 #include "options.h"
 #include "report.h"
@@ -73,6 +74,19 @@ static void failure(FILE *f, const struct report *r)
         fprintf(f, ",\"times\":%u}", l->times);
     }
     fprintf(f, "]}");
+}
+
+void report_error(const char *words)
+{
+    static bool told; /* what goes wrong here is not told again */
+    FILE *f = options.report_fd < 0 || told ? NULL : scarce_stream(options.report_fd);
+    told = true;
+    if (!f)
+        return;
+    fputc('{', f);
+    json_text(f, "error", words);
+    fputs("}\n", f);
+    fclose(f);
 }
 
 void report_json(const struct report *r)

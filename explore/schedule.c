@@ -4,7 +4,6 @@
  * Tests: tests/explore_test.py. */
 #include "engine.h"
 #include <errno.h>
-#include <signal.h>
 #include <string.h>
 
 struct engine ex;
@@ -126,10 +125,6 @@ void point(enum op op, const void *address, const void *pc)
         timers(me);
     if (ex.ready & (ex.ready - 1))
         maybe_switch(me);
-    if (rare(ex.stop_at && ex.steps + 1 >= ex.stop_at)) {
-        ex.stop_at = 0;
-        raise(SIGTRAP); /* for the debugger: the end is near */
-    }
     behave((uint64_t)me->id << 32 | me->points << 8 | op);
     if (rare(ex.tracing))
         me->step = trace_step(op, address, pc);

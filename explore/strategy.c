@@ -2,7 +2,8 @@
  * portfolio and how often loads are stale, timers early and wake-ups spurious in that
  * schedule.  No single one finds everything; together they find most things soon.
  * After half of the step limit all are fair, so that only what never ends is called a
- * livelock.
+ * livelock.  Most are so by chance, which gets threads out of step; some take strict
+ * turns, so that those who retreat before each other do so for ever.
  * Tests: tests/explore_test.py (each strategy alone finds some of the cells). */
 #include "engine.h"
 #include <string.h>
@@ -59,6 +60,9 @@ void strategy_draw(uint64_t seed)
     for (int i = 0; i < s->changes; i++)
         s->change[i] = 1 + random_below(length);
     s->focus = s->kind == FOCUS ? 1 + random_below(length) : 0;
+    s->lockstep = s->kind == ROUND && (roll >> 48 & 1) ? 1 + random_below(length) : 0;
+    if (s->lockstep && !s->early) /* who sleeps between its tries gets out of step */
+        s->early = early[0];
 }
 
 static int pick(uint64_t set)
@@ -133,10 +137,19 @@ static int run_focus(struct thread *me)
     return pick(forward);
 }
 
+/* Who comes behind this thread, round and round. */
+static int run_turns(const struct thread *me)
+{
+    uint64_t after = ex.ready & ~((2ull << me->id) - 1);
+    return __builtin_ctzll(after ? after : ex.ready);
+}
+
 int strategy_run(void)
 {
     struct thread *me = ex.me;
     uint64_t set = ex.ready, mine = 1ull << me->id;
+    if (rare(ex.how.lockstep && ex.steps >= ex.how.lockstep))
+        return run_turns(me);
     if (rare(fair()))
         return pick(set);
     switch (ex.how.kind) {
@@ -151,8 +164,7 @@ int strategy_run(void)
     case ROUND: {
         if (me->op != OP_YIELD && me->same < 16 && (random_next() & 15))
             return me->id;
-        uint64_t after = set & ~(2 * mine - 1);
-        return __builtin_ctzll(after ? after : set);
+        return run_turns(me);
     }
     default:
         if (rare(me->same >= 16))

@@ -94,6 +94,10 @@ run cc wrong.c -o wrong; expect "the compiler's error" 1 err "ERROR"
 run cc -DNUMBER=0 count.c -o none/x; expect "the linker's error" 1 err "none/x"
 run cc; expect "cc without words" 2 err "what to compile is missing"
 run cc -static count.c; expect "cc -static" 2 err "'-static' does not go"
+for word in -flto -flto=auto; do
+    run cc $word count.c; expect "cc $word" 2 err "'$word' does not go"
+done
+run cc -flto -fno-lto -DNUMBER=0 count.c -o nolto; expect "cc -flto -fno-lto" 0 - -
 run cc @words; expect "cc @file" 2 err "'@words' does not go"
 run cc --help; expect "cc --help" 0 out "Usage: tutti cc"
 CC=./nowhere run cc count.c; expect "no such compiler" 127 err "'./nowhere'"
@@ -122,12 +126,23 @@ run cc -DNUMBER=9 good.c -o good; run explore ./good --schedules 300
 expect "nothing to find" 0 out "nothing failed in"
 if command -v gdb >/dev/null; then
     run explore --replay "$seed" --gdb ./b; expect "--gdb stops in gdb" 0 out SIGTRAP
+    grep -q "^#[0-9]* .* in add (arg" out; ok "... in the program's own frame" $?
 fi
 if command -v script >/dev/null; then
     script -qec "'$tutti' explore --seconds 1.2 ./good" typed </dev/null >out
     grep -q " schedules, .*/s, " out; ok "on a terminal there is progress" $?
 fi
 
+for words in "" "--schedules 0 ./a" ./nowhere "--replay 5.00000001 ./a" "--strategy x ./a" \
+    "--colour ./a" /bin/sh; do
+    run explore --json $words
+    [ "$rc" -eq 2 ] && python3 -c "import json; assert len(json.load(open('out'))['error']) > 9"
+    ok "--json $words: the sentence is the report" $?
+done
+$CC -fsanitize=thread -DNUMBER=0 -c count.c -o bare.o
+$CC bare.o -o bare -L"$(dirname "$tutti")/../explore" -ltutti-explore
+run explore ./bare; expect "the library is not found" 2 err "link it with -Wl,-rpath,"
+run explore ./good --schedules 7; expect "as many schedules as asked for" 0 out "in 7 schedules"
 run explore; expect "explore without a program" 2 err "the program to explore is missing"
 run explore --schedules 0 ./a; expect "--schedules 0" 2 err "'0'"
 run explore ./a --schedules 10x; expect "--schedules 10x" 2 err "'10x'"

@@ -3,10 +3,13 @@
  * bug 1  livelock: each waits for the other's flag before it raises its own  @wait
  * bug 2  livelock: the signal is taken back before the other has looked  @missed
  * bug 3  livelock: the count that ends the loop is passed by  @count
- * bug 4  livelock: the winner never takes its flag down  @undo */
+ * bug 4  livelock: the winner never takes its flag down  @undo
+ * bug 5  livelock: both give back what they hold when the rest is not to be had  @back
+ * bug 6  livelock: each lets the other go first, which has just done the same  @after */
 #include "bug.h"
 
 static atomic_int flag[2], door, count;
+static pthread_mutex_t lock[2] = { PTHREAD_MUTEX_INITIALIZER, PTHREAD_MUTEX_INITIALIZER };
 
 static void wait_for(atomic_int *what)
 {
@@ -62,6 +65,31 @@ static void *undoer(void *arg)
     return arg;
 }
 
+static void *both_locks(void *arg)
+{
+    int first = BUG == 5 && arg != NULL;
+    pthread_mutex_lock(&lock[first]); /* @back */
+    while (pthread_mutex_trylock(&lock[!first])) { /* @back */
+        pthread_mutex_unlock(&lock[first]); /* @back */
+        pthread_mutex_lock(&lock[first]); /* @back */
+    }
+    pthread_mutex_unlock(&lock[0]);
+    pthread_mutex_unlock(&lock[1]);
+    return arg;
+}
+
+static void *courteous(void *arg)
+{
+    int mine = arg != NULL, other = !mine;
+    atomic_store(&flag[mine], 1);
+    while (atomic_load(&flag[other])) { /* @after */
+        atomic_store(&flag[mine], 0);   /* @after */
+        atomic_store(&flag[mine], 1);   /* @after */
+    }
+    atomic_store(&flag[mine], 0);
+    return arg;
+}
+
 int main(void)
 {
     if (BUG <= 1)
@@ -72,4 +100,8 @@ int main(void)
         TOGETHER(counter, counter);
     if (BUG == 4)
         TOGETHER(undoer, undoer);
+    if (BUG == 0 || BUG == 5)
+        TOGETHER(both_locks, both_locks);
+    if (BUG == 6)
+        TOGETHER(courteous, courteous);
 }
