@@ -291,6 +291,8 @@ bool model_misses(void *a, int size, wide *seen, int order);
 void model_store(void *a, int size, wide raw, wide v, int order);
 void model_rmw(void *a, int size, wide old, wide v, int order);
 void model_fence(int order);
+/* An atomic of any size, about to take effect, which gets the newest value; c is what its releases have made known. */
+void model_whole(void *a, size_t n, bool write, int order, struct clock *c);
 
 /* --- races.c --- */
 void race_access(const void *a, size_t n, bool write, const void *pc);
@@ -319,6 +321,8 @@ void heap_check(const void *a, size_t n, bool write, const void *pc);
 void restore_take(void);
 void restore_back(void);
 void restore_touched(const void *a, size_t n);
+/* The same for what libc or this library writes into objects of its own kinds. */
+void restore_own(const void *a, size_t n);
 bool restore_owns(const void *a);
 /* An object of that name has variables that are not the program's. */
 bool restore_system(const char *name);
@@ -345,6 +349,8 @@ void objects_reset(void);
 struct object *object_of(void *address, enum object_kind kind);
 struct object *object_find(void *address, enum object_kind kind);
 void object_drop(void *address);
+/* n bytes there are being initialised, by libc: what was there is forgotten. */
+void object_made(void *address, size_t n);
 /* It has been destroyed by this thread: who uses it now fails. */
 void object_gone(void *address, const void *pc);
 /* Fail if what is used at that address has been freed or destroyed. */
@@ -437,12 +443,14 @@ const char *syscall_name(long n); /* of those that may block; NULL: others */
 void sems_reset(void);
 void fds_open(void);
 void fds_reset(void);
+void maps_reset(void); /* hooks_map.c */
 void cancel_point(void);
 bool cancel_due(void); /* cancel_point() would not come back */
 void thread_begin(struct thread *t);
 struct thread *thread_start(void *(*run)(void *), int (*run11)(void *), void *argument,
                             const void *pc);
 int thread_join(struct thread *t, void **value, uint64_t until, const void *pc);
+int thread_detach(struct thread *t, const void *pc);
 void thread_finish(void *value) __attribute__((noreturn));
 int once_call(void *address, bool done, void (*run)(void), const void *pc);
 

@@ -1,36 +1,37 @@
 /* explore/hooks_atomic_any.c - atomics of sizes that no instruction has (a structure of
  * 24 bytes), by the names of libatomic, which need not be linked.  That library does
  * them under a lock, and so does this one: they are a point and then the whole effect,
- * ordered among themselves, never stale.  One of 16 bytes is an ordinary atomic that a
+ * never stale, and order what their memory orders say.  One of 16 bytes is an ordinary atomic that a
  * compiler left to the library because older processors have no instruction for it.
- * Tests: tests/explore/calls.c. */
+ * Tests: tests/explore/wide.c. */
 #include "real.h"
 #include <sched.h>
 #include <string.h>
 
 static int busy; /* with exploration off: somebody is in one of these */
 
-static void enter(enum op op, void *a, size_t n, bool write, const void *pc)
+/* A point; with exploration off, alone from here to leave(). */
+static void enter(enum op op, void *a, const void *pc)
 {
-    if (!ex.on) {
-        /* Acquires what leave() of another thread released. */
-        while (__atomic_exchange_n(&busy, 1, __ATOMIC_ACQUIRE))
-            REAL(sched_yield)();
+    if (ex.on) {
+        point(op, a, pc);
         return;
     }
-    point(op, a, pc);
-    if (heap_owns(a))
-        heap_check(a, n, write, pc);
-    if (write && restore_tracks)
-        restore_touched(a, n);
-    acquire_clock(&object_of(a, OBJECT_TOLD)->clock);
+    /* Acquires what leave() of another thread released. */
+    while (__atomic_exchange_n(&busy, 1, __ATOMIC_ACQUIRE))
+        REAL(sched_yield)();
 }
 
-static void leave(void *a)
+/* What has been entered is about to read or write, with that order. */
+static void look(void *a, size_t n, bool write, int order)
 {
     if (ex.on)
-        release_clock(&object_of(a, OBJECT_TOLD)->clock);
-    else
+        model_whole(a, n, write, order & 15, &object_of(a, OBJECT_TOLD)->clock);
+}
+
+static void leave(void)
+{
+    if (!ex.on)
         __atomic_store_n(&busy, 0, __ATOMIC_RELEASE); /* for enter() */
 }
 
@@ -55,9 +56,10 @@ void explore_any_load(size_t n, void *a, void *to, int mo)
         memcpy(to, &value, n);
         return;
     }
-    enter(OP_LOAD, a, n, false, CALLER);
+    enter(OP_LOAD, a, CALLER);
+    look(a, n, false, mo);
     memcpy(to, a, n);
-    leave(a);
+    leave();
 }
 
 exported void explore_any_store(size_t n, void *a, void *v, int mo)
@@ -68,9 +70,10 @@ void explore_any_store(size_t n, void *a, void *v, int mo)
         atomic16_store(a, value_of(v), mo, CALLER);
         return;
     }
-    enter(OP_STORE, a, n, true, CALLER);
+    enter(OP_STORE, a, CALLER);
+    look(a, n, true, mo);
     memcpy(a, v, n);
-    leave(a);
+    leave();
 }
 
 exported void explore_any_exchange(size_t n, void *a, void *v, void *to, int mo)
@@ -82,10 +85,11 @@ void explore_any_exchange(size_t n, void *a, void *v, void *to, int mo)
         memcpy(to, &value, n);
         return;
     }
-    enter(OP_RMW, a, n, true, CALLER);
+    enter(OP_RMW, a, CALLER);
+    look(a, n, true, mo);
     memcpy(to, a, n);
     memcpy(a, v, n);
-    leave(a);
+    leave();
 }
 
 exported bool explore_any_cas(size_t n, void *a, void *expected, void *v, int mo,
@@ -98,14 +102,15 @@ bool explore_any_cas(size_t n, void *a, void *expected, void *v, int mo, int fai
         memcpy(expected, &value, n);
         return swapped;
     }
-    enter(OP_CAS, a, n, true, CALLER);
+    enter(OP_CAS, a, CALLER);
     bool same = !memcmp(a, expected, n);
+    look(a, n, same, same ? mo : fail_mo);
     if (same) {
         memcpy(a, v, n);
     } else {
         trace_flag(STEP_FAILED);
         memcpy(expected, a, n);
     }
-    leave(a);
+    leave();
     return same;
 }

@@ -54,17 +54,11 @@ void fds_reset(void)
     for (unsigned i = 0; used && i < ranges; i++)
         close_all(unknown[i][0], unknown[i][1]);
     used = false;
+    files_reset();
 }
 
-static struct object *order(void)
+void fds_changed(void)
 {
-    return object_of(&key, OBJECT_FD);
-}
-
-/* A descriptor has changed: who waits for any looks again. */
-static void changed(void)
-{
-    release_clock(&order()->clock);
     wake_all(&key);
 }
 
@@ -84,14 +78,6 @@ bool fds_wait(const char *name, uint64_t until)
     return !late;
 }
 
-void fds_end(bool change)
-{
-    if (change)
-        changed();
-    else
-        acquire_clock(&order()->clock);
-}
-
 static bool ready(int fd, short events)
 {
     struct pollfd p = { .fd = fd, .events = events };
@@ -106,47 +92,70 @@ static void before(const char *name, int fd, short events, const void *pc)
     trace_value((uint64_t)fd);
     cancel_point();
     long flags = real_syscall(SYS_fcntl, fd, F_GETFL, 0, 0, 0, 0);
-    while (!(flags & O_NONBLOCK) && !ready(fd, events))
+    bool waited = false;
+    while (!(flags & O_NONBLOCK) && !ready(fd, events)) {
         fds_wait(name, 0);
-    acquire_clock(&order()->clock);
+        waited = true;
+    }
+    if (waited && events == POLLOUT)
+        files_room_found(fd);
+    if (events == POLLOUT) /* now, for it may be read before this thread goes on */
+        files_written(fd);
     if (fd > 2)
         gap("data on descriptors: the kernel's, not put back by the explorer");
 }
 
+/* The call has been made. */
+static void after(int fd, short events, bool good)
+{
+    if (good && events == POLLIN) {
+        files_read(fd);
+        files_room_made(fd);
+    }
+    fds_changed();
+}
+
+static ssize_t read_at(int fd, void *to, size_t n, const void *pc)
+{
+    before("read", fd, POLLIN, pc);
+    ssize_t r = REAL(read)(fd, to, n);
+    after(fd, POLLIN, r >= 0);
+    if (r > 0)
+        race_range(to, (size_t)r, true, pc);
+    return r;
+}
+
+static ssize_t write_at(int fd, const void *from, size_t n, const void *pc)
+{
+    before("write", fd, POLLOUT, pc);
+    race_range(from, n, false, pc);
+    ssize_t r = REAL(write)(fd, from, n);
+    after(fd, POLLOUT, r >= 0);
+    return r;
+}
+
 exported ssize_t read(int fd, void *to, size_t n)
 {
-    if (ex.on)
-        before("read", fd, POLLIN, CALLER);
-    ssize_t r = REAL(read)(fd, to, n);
-    if (ex.on) {
-        if (r > 0)
-            race_range(to, (size_t)r, true, CALLER);
-        changed();
-    }
-    return r;
+    return ex.on ? read_at(fd, to, n, CALLER) : REAL(read)(fd, to, n);
 }
 
 exported ssize_t write(int fd, const void *from, size_t n)
 {
-    if (ex.on) {
-        before("write", fd, POLLOUT, CALLER);
-        race_range(from, n, false, CALLER);
-    }
-    ssize_t r = REAL(write)(fd, from, n);
-    if (ex.on)
-        changed();
-    return r;
+    return ex.on ? write_at(fd, from, n, CALLER) : REAL(write)(fd, from, n);
 }
 
 /* Calls that do to one descriptor what read and write do. */
 #define ON_DESCRIPTOR(type, name, events, flags, parameters, arguments)       \
     exported type name parameters                                             \
     {                                                                         \
-        if (ex.on && !((flags) & MSG_DONTWAIT))                               \
+        if (!ex.on)                                                           \
+            return REAL(name) arguments;                                      \
+        if (!((flags) & MSG_DONTWAIT))                                        \
             before(#name, fd, events, CALLER);                                \
+        else if (events == POLLOUT)                                           \
+            files_written(fd);                                                \
         type r = REAL(name) arguments;                                        \
-        if (ex.on)                                                            \
-            changed();                                                        \
+        after(fd, events, r >= 0);                                            \
         return r;                                                             \
     }
 ON_DESCRIPTOR(ssize_t, recv, POLLIN, f, (int fd, void *to, size_t n, int f),
@@ -175,19 +184,36 @@ exported int close(int fd)
     if (!ex.on)
         return REAL(close)(fd);
     fds_begin(CALLER);
+    files_closing(fd);
     int r = REAL(close)(fd);
-    changed();
+    fds_changed();
+    return r;
+}
+
+exported int socketpair(int domain, int type, int protocol, int fds[2])
+{
+    int r = REAL(socketpair)(domain, type, protocol, fds);
+    if (ex.on && r == 0) {
+        used = true;
+        files_pair(fds);
+    }
     return r;
 }
 
 exported int eventfd_read(int fd, eventfd_t *value)
 {
-    return read(fd, value, sizeof *value) == sizeof *value ? 0 : -1;
+    return (ex.on ? read_at(fd, value, sizeof *value, CALLER)
+                  : REAL(read)(fd, value, sizeof *value)) == sizeof *value ? 0 : -1;
 }
 
 exported int eventfd_write(int fd, eventfd_t value)
 {
-    return write(fd, &value, sizeof value) == sizeof value ? 0 : -1;
+    if (ex.on)
+        before("eventfd_write", fd, POLLOUT, CALLER);
+    ssize_t r = REAL(write)(fd, &value, sizeof value);
+    if (ex.on)
+        after(fd, POLLOUT, r >= 0);
+    return r == sizeof value ? 0 : -1;
 }
 
 /* --- io_uring: refused, so that a program which can goes on with epoll --- */

@@ -42,7 +42,8 @@ exported int thrd_join(thrd_t p, int *value)
 
 exported int thrd_detach(thrd_t p)
 {
-    return ex.on ? answer(pthread_detach((pthread_t)p)) : REAL(thrd_detach)(p);
+    return ex.on ? answer(thread_detach(thread_of((void *)p), CALLER))
+                 : REAL(thrd_detach)(p);
 }
 
 exported thrd_t thrd_current(void)
@@ -80,13 +81,14 @@ exported int thrd_sleep(const struct timespec *span, struct timespec *left)
 exported int mtx_init(mtx_t *m, int type)
 {
     if (ex.on)
-        object_drop(m);
+        object_made(m, sizeof *m);
     return REAL(mtx_init)(m, type);
 }
 
 exported void mtx_destroy(mtx_t *m)
 {
-    pthread_mutex_destroy((pthread_mutex_t *)m);
+    if (ex.on)
+        lock_destroy(m, OBJECT_MUTEX, CALLER);
 }
 
 exported int mtx_lock(mtx_t *m)
@@ -117,13 +119,14 @@ exported int mtx_unlock(mtx_t *m)
 exported int cnd_init(cnd_t *c)
 {
     if (ex.on)
-        object_drop(c);
+        object_made(c, sizeof *c);
     return REAL(cnd_init)(c);
 }
 
 exported void cnd_destroy(cnd_t *c)
 {
-    pthread_cond_destroy((pthread_cond_t *)c);
+    if (ex.on)
+        cond_destroy(c, CALLER);
 }
 
 exported int cnd_wait(cnd_t *c, mtx_t *m)

@@ -189,7 +189,7 @@ void lock_destroy(void *address, enum object_kind kind, const void *pc)
 exported int pthread_mutex_init(pthread_mutex_t *m, const pthread_mutexattr_t *attr)
 {
     if (ex.on)
-        object_drop(m);
+        object_made(m, sizeof *m);
     return REAL(pthread_mutex_init)(m, attr);
 }
 
@@ -245,7 +245,7 @@ exported int pthread_mutex_consistent(pthread_mutex_t *m)
 exported int pthread_spin_init(pthread_spinlock_t *s, int shared)
 {
     if (ex.on)
-        object_drop((void *)s);
+        object_made((void *)s, sizeof *s);
     return REAL(pthread_spin_init)(s, shared);
 }
 

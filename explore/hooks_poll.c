@@ -33,7 +33,8 @@ static int wait_for(const char *name, int (*look)(void *arg), void *arg, bool no
         int r = look(arg);
         if (r == 0 && !now && fds_wait(name, until))
             continue;
-        fds_end(false);
+        if (r > 0)
+            files_read_all(); /* of epoll's it is not known which they are */
         return r;
     }
 }
@@ -103,8 +104,9 @@ exported int epoll_ctl(int fd, int op, int other, struct epoll_event *e)
     if (!ex.on)
         return REAL(epoll_ctl)(fd, op, other, e);
     fds_begin(CALLER);
+    files_written(fd); /* what it hands to who waits there */
     int r = REAL(epoll_ctl)(fd, op, other, e);
-    fds_end(true);
+    fds_changed();
     return r;
 }
 

@@ -59,7 +59,7 @@ static int write_take(pthread_rwlock_t *l, uint64_t until, bool try, const void 
 exported int pthread_rwlock_init(pthread_rwlock_t *l, const pthread_rwlockattr_t *attr)
 {
     if (ex.on)
-        object_drop(l);
+        object_made(l, sizeof *l);
     return REAL(pthread_rwlock_init)(l, attr);
 }
 

@@ -5,6 +5,7 @@
  * its name stands.
  * Tests: tests/explore/semaphore.c, calls_sem.c. */
 #include "locks.h"
+#include "memory_inside.h"
 #include "real.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -47,7 +48,7 @@ static struct object *sem_of(sem_t *s, const void *pc)
 exported int sem_init(sem_t *s, int shared, unsigned value)
 {
     if (ex.on)
-        object_drop(s);
+        object_made(s, sizeof *s);
     return REAL(sem_init)(s, shared, value);
 }
 
@@ -139,6 +140,7 @@ exported int sem_getvalue(sem_t *s, int *value)
     if (!ex.on)
         return REAL(sem_getvalue)(s, value);
     point(OP_LOAD, s, CALLER);
+    memory_writes(value, sizeof *value, CALLER);
     *value = sem_of(s, CALLER)->value;
     return 0;
 }

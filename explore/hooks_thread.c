@@ -163,16 +163,18 @@ exported int pthread_clockjoin_np(pthread_t p, void **value, clockid_t clock,
                        CALLER);
 }
 
-exported int pthread_detach(pthread_t p)
+int thread_detach(struct thread *t, const void *pc)
 {
-    if (!ex.on)
-        return REAL(pthread_detach)(p);
-    struct thread *t = thread_of((void *)p);
-    point(OP_DETACH, NULL, CALLER);
+    point(OP_DETACH, NULL, pc);
     if (!t || t->detached || t->joined)
         return EINVAL;
     t->detached = true;
     return 0;
+}
+
+exported int pthread_detach(pthread_t p)
+{
+    return ex.on ? thread_detach(thread_of((void *)p), CALLER) : REAL(pthread_detach)(p);
 }
 
 exported pthread_t pthread_self(void)

@@ -4,6 +4,7 @@
  * waiting for a time by looking at the clock ends.
  * Tests: tests/cells/ (time_*.c). */
 #include "locks.h"
+#include "memory_inside.h"
 #include "real.h"
 #include <errno.h>
 #include <sched.h>
@@ -102,14 +103,18 @@ exported unsigned sleep(unsigned seconds)
     return (unsigned)sleep_until(time_after(&span), CALLER);
 }
 
-exported int clock_gettime(clockid_t clock, struct timespec *at)
+static int tell(clockid_t clock, struct timespec *at, const void *pc)
 {
-    if (!ex.on)
-        return REAL(clock_gettime)(clock, at);
-    uint64_t now = look(CALLER);
+    uint64_t now = look(pc);
+    memory_writes(at, sizeof *at, pc);
     at->tv_sec = (time_t)(now / SECOND) + (wall(clock) ? CLOCK_EPOCH : 0);
     at->tv_nsec = (long)(now % SECOND);
     return 0;
+}
+
+exported int clock_gettime(clockid_t clock, struct timespec *at)
+{
+    return ex.on ? tell(clock, at, CALLER) : REAL(clock_gettime)(clock, at);
 }
 
 exported int gettimeofday(struct timeval *tv, void *zone)
@@ -117,6 +122,7 @@ exported int gettimeofday(struct timeval *tv, void *zone)
     if (!ex.on)
         return REAL(gettimeofday)(tv, zone);
     uint64_t now = look(CALLER);
+    memory_writes(tv, sizeof *tv, CALLER);
     tv->tv_sec = (time_t)(now / SECOND) + CLOCK_EPOCH;
     tv->tv_usec = (suseconds_t)(now % SECOND / 1000);
     return 0;
@@ -127,8 +133,10 @@ exported time_t time(time_t *at)
     if (!ex.on)
         return REAL(time)(at);
     time_t now = (time_t)(look(CALLER) / SECOND) + CLOCK_EPOCH;
-    if (at)
+    if (at) {
+        memory_writes(at, sizeof *at, CALLER);
         *at = now;
+    }
     return now;
 }
 
@@ -136,7 +144,7 @@ exported int timespec_get(struct timespec *at, int base)
 {
     if (!ex.on)
         return REAL(timespec_get)(at, base);
-    return clock_gettime(CLOCK_REALTIME, at) ? 0 : base;
+    return tell(CLOCK_REALTIME, at, CALLER) ? 0 : base;
 }
 
 exported clock_t clock(void)

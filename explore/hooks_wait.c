@@ -54,21 +54,26 @@ static clockid_t clock_of(const pthread_cond_t *c)
 exported int pthread_cond_init(pthread_cond_t *c, const pthread_condattr_t *attr)
 {
     if (ex.on)
-        object_drop(c);
+        object_made(c, sizeof *c);
     return REAL(pthread_cond_init)(c, attr);
+}
+
+void cond_destroy(void *cond, const void *pc)
+{
+    point(OP_DESTROY, cond, pc);
+    object_live(cond);
+    struct object *o = object_find(cond, OBJECT_COND);
+    if (o && waiters(o))
+        fail(FAIL_MISUSE, pc, "thread %d destroys a condition that is waited on",
+             ex.me->id);
+    object_gone(cond, pc);
 }
 
 exported int pthread_cond_destroy(pthread_cond_t *c)
 {
     if (!ex.on)
         return REAL(pthread_cond_destroy)(c);
-    point(OP_DESTROY, c, CALLER);
-    object_live(c);
-    struct object *o = object_find(c, OBJECT_COND);
-    if (o && waiters(o))
-        fail(FAIL_MISUSE, CALLER, "thread %d destroys a condition that is waited on",
-             ex.me->id);
-    object_gone(c, CALLER);
+    cond_destroy(c, CALLER);
     return 0;
 }
 
@@ -126,7 +131,7 @@ exported int pthread_barrier_init(pthread_barrier_t *b,
                                   const pthread_barrierattr_t *attr, unsigned count)
 {
     if (ex.on)
-        object_drop(b);
+        object_made(b, sizeof *b);
     return REAL(pthread_barrier_init)(b, attr, count);
 }
 

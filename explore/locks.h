@@ -21,6 +21,7 @@ void lock_taken(struct object *o, const void *pc);
 void lock_given(struct object *o);
 void lock_destroy(void *address, enum object_kind kind, const void *pc);
 int cond_wait(void *cond, pthread_mutex_t *m, uint64_t until, const void *pc);
+void cond_destroy(void *cond, const void *pc);
 void cond_wake(void *cond, bool all, const void *pc);
 
 /* Virtual time of an absolute one by that clock, never 0; TIME_WRONG if it is none,

@@ -407,3 +407,31 @@ void model_fence(int order)
     }
     tick(me);
 }
+
+/* Bytes from a on, below end, that one location can be. */
+static int piece(uintptr_t a, uintptr_t end)
+{
+    int size = 8;
+    while (a % (unsigned)size || a + (unsigned)size > end)
+        size /= 2;
+    return size;
+}
+
+void model_whole(void *a, size_t n, bool write, int order, struct clock *c)
+{
+    uintptr_t at = (uintptr_t)a, end = at + n;
+    gap("atomics of more than 16 bytes or of an odd size: loads get the newest value");
+    for (int size; at < end; at += (unsigned)size) {
+        uint64_t raw = 0;
+        size = piece(at, end);
+        memcpy(&raw, (void *)at, (size_t)size);
+        struct location *l = location_of((void *)at, size, raw, write);
+        l->reset |= write; /* it begins again with what is there then */
+    }
+    if (acquires(order))
+        acquire_clock(c);
+    if (write && releases(order))
+        release_clock(c);
+    if (write)
+        ex.me->same = 0;
+}

@@ -101,6 +101,12 @@ void object_drop(void *address)
             at = &(*at)->next;
 }
 
+void object_made(void *address, size_t n)
+{
+    object_drop(address);
+    restore_own(address, n);
+}
+
 void object_gone(void *address, const void *pc)
 {
     static const int mark = MARK;
@@ -108,7 +114,7 @@ void object_gone(void *address, const void *pc)
     struct object *o = object_new(address, OBJECT_GONE);
     o->owner = ex.me->id;
     o->pc = pc;
-    restore_touched(address, sizeof mark);
+    restore_own(address, sizeof mark);
     memcpy(address, &mark, sizeof mark);
 }
 

@@ -161,29 +161,29 @@ void race_atomic(struct cell *c, const void *a, int size, bool write, const void
         atomic_cell(behind, 0xff, write, pc);
 }
 
-/* The memory begins a new life (a block handed out again, a new stack): nobody has
- * touched it. */
+static void forget_cell(struct cell *c, const void *unused)
+{
+    (void)unused;
+    c->n = 0;
+    c->more = NULL;
+    c->locations = NULL;
+    c->upper = false;
+}
+
+/* The memory begins a new life (a block handed out again, a new stack or mapping):
+ * nobody has touched it. */
 void race_forget(const void *a, size_t n)
 {
-    uintptr_t low = (uintptr_t)a >> 3, high = ((uintptr_t)a + n + 7) >> 3;
-    for (; low < high; low++) {
-        struct cell *c = cell_find(low);
-        if (c) {
-            c->n = 0;
-            c->more = NULL;
-            c->locations = NULL;
-            c->upper = false;
-        }
-    }
+    cells_each((uintptr_t)a >> 3, ((uintptr_t)a + n + 7) >> 3, forget_cell, NULL);
+}
+
+static void free_cell(struct cell *c, const void *pc)
+{
+    access_cell(c->granule * 8, c->granule * 8 + 8, true, pc);
 }
 
 /* Freeing is a write to all that anybody has touched. */
 void race_free(const void *a, size_t n, const void *pc)
 {
-    uintptr_t low = (uintptr_t)a >> 3, high = ((uintptr_t)a + n + 7) >> 3;
-    if (high - low > RANGE_MAX / 8)
-        high = low + RANGE_MAX / 8;
-    for (; low < high; low++)
-        if (cell_find(low))
-            access_cell(low * 8, low * 8 + 8, true, pc);
+    cells_each((uintptr_t)a >> 3, ((uintptr_t)a + n + 7) >> 3, free_cell, pc);
 }

@@ -23,6 +23,11 @@ static int parts;
 static uint64_t rounds;
 bool restore_tracks;
 
+/* Of this schedule, the first of them: what was written by libc and is no secret. */
+enum { OWN = 256 };
+static struct own { uintptr_t low, high; } own[OWN];
+static int owned;
+
 /* Objects of the system, whose variables keep what they have: libc's own buffers and
  * lists refer to the world outside. */
 bool restore_system(const char *name)
@@ -119,6 +124,14 @@ void restore_touched(const void *a, size_t n)
     }
 }
 
+void restore_own(const void *a, size_t n)
+{
+    if (restore_tracks)
+        restore_touched(a, n);
+    if (owned < OWN)
+        own[owned++] = (struct own){ (uintptr_t)a & ~7ul, (uintptr_t)a + n };
+}
+
 static size_t page_size(const struct part *p, size_t page)
 {
     size_t left = p->size - page * PAGE;
@@ -138,6 +151,7 @@ void restore_back(void)
 {
     bool all = rounds < 4 || rounds % COMPARE_EVERY == 0;
     rounds++;
+    owned = 0;
     for (int i = 0; i < parts; i++) {
         struct part *p = &part[i];
         if (!p->dirty) {
@@ -155,6 +169,9 @@ void restore_back(void)
 
 static bool seen_written(uintptr_t at)
 {
+    for (int i = 0; i < owned; i++)
+        if (at >= own[i].low && at < own[i].high)
+            return true;
     const struct cell *c = cell_find(at >> 3);
     bool wrote = c && (c->locations || c->upper);
     for (int i = 0; c && i < c->n; i++)

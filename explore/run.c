@@ -71,6 +71,7 @@ static void back(void)
     sems_reset();
     process_reset();
     fds_reset();
+    maps_reset();
     threads_reset();
     schedule_reset();
     struct result *r = ex.result;

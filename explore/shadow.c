@@ -2,9 +2,10 @@
  * come.
  * Holds: at most half of the table is used by this generation. */
 #include "shadow.h"
+#include "real.h"
 #include "scarce.h"
 #include <string.h>
-#include <sys/mman.h>
+#include <sys/syscall.h>
 
 #define ARENA_AT ((char *)0x150000000000)
 #define ARENA_SIZE (16ul << 30)
@@ -64,7 +65,7 @@ static void grow(void)
             at = (at + 1) & mask;
         table[at] = old[i];
     }
-    munmap(old, sizeof *old * n);
+    real_syscall(SYS_munmap, (long)old, (long)(sizeof *old * n), 0, 0, 0, 0);
 }
 
 struct cell *cell_find(uintptr_t granule)
@@ -76,6 +77,22 @@ struct cell *cell_find(uintptr_t granule)
         if (table[i].granule == granule)
             return &table[i];
     }
+}
+
+void cells_each(uintptr_t low, uintptr_t high, void (*look)(struct cell *c, const void *),
+                const void *arg)
+{
+    size_t n = (size_t)1 << bits;
+    struct cell *c;
+    if (high - low < n) {
+        for (; low < high; low++)
+            if ((c = cell_find(low)) != NULL)
+                look(c, arg);
+        return;
+    }
+    for (c = table; c < table + n; c++)
+        if (c->generation == ex.generation && c->granule - low < high - low)
+            look(c, arg);
 }
 
 struct cell *cell_of(uintptr_t granule)

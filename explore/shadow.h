@@ -41,6 +41,9 @@ struct cell {
 struct cell *cell_of(uintptr_t granule);
 /* The same, NULL if there is none. */
 struct cell *cell_find(uintptr_t granule);
+/* Each cell there is of [low, high); none may be made meanwhile. */
+void cells_each(uintptr_t low, uintptr_t high, void (*look)(struct cell *c, const void *),
+                const void *arg);
 
 /* --- between races.c and model.c --- */
 enum { HISTORY = 16 };

@@ -3,7 +3,9 @@
  *
  * bug 1  race: the upper half is read relaxed  @fill @use
  * bug 2  race: the pair is published relaxed  @fill @use
- * bug 3  assert: what counts in a structure of 24 bytes is loaded and then stored */
+ * bug 3  assert: what counts in a structure of 24 bytes is loaded and then stored
+ * bug 4  race: such a structure is looked at with no atomic at all  @glance @count
+ * bug 5  race: it is exchanged relaxed and then trusted  @before @behind */
 #include "bug.h"
 #include <stdint.h>
 #include <string.h>
@@ -75,7 +77,26 @@ static void *counter(void *arg)
             atomic_store(&counts, new);
             break;
         }
-    } while (!atomic_compare_exchange_weak(&counts, &old, new));
+    } while (!atomic_compare_exchange_weak(&counts, &old, new)); /* @count */
+    if (BUG == 4)
+        look_at((int)((volatile triple *)&counts)->twice); /* @glance */
+    return arg;
+}
+
+static _Atomic triple news;
+static int behind;
+
+static void *teller(void *arg)
+{
+    behind = 1; /* @before */
+    atomic_store_explicit(&news, ((triple){ 1, 2, 3 }), ORDER(5, relaxed, release));
+    return arg;
+}
+
+static void *hearer(void *arg)
+{
+    if (atomic_load_explicit(&news, memory_order_acquire).count)
+        look_at(behind); /* @behind */
     return arg;
 }
 
@@ -83,6 +104,7 @@ int main(void)
 {
     each_operation();
     TOGETHER(publisher, halves, counter, counter);
+    TOGETHER(teller, hearer);
     triple end = atomic_exchange(&counts, (triple){ 0 });
     assert(end.count == 2 && end.twice == 4 && end.thrice == 6);
 }
