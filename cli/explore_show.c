@@ -359,6 +359,17 @@ static void show_unseen(const struct painter *p, const json_t *report)
                 100 * changes, text_of(report, "unseen_data"));
 }
 
+/* What the model of memory leaves out, whatever the program. */
+static void show_never(const struct painter *p, const json_t *never)
+{
+    size_t i, n = json_array_size(never);
+    json_t *words;
+    fputs("never shown: ", p->out);
+    json_array_foreach(never, i, words)
+        fprintf(p->out, "%s%s", json_string_value(words),
+                i + 1 == n ? "\n" : ",\n  ");
+}
+
 /* What the model did not see or does not know. */
 static void show_gaps(const struct painter *p, const json_t *report)
 {
@@ -370,12 +381,8 @@ static void show_gaps(const struct painter *p, const json_t *report)
     json_array_foreach(json_object_get(report, "gaps"), i, gap)
         fprintf(p->out, "not modelled: %s\n", text_of(gap, "words"));
     show_unseen(p, report);
-    if (!json_object_get(report, "failure") ||
-        json_is_null(json_object_get(report, "failure")))
-        fputs("never shown: loads ahead of later stores, two stores swapped in two "
-              "threads "
-              "(2+2W)\n",
-              p->out);
+    if (!json_is_object(json_object_get(report, "failure")))
+        show_never(p, json_object_get(report, "never"));
 }
 
 void explore_show(const struct painter *p, const struct explore_options *o,

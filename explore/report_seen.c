@@ -8,14 +8,17 @@
  *   "unseen_data" (such a variable, or ""), "never": [words]
  * Tests: tests/explore_seen_test.py. */
 #include "report.h"
+#include "shadow.h"
 #include <string.h>
 
 enum { NAMED = 4 };
 
 /* What the model of memory never shows, whatever the program. */
 static const char *const limits[] = {
-    "a load that runs ahead of a later store of its thread (load buffering)",
-    "two threads' stores to two places, each taking effect in the other's order (2+2W)",
+    "loads ahead of later stores (load buffering)",
+    "stores to one place in another order than the schedule's (2+2W, S)",
+    "values that 16 newer ones have replaced",
+    "seq_cst operations in an order against happens-before",
 };
 
 static const char *where(const struct site *s)
@@ -97,6 +100,7 @@ void report_seen_text(void)
             "or its races stay unseen)\n",
             name);
     }
+    _Static_assert(HISTORY == 16, "the words above say so");
     for (size_t i = 0; i < sizeof limits / sizeof *limits; i++)
         fprintf(stderr, "never shown: %s\n", limits[i]);
 }

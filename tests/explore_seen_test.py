@@ -50,7 +50,7 @@ def judge(tutti, program, least, most, function):
         return said
     if not function and (named or 'unseen:' in said):
         return f'{named}\n{said}'
-    if len(report['never']) != 2 or 'never shown: ' not in said:
+    if len(report['never']) != 4 or 'never shown: ' not in said:
         return f'{report["never"]}\n{said}'
     return ''
 
