@@ -5,7 +5,7 @@
  * around them race. A lane holds both for eight threads, one cache line; a schedule
  * uses as many lanes as it has threads (ex.lanes), so that few threads cost little.
  * Holds: hb[i] <= cc[i]; a clock's lanes below ex.lanes are initialised.
- * Tests: tests/cells/ (the cells of fences and orders). */
+ * Tests: tests/cells/litmus.c, sequences.c. */
 #ifndef EXPLORE_CLOCK_H
 #define EXPLORE_CLOCK_H
 #include <stdbool.h>

@@ -3,8 +3,10 @@
  * use of files makes known (files.c). */
 #ifndef EXPLORE_DESCRIPTORS_H
 #define EXPLORE_DESCRIPTORS_H
-#include "engine.h"
+#include "common.h"
 
+void fds_open(void);
+void fds_reset(void);
 /* The point of a call that looks at descriptors. */
 void fds_begin(const void *pc);
 /* Wait in the call of that name until some descriptor may have changed; until: virtual

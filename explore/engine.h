@@ -1,7 +1,6 @@
-/* explore/engine.h - what the files of the explorer share: the state of the schedule
- * that runs (`ex`), its threads, and the calls between the files.  Everything runs in
- * one kernel thread: threads of the program are fibers, and the search runs on the
- * stack of the process's first thread, outside of them ("the driver").
+/* explore/engine.h - the state of the schedule that runs (`ex`), its threads, and how it
+ * ends.  Everything runs in one kernel thread: threads of the program are fibers, and the
+ * search runs on the stack of the process's first thread, outside of them ("the driver").
  *
  *   hooks_*.c    what the program calls; each call is a point() and then its effect
  *   schedule.c   point, block, wake: who runs next; strategy.c answers,
@@ -15,33 +14,16 @@
  *   search.c     one schedule after the other; monitor.c watches from another process
  *   shrink.c     fewest switches; report.c, report_json.c, symbol.c: words
  *
- * The library's own variables are not restored: what belongs to one schedule is reset
- * by the file that owns it, from run.c.  Decisions never depend on addresses.
- * Tests: tests/explore_test.py with the cells in tests/cells/. */
+ * Each has a header of its name where others call it.  The library's own variables are
+ * not restored: what belongs to one schedule is reset by the file that owns it, from
+ * run.c.  Decisions never depend on addresses.
+ * Tests: tests/explore_test.py with tests/cells/, tests/explore/suite.py. */
 #ifndef EXPLORE_ENGINE_H
 #define EXPLORE_ENGINE_H
 #include "clock.h"
+#include "common.h"
 #include "fiber/fiber.h"
-#include <stddef.h>
-#include <stdio.h>
-#include <stdlib.h>
 
-/* The compiler's own calls of these must not meet the hooks that the program meets. */
-#ifndef EXPLORE_DEFINES_LIBC
-__asm__("memcpy = explore_memcpy");
-__asm__("memmove = explore_memmove");
-__asm__("memset = explore_memset");
-__asm__("malloc = explore_malloc");
-__asm__("calloc = explore_calloc");
-__asm__("free = explore_free");
-__asm__("memcmp = explore_memcmp");
-__asm__("strlen = explore_strlen");
-#endif
-
-#define hidden __attribute__((visibility("hidden")))
-#define exported __attribute__((visibility("default")))
-#define rare(x) __builtin_expect(!!(x), 0)
-#define usual(x) __builtin_expect(!!(x), 1)
 /* Where a hook was called, and, in a schedule, how far down the caller's frame reached:
  * stack.c goes by that. */
 #define CALLER                                                                \
@@ -182,17 +164,6 @@ struct strategy {
     uint64_t lockstep; /* from this step on all take turns, a step each; 0: never */
 };
 
-struct options {
-    bool explore, text, json, accesses, gdb, fork, sc, orders;
-    uint64_t schedules, seed, steps;
-    double seconds;
-    int strategy, status;
-    int progress_fd, report_fd;
-    bool replay;
-    uint64_t replay_seed;
-    uint32_t replay_print; /* fingerprint; 0: none given */
-};
-
 struct engine {
     bool on;      /* a schedule runs and the program (not this library) is at work */
     bool orders;  /* orders.c wants to see each operation's */
@@ -223,199 +194,8 @@ struct engine {
     struct thread thread[THREADS];
 };
 extern hidden struct engine ex;
-extern hidden struct options options;
 
-/* --- schedule.c --- */
-void schedule_reset(void);
-/* A point at which another thread may run; call before the effect. */
-void point(enum op op, const void *address, const void *pc);
-/* Wait until woken for key or, if until is not 0, that time.  0 or ETIMEDOUT. */
-int block(void *key, enum op op, uint64_t until);
-/* For any of n keys.  Which, or -1: its time came. */
-int block_any(void *const *keys, unsigned n, enum op op, uint64_t until);
-void wake_all(void *key);
-bool wake_one(void *key);
-/* Only who waits with one of these bits. */
-bool wake_one_of(void *key, uint32_t bits);
-int waiters(void *key);
-void thread_ready(struct thread *t);
-void thread_over(struct thread *t) __attribute__((noreturn));
-void plain_point(enum op op, const void *address, const void *pc);
-bool spurious(void);
-
-/* --- strategy.c --- */
-void strategy_draw(uint64_t seed);
-int strategy_run(void);            /* who goes on at a point */
-int strategy_next(void);           /* who runs when this one cannot */
-int strategy_timer(void);          /* whose timer comes early; -1: none */
-unsigned strategy_stale(unsigned n); /* how far from the newest, below n */
-unsigned strategy_wake(unsigned n);
-bool strategy_spurious(void);
-void strategy_demote(struct thread *t);
-const char *strategy_name(int kind);
-int strategy_find(const char *name);
-uint64_t random_next(void);
-static inline uint32_t random_below(uint32_t n)
-{
-    return (uint32_t)(((random_next() >> 32) * n) >> 32);
-}
-
-/* --- script.c --- */
-int script_choose(enum choice kind, int usual_value, int (*draw)(void));
-void script_load(const struct event *e, size_t n);
-extern hidden struct event *script_events;
-extern hidden size_t script_count, script_room;
-
-/* --- threads.c --- */
-bool threads_open(void); /* once, before the first schedule */
-void threads_reset(void);
-struct thread *thread_new(void); /* NULL: none left */
-void thread_switch(struct thread *to);
-void thread_leave(void) __attribute__((noreturn)); /* to the driver */
-void threads_run(void); /* from the driver: run thread 0 until the schedule is over */
-struct thread *thread_of(const void *tp);
-struct thread *thread_of_stack(const void *address);
-void thread_image(void); /* take the image of thread-locals */
-
-/* --- shadow.c --- */
-struct cell;
-void shadow_open(void);
-void shadow_reset(void);
-void *arena_take(size_t size); /* until the schedule ends; not cleared */
-
-/* --- model.c --- */
-typedef unsigned __int128 wide; /* a value of any size up to 16 bytes */
-wide model_load(void *a, int size, wide raw, int order);
-wide model_failed(void *a, int size, wide raw, wide expected, int order);
-bool model_misses(void *a, int size, wide *seen, int order);
-void model_store(void *a, int size, wide raw, wide v, int order);
-void model_rmw(void *a, int size, wide old, wide v, int order);
-void model_fence(int order);
-/* An atomic of any size, about to take effect, which gets the newest value; c is what its releases have made known. */
-void model_whole(void *a, size_t n, bool write, int order, struct clock *c);
-
-/* --- races.c --- */
-void race_access(const void *a, size_t n, bool write, const void *pc);
-void race_range(const void *a, size_t n, bool write, const void *pc);
-void race_forget(const void *a, size_t n);
-void race_free(const void *a, size_t n, const void *pc);
-
-/* --- stack.c --- */
-/* Fail if that place of some thread's stack is in no frame any more. */
-void stack_check(const void *a, bool write, const void *pc);
-/* The same for a plain access, which the frame's function must not outrun. */
-void stack_access(const void *a, bool write, const void *pc);
-void stack_return(const void *pc); /* the function that runs is about to return */
-
-/* --- heap.c --- */
-bool heap_open(void);
-void heap_seal(void);  /* what is there now belongs to every schedule */
-void heap_reset(void);
-void *heap_take(size_t n, size_t align, const void *pc);
-void heap_give(void *p, const void *pc);
-size_t heap_size(const void *p);
-bool heap_owns(const void *p);
-void heap_check(const void *a, size_t n, bool write, const void *pc);
-
-/* --- restore.c --- */
-void restore_take(void);
-void restore_back(void);
-void restore_touched(const void *a, size_t n);
-/* The same for what libc or this library writes into objects of its own kinds. */
-void restore_own(const void *a, size_t n);
-bool restore_owns(const void *a);
-/* An object of that name has variables that are not the program's. */
-bool restore_system(const char *name);
-extern hidden bool restore_tracks;
-
-/* --- objects.c --- */
-enum object_kind {
-    OBJECT_MUTEX = 1, OBJECT_RWLOCK, OBJECT_COND, OBJECT_BARRIER, OBJECT_SEM,
-    OBJECT_ONCE, OBJECT_FUTEX, OBJECT_READERS, OBJECT_FD, OBJECT_TOLD,
-    OBJECT_GONE /* destroyed */
-};
-struct object {
-    void *address;
-    struct object *next;
-    enum object_kind kind;
-    int owner, count, readers, value, generation;
-    bool robust, dead, lost; /* dead: not made consistent; lost: never will be */
-    uint64_t reader_set;
-    const void *pc; /* where it was taken */
-    uint64_t last;  /* who let go of it last, and at which of its points */
-    struct clock clock;
-};
-void objects_reset(void);
-struct object *object_of(void *address, enum object_kind kind);
-struct object *object_find(void *address, enum object_kind kind);
-void object_drop(void *address);
-/* n bytes there are being initialised, by libc: what was there is forgotten. */
-void object_made(void *address, size_t n);
-/* It has been destroyed by this thread: who uses it now fails. */
-void object_gone(void *address, const void *pc);
-/* Fail if what is used at that address has been freed or destroyed. */
-void object_live(void *address);
-void objects_each(void (*look)(struct object *o, void *arg), void *arg);
-void acquire_clock(struct clock *c);
-void release_clock(struct clock *c);
-
-/* --- fail.c --- */
-void fail(enum failure kind, const void *pc, const char *format, ...)
-    __attribute__((noreturn, format(printf, 3, 4)));
-void fail_place(int thread, enum op op, const void *pc);
-void fail_watch(void);
-extern hidden bool fail_stops; /* for the debugger, before anything is left */
-extern hidden bool fail_watched; /* another process reads what went wrong */
-void fail_all_blocked(void) __attribute__((noreturn));
-void cannot(const char *format, ...) __attribute__((noreturn, format(printf, 1, 2)));
-
-/* --- trace (report side, trace.c) --- */
-struct step *trace_step(enum op op, const void *address, const void *pc);
-static inline void trace_value(uint64_t v)
-{
-    if (rare(ex.tracing) && ex.me->step) {
-        ex.me->step->value = v;
-        ex.me->step->flags |= STEP_VALUE;
-    }
-}
-/* How many bytes a plain access touches. */
-static inline void trace_range(size_t n)
-{
-    if (rare(ex.tracing) && ex.me->step) {
-        ex.me->step->size = (uint8_t)(n > 255 ? 255 : n);
-        ex.me->step->before = n;
-    }
-}
-/* The value of an atomic of size bytes, and what was there before. */
-static inline void trace_wide(int size, wide v, wide before)
-{
-    if (rare(ex.tracing) && ex.me->step) {
-        struct step *s = ex.me->step;
-        s->value = (uint64_t)v;
-        s->before = (uint64_t)before;
-        s->high = (uint64_t)(v >> 64);
-        s->high_before = (uint64_t)(before >> 64);
-        s->flags |= STEP_VALUE | (size == 16 ? STEP_WIDE : 0);
-    }
-}
-static inline void trace_flag(unsigned f)
-{
-    if (rare(ex.tracing) && ex.me->step)
-        ex.me->step->flags |= f;
-}
-
-/* --- orders.c --- */
-bool orders_weaken(const char *text);
-int orders_at(enum op op, int order, const void *pc); /* and note it */
-int orders_made(enum op op, int order, const void *pc);
-
-/* --- gaps.c: calls and features met that are not modelled --- */
-void gap(const char *words);
-
-/* --- step.c --- */
-void step_main(void); /* the program's code is about to begin, or a thread's */
-
-/* --- behaviours --- */
+/* The behaviour of this schedule is what has been told here, in any order. */
 static inline void behave(uint64_t what)
 {
     uint64_t x = what * 0x9E3779B97F4A7C15u;
@@ -423,39 +203,4 @@ static inline void behave(uint64_t what)
     ex.hash += x * 0xD6E8FEB86659FD93u;
 }
 
-/* --- hooks_atomic.c, for hooks_atomic_any.c --- */
-wide atomic16_load(wide *a, int mo, const void *pc);
-void atomic16_store(wide *a, wide v, int mo, const void *pc);
-wide atomic16_exchange(wide *a, wide v, int mo, const void *pc);
-bool atomic16_cas(wide *a, wide *expected, wide v, int mo, int fail_mo, const void *pc);
-
-/* --- process ends (hooks_process.c) --- */
-void process_reset(void);
-void process_exit(int status) __attribute__((noreturn));
-void lock_leaks(bool main_returns);
-void locks_orphan(struct thread *t); /* t has ended: who waits for its locks looks */
-void locks_reset(void);
-void keys_open(void); /* keys made before main are there in every schedule */
-void keys_reset(void);
-void keys_begin(struct thread *t);
-void keys_end(struct thread *t);
-const char *syscall_name(long n); /* of those that may block; NULL: others */
-void sems_reset(void);
-void fds_open(void);
-void fds_reset(void);
-void maps_reset(void); /* hooks_map.c */
-void cancel_point(void);
-bool cancel_due(void); /* cancel_point() would not come back */
-void thread_begin(struct thread *t);
-struct thread *thread_start(void *(*run)(void *), int (*run11)(void *), void *argument,
-                            const void *pc);
-int thread_join(struct thread *t, void **value, uint64_t until, const void *pc);
-int thread_detach(struct thread *t, const void *pc);
-void thread_finish(void *value) __attribute__((noreturn));
-int once_call(void *address, bool done, void (*run)(void), const void *pc);
-
-/* --- run.c, search.c, monitor.c, shrink.c, report --- */
-void run_schedule(uint64_t seed);
-int search_main(int (*program)(int, char **, char **), int argc, char **argv,
-                char **env);
 #endif

@@ -2,15 +2,21 @@
  * Signals of crashes are failures too; they are handled on a stack of their own, so
  * that an overflow is told as one.  After a failure the driver goes on; memory that a
  * crash may have spoiled is never used again (monitor.c starts afresh).
- * Tests: tests/cells/ (deadlocks, crashes, overflows). */
+ * Tests: tests/cells/ends.c, heap.c; tests/explore/abba.c, livelock.c. */
+#include "engine.h"
+#include "fail.h"
+#include "fibers.h"
+#include "objects.h"
+#include "options.h"
 #include "real.h"
 #include "report.h"
-#include "run.h"
 #include "scarce.h"
 #include "trace.h"
 #include <errno.h>
 #include <signal.h>
 #include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
 #include <unistd.h>

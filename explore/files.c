@@ -6,6 +6,8 @@
  * Holds: file[0..files) are those met in this schedule; no two are the same file.
  * Tests: tests/cells/orders_by_fd.c, pipes.c. */
 #include "descriptors.h"
+#include "engine.h"
+#include "objects.h"
 #include "real.h"
 #include <linux/kcmp.h>
 #include <sys/socket.h>

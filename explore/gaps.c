@@ -1,5 +1,8 @@
 /* explore/gaps.c - what the program met that is not modelled: a list of sentences
- * without repeats, for the report. */
+ * without repeats, for the report.
+ * Tests: tests/explore_seen_test.py. */
+#include "engine.h"
+#include "gaps.h"
 #include "trace.h"
 #include <string.h>
 

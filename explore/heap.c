@@ -4,9 +4,16 @@
  * lie 16 of what is known about the block that begins there.
  * Holds: a span of 64 KiB has blocks of one size, 2^shift; larger blocks have spans of
  * their own, the first of which says how many.
- * Tests: tests/cells/ (use after free, double free, overflow by a byte). */
+ * Tests: tests/cells/heap.c, tests/explore/heap.c. */
+#include "engine.h"
+#include "fail.h"
+#include "heap.h"
+#include "races.h"
 #include "scarce.h"
+#include "schedule.h"
+#include <assert.h>
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 
@@ -155,6 +162,7 @@ void *heap_take(size_t n, size_t align, const void *pc)
         errno = ENOMEM;
         return NULL;
     }
+    assert(block_of(p) == p && block_of(p + n) == p && !((uintptr_t)p & (align - 1)));
     *meta_of(p) = (struct meta){ .size = n > UINT32_MAX ? UINT32_MAX : (uint32_t)n,
                                  .generation = generation, .state = LIVE,
                                  .thread = ex.me ? (uint8_t)ex.me->id : 0,

@@ -1,8 +1,13 @@
 /* explore/hooks_access.c - the calls that the compiler puts before each plain access
  * and around each function.  With exploration off each is one compare.
- * Tests: tests/cells/; the cost with exploration off: bench. */
+ * Tests: all cells; for the cost with exploration off see explore/near.c. */
 #include "engine.h"
 #include "near.h"
+#include "races.h"
+#include "restore.h"
+#include "schedule.h"
+#include "stack.h"
+#include "trace.h"
 
 static void slow(const void *a, size_t n, bool write, const void *pc)
 {

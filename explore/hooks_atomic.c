@@ -1,8 +1,14 @@
 /* explore/hooks_atomic.c - the calls that the compiler puts in the place of atomic
  * operations.  With exploration off they are those operations; else a point, then the
  * model.  Memory always holds the newest value.
- * Tests: tests/cells/ (every operation and width against its plain twin). */
+ * Tests: tests/explore/operation.c, wide.c; tests/cells/stale_cas.c. */
+#include "calls.h"
 #include "engine.h"
+#include "fail.h"
+#include "model.h"
+#include "orders.h"
+#include "schedule.h"
+#include "trace.h"
 
 typedef uint8_t u8;
 typedef uint16_t u16;

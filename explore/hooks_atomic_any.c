@@ -1,10 +1,17 @@
 /* explore/hooks_atomic_any.c - atomics of sizes that no instruction has (a structure of
  * 24 bytes), by the names of libatomic, which need not be linked.  That library does
  * them under a lock, and so does this one: they are a point and then the whole effect,
- * never stale, and order what their memory orders say.  One of 16 bytes is an ordinary atomic that a
- * compiler left to the library because older processors have no instruction for it.
+ * never stale, and order what their memory orders say.  One of 16 bytes is an ordinary
+ * atomic that a compiler left to the library because older processors have no
+ * instruction for it.
  * Tests: tests/explore/wide.c. */
+#include "calls.h"
+#include "engine.h"
+#include "model.h"
+#include "objects.h"
 #include "real.h"
+#include "schedule.h"
+#include "trace.h"
 #include <sched.h>
 #include <string.h>
 

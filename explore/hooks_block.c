@@ -4,9 +4,15 @@
  * run that is an error which names the call.  Data between threads of the program
  * (pipes, socket pairs, eventfds) is thus explored; what comes from outside is taken as
  * it comes, and noted. Descriptors that a schedule leaves open are closed behind it.
- * Tests: tests/cells/ (descriptors.c, unmodelled.c), tests/explore/calls_time.c. */
+ * Tests: tests/cells/pipes.c, orders_by_fd.c; tests/explore/calls_time.c. */
 #include "descriptors.h"
+#include "engine.h"
+#include "gaps.h"
+#include "life.h"
+#include "races.h"
 #include "real.h"
+#include "schedule.h"
+#include "trace.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>

@@ -1,8 +1,14 @@
 /* explore/hooks_c11.c - C11's threads, mutexes, conditions, keys and once, which are
  * POSIX's by other names and answers.
- * Tests: tests/cells/ (c11_*.c). */
+ * Tests: tests/explore/c11.c, calls_thread.c. */
+#include "engine.h"
+#include "fibers.h"
+#include "keys.h"
+#include "life.h"
 #include "locks.h"
+#include "objects.h"
 #include "real.h"
+#include "schedule.h"
 #include <errno.h>
 #include <sched.h>
 #include <threads.h>

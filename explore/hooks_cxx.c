@@ -1,8 +1,12 @@
 /* explore/hooks_cxx.c - C++'s guards of static locals.  The compiler looks at a guard's
  * first byte by itself, as an acquiring load; the rest is in the language's library,
  * which no hook sees.
- * Tests: tests/explore_test.py (a program in C++). */
+ * Tests: tests/cells/cxx.cc. */
+#include "engine.h"
+#include "model.h"
+#include "objects.h"
 #include "real.h"
+#include "schedule.h"
 
 enum { FRESH, RUNNING, DONE };
 

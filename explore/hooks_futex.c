@@ -1,9 +1,15 @@
 /* explore/hooks_futex.c - futexes, one and several: all operations but those that
  * inherit priorities, which are an error that names them.  A wait may end without a wake, as the kernel's
  * may.
- * Tests: tests/cells/ (futex.c), tests/explore/calls_futex.c. */
+ * Tests: tests/cells/futex.c, tests/explore/calls_futex.c. */
+#include "engine.h"
+#include "fail.h"
+#include "heap.h"
 #include "locks.h"
-#include "real.h"
+#include "model.h"
+#include "objects.h"
+#include "schedule.h"
+#include "trace.h"
 #include <errno.h>
 #include <linux/futex.h>
 

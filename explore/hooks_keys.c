@@ -3,8 +3,14 @@
  * the values that the first thread had given them.
  * Holds: of slots [0, keys_used) those in use say so; a key is its slot, FIRST_KEY
  * added, so that it is never taken for one of libc's own.
- * Tests: tests/cells/ (thread_*.c), tests/explore/calls_thread.c. */
+ * Tests: tests/explore/once.c, locals.c, calls_thread.c. */
+#include "engine.h"
+#include "gaps.h"
+#include "keys.h"
+#include "objects.h"
+#include "options.h"
 #include "real.h"
+#include "schedule.h"
 #include <errno.h>
 #include <limits.h>
 #include <pthread.h>

@@ -2,9 +2,15 @@
  * of readers and writers.  Whoever is let in is decided by the schedule: a release
  * wakes all who wait, as a lock that can be overtaken does.
  * Holds: owner >= 0 while somebody holds it.
- * Tests: tests/cells/ (lock_*.c). */
+ * Tests: tests/cells/robust.c, gone.c; tests/explore/calls_lock.c, leak.c. */
+#include "engine.h"
+#include "fail.h"
 #include "locks.h"
+#include "objects.h"
 #include "real.h"
+#include "schedule.h"
+#include "trace.h"
+#include <assert.h>
 #include <errno.h>
 #include <string.h>
 
@@ -30,6 +36,7 @@ void lock_taken(struct object *o, const void *pc)
 void lock_given(struct object *o)
 {
     struct thread *me = ex.me;
+    assert(held > 0 && o->owner == me->id);
     o->owner = -1;
     o->count = 0;
     o->last = (uint64_t)me->id << 32 | me->points;
@@ -242,11 +249,11 @@ exported int pthread_mutex_consistent(pthread_mutex_t *m)
 /* --- spin locks: as mutexes, but who spins is not asleep for the deadlock's words ---
  */
 
-exported int pthread_spin_init(pthread_spinlock_t *s, int shared)
+exported int pthread_spin_init(pthread_spinlock_t *s, int among)
 {
     if (ex.on)
         object_made((void *)s, sizeof *s);
-    return REAL(pthread_spin_init)(s, shared);
+    return REAL(pthread_spin_init)(s, among);
 }
 
 exported int pthread_spin_destroy(pthread_spinlock_t *s)

@@ -5,6 +5,9 @@
  * Holds: kept[0..keeps) are mappings of this schedule, which do not overlap; those with
  * MAP_FIXED lie in others and are not among them.
  * Tests: tests/cells/mapped.c. */
+#include "calls.h"
+#include "engine.h"
+#include "races.h"
 #include "real.h"
 #include <errno.h>
 #include <stdarg.h>

@@ -3,14 +3,19 @@
  * going to libc's heap: what it holds (buffers, lists of open files) outlives a
  * schedule. The engine's own calls go around the hooks, by the names explore_*
  * (engine.h).
- * Tests: tests/cells/ (memory_*.c). */
+ * Tests: tests/cells/heap.c; tests/explore/heap.c; tests/explore_seen_test.py. */
 #define EXPLORE_DEFINES_LIBC
 #include "engine.h"
+#include "heap.h"
 #include "memory_inside.h"
+#include "races.h"
 #include "real.h"
+#include "schedule.h"
+#include "trace.h"
 #include <errno.h>
 #include <link.h>
 #include <malloc.h>
+#include <stdlib.h>
 #include <string.h>
 
 extern void *__libc_malloc(size_t n);
@@ -112,6 +117,11 @@ void memory_open(bool exploring)
     libc_strlen = real_find("strlen");
     dl_iterate_phdr(scan, NULL);
     heap_active = exploring;
+}
+
+bool memory_in_library(const void *pc)
+{
+    return (uintptr_t)pc - own_low < own_high - own_low;
 }
 
 bool memory_in_libc(const void *pc)

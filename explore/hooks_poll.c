@@ -1,8 +1,10 @@
 /* explore/hooks_poll.c - waiting for several descriptors, or for none and a time: the
  * kernel is asked without waiting, and if nothing is ready the thread waits for a
  * change by another thread or for its time.  Masks of signals are left aside.
- * Tests: tests/cells/ (descriptors.c), tests/explore/calls_time.c. */
+ * Tests: tests/cells/pipes.c, orders_by_fd.c; tests/explore/calls_time.c. */
 #include "descriptors.h"
+#include "engine.h"
+#include "life.h"
 #include "locks.h"
 #include "real.h"
 #include <errno.h>

@@ -1,10 +1,19 @@
 /* explore/hooks_process.c - how a program ends (exit, abort, assert), and what it asks
  * of the process that must be the same in each schedule: its number, random numbers.
- * Tests: tests/cells/ (end_*.c). */
+ * Tests: tests/cells/ends.c. */
+#include "engine.h"
+#include "fail.h"
+#include "fibers.h"
+#include "locks.h"
+#include "objects.h"
+#include "options.h"
+#include "memory_inside.h"
+#include "process.h"
 #include "real.h"
 #include <assert.h>
 #include <errno.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
 #include <sys/types.h>
@@ -87,6 +96,9 @@ void __assert_fail(const char *what, const char *file, unsigned line,
 exported void __assert_fail(const char *what, const char *file, unsigned line,
                             const char *function)
 {
+    if (memory_in_library(CALLER))
+        cannot("the explorer itself is wrong, %s does not hold in %s, %s:%u: please report "
+               "it, with the program", what, function, file, line);
     if (ex.on) {
         const char *slash = strrchr(file, '/');
         fail(FAIL_ASSERT, CALLER, "assertion %s failed in %s, %s:%u", what, function,

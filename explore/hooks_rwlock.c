@@ -3,9 +3,14 @@
  * hooks_lock.c.
  * Holds: owner >= 0 while somebody writes; readers counts those who read, reader_set
  * says who has read since nobody did.
- * Tests: tests/cells/ (lock_*.c), tests/explore/calls_lock.c. */
+ * Tests: tests/explore/rwlock.c, calls_lock.c. */
+#include "engine.h"
+#include "fail.h"
 #include "locks.h"
+#include "objects.h"
 #include "real.h"
+#include "schedule.h"
+#include "trace.h"
 #include <errno.h>
 
 /* Wait until nobody holds it alone and, to hold it alone, nobody reads: 0 or why not.

@@ -3,10 +3,18 @@
  * schedule begins with none again.
  * Holds: a named one is in use while count > 0 of its opens are not closed, or while
  * its name stands.
- * Tests: tests/explore/semaphore.c, calls_sem.c. */
+ * Tests: tests/explore/semaphore.c, calls_wait.c. */
+#include "calls.h"
+#include "engine.h"
+#include "fail.h"
+#include "gaps.h"
+#include "life.h"
 #include "locks.h"
 #include "memory_inside.h"
+#include "objects.h"
 #include "real.h"
+#include "schedule.h"
+#include "trace.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -45,11 +53,11 @@ static struct object *sem_of(sem_t *s, const void *pc)
     return o;
 }
 
-exported int sem_init(sem_t *s, int shared, unsigned value)
+exported int sem_init(sem_t *s, int among, unsigned value)
 {
     if (ex.on)
         object_made(s, sizeof *s);
-    return REAL(sem_init)(s, shared, value);
+    return REAL(sem_init)(s, among, value);
 }
 
 exported int sem_destroy(sem_t *s)

@@ -2,12 +2,20 @@
  * the calls by which threads yield and name themselves.  Others go to the kernel and
  * are noted, but for those that could block or would bring in what is not explored:
  * they are failures that name them.
- * Tests: tests/cells/ (futex.c), tests/explore_test.py (system calls). */
+ * Tests: tests/cells/futex.c, tests/explore_refuse_test.py. */
+#include "calls.h"
+#include "clock.h"
+#include "engine.h"
+#include "fail.h"
+#include "gaps.h"
 #include "locks.h"
+#include "orders.h"
 #include "real.h"
+#include "schedule.h"
 #include <errno.h>
 #include <linux/membarrier.h>
 #include <stdarg.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/syscall.h>
 #include <unistd.h>

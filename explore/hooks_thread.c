@@ -1,12 +1,25 @@
 /* explore/hooks_thread.c - threads: create, join, detach, exit, cancel, in POSIX's
  * words; hooks_c11.c says the same in C11's, hooks_keys.c has keys and once.
- * Tests: tests/cells/ (thread_*.c), tests/explore/calls_thread.c. */
+ * Tests: tests/cells/cancel.c, tests/explore/calls_thread.c, joined.c. */
+#include "clock.h"
+#include "engine.h"
+#include "fail.h"
+#include "fibers.h"
+#include "gaps.h"
+#include "keys.h"
+#include "life.h"
 #include "locks.h"
+#include "objects.h"
+#include "races.h"
 #include "real.h"
+#include "run.h"
+#include "schedule.h"
+#include "trace.h"
 #include <errno.h>
 #include <sched.h>
 #include <setjmp.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* libc's, behind pthread_cleanup_push; not in its headers. */

@@ -2,10 +2,14 @@
  * each step, and jumps to a timer when the schedule lets that timer come, which it may
  * at any point.  Who reads the clock again and again sees it run faster, so that
  * waiting for a time by looking at the clock ends.
- * Tests: tests/cells/ (time_*.c). */
+ * Tests: tests/explore/timers.c, calls_time.c. */
+#include "engine.h"
+#include "life.h"
 #include "locks.h"
 #include "memory_inside.h"
 #include "real.h"
+#include "schedule.h"
+#include "trace.h"
 #include <errno.h>
 #include <sched.h>
 #include <sys/time.h>

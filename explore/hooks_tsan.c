@@ -3,6 +3,8 @@
  * ordered as they run; told orders are taken as releases and acquires.
  * Tests: the runtime's own objects, which tell of fibers (tests/cells/tutti). */
 #include "engine.h"
+#include "objects.h"
+#include "races.h"
 
 exported void *__tsan_get_current_fiber(void);
 void *__tsan_get_current_fiber(void)

@@ -2,8 +2,12 @@
  * nobody here stands in for: each is a failure that names it, so a schedule never hangs
  * in one. And what is taken but changes nothing: masks of signals, priorities, which
  * are kept for the thread that asked and have no effect on who runs.
- * Tests: tests/explore_test.py (each call), tests/explore/calls_thread.c. */
+ * Tests: tests/explore_refuse_test.py (each call), tests/explore/refused.c. */
 #undef _FILE_OFFSET_BITS /* names with 64 at their end are defined of their own */
+#include "engine.h"
+#include "fail.h"
+#include "fibers.h"
+#include "gaps.h"
 #include "real.h"
 #include <aio.h>
 #include <errno.h>
@@ -15,6 +19,8 @@
 #include <signal.h>
 #include <spawn.h>
 #include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/file.h>

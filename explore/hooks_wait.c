@@ -1,9 +1,15 @@
 /* explore/hooks_wait.c - conditions and barriers; hooks_sem.c has semaphores.  A wait
  * may end without a signal where POSIX allows it, and a timed one by its time, at any
  * point.
- * Tests: tests/cells/ (wait_*.c), tests/explore/calls_wait.c. */
+ * Tests: tests/cells/wake_cancelled.c; tests/explore/calls_wait.c, barrier.c. */
+#include "engine.h"
+#include "fail.h"
+#include "life.h"
 #include "locks.h"
+#include "objects.h"
 #include "real.h"
+#include "schedule.h"
+#include "trace.h"
 #include <errno.h>
 
 /* --- conditions --- */

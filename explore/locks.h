@@ -3,6 +3,7 @@
 #ifndef EXPLORE_LOCKS_H
 #define EXPLORE_LOCKS_H
 #include "engine.h"
+#include "objects.h"
 #include <pthread.h>
 #include <time.h>
 
@@ -33,5 +34,8 @@ uint64_t time_after(const struct timespec *span);
 long futex(long *x, const void *pc);
 /* The same for SYS_futex_waitv. */
 long futex_several(const long *x, const void *pc);
+void lock_leaks(bool main_returns);
+void locks_orphan(struct thread *t); /* t has ended: who waits for its locks looks */
+void locks_reset(void);
 int sleep_until(uint64_t until, const void *pc);
 #endif

@@ -6,6 +6,7 @@
 
 void memory_open(bool exploring); /* first of all */
 bool memory_in_libc(const void *pc);
+bool memory_in_library(const void *pc); /* in this one */
 /* Something done for the program by a function that the compiler cannot see into. */
 void memory_reads(const void *a, size_t n, const void *pc);
 void memory_writes(const void *a, size_t n, const void *pc);

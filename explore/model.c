@@ -10,9 +10,21 @@
  * thread's plain store.
  * Stores to one place take effect in the order in which they run, and no load runs
  * ahead of its time: report_seen.c lists what is therefore never shown.
- * Tests: tests/cells/ (litmus.c, sequences.c, stale_cas.c). */
+ * Tests: tests/cells/litmus.c, sequences.c, stale_cas.c. */
+#include "clock.h"
+#include "engine.h"
+#include "gaps.h"
+#include "heap.h"
+#include "model.h"
+#include "objects.h"
+#include "races.h"
+#include "restore.h"
+#include "script.h"
 #include "shadow.h"
+#include "stack.h"
+#include "strategy.h"
 #include "trace.h"
+#include <assert.h>
 #include <string.h>
 
 static bool acquires(int order)
@@ -30,6 +42,7 @@ static bool releases(int order)
 /* From now on the thread's deeds are later than what it has just made known. */
 static void tick(struct thread *me)
 {
+    assert(clock_hb(&me->now, me->id) == me->at);
     clock_set(&me->now, me->id, ++me->at);
 }
 
@@ -80,6 +93,7 @@ static const struct clock *alone(const struct location *l, const struct store *l
                                  int head)
 {
     bool several = last->heads & (last->heads - 1);
+    assert(!several || (l->alone && l->alone[head]));
     return several ? l->alone[head] : &last->clock;
 }
 
@@ -226,6 +240,7 @@ static struct location *location_of(void *a, int size, wide raw, bool write)
         race_atomic(c, a, size, write, pc);
     struct location *l = location_at(a, size, raw);
     touch(l, write);
+    assert(newest(l)->value == raw && !l->reset);
     return l;
 }
 

@@ -2,14 +2,22 @@
  * its progress, notices when it hangs or dies, and then has the failure recorded,
  * shrunk and told.  It runs no schedule itself, so nothing that a failure spoils is
  * here.
- * Tests: tests/explore_test.py (hangs, crashes, limits). */
+ * Tests: tests/cells/hang.c, ends.c; tests/cc_test.sh. */
+#include "calls.h"
+#include "engine.h"
+#include "fail.h"
+#include "gaps.h"
 #include "options.h"
 #include "real.h"
 #include "run.h"
 #include "scarce.h"
+#include "script.h"
+#include "trace.h"
 #include <errno.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>

@@ -2,7 +2,7 @@
  * hooks before plain accesses once more, so that a program that is not explored pays a
  * near call and a compare for each and not the way into another library.  In a program
  * that explores they jump on to the library's, which sees who called.
- * Tests: tests/cc_test.sh; what they cost: bench. */
+ * Tests: tests/cc_test.sh (what it builds runs and is explored). */
 #include "near.h"
 
 #define inside __attribute__((visibility("hidden")))

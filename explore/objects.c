@@ -1,8 +1,17 @@
 /* explore/objects.c - locks, conditions, barriers, semaphores: what the model knows of
  * each, found by its address.  Reset with the schedule.
  * Holds: an object of kind OBJECT_GONE stands for a destroyed one as long as its mark is
- * in the program's memory; an object's clock is what its last release made known. */
+ * in the program's memory; an object's clock is what its last release made known.
+ * Tests: tests/cells/gone.c. */
+#include "clock.h"
 #include "engine.h"
+#include "fail.h"
+#include "heap.h"
+#include "objects.h"
+#include "restore.h"
+#include "shadow.h"
+#include "stack.h"
+#include <stddef.h>
 #include <string.h>
 
 enum { BUCKETS = 256 };

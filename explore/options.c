@@ -21,12 +21,19 @@
  *   report-fd=N     the report as one JSON object on this descriptor
  *
  * An unknown word, a number that is none, a seed of another build: a sentence, status
- * 2. */
-#include "options.h"
+ * 2.
+ * Tests: tests/explore_test.py (what is said of wrong ones), tests/cc_test.sh. */
 #include "base/memory.h"
+#include "engine.h"
+#include "fail.h"
+#include "options.h"
+#include "orders.h"
 #include "scarce.h"
+#include "strategy.h"
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 struct options options;

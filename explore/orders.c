@@ -5,9 +5,13 @@
  * stores, read-modify-writes, compare-and-swaps that succeed or fences alone: one that
  * fails is a load with an order of its own.  scripts/test-orders.py makes the list of those
  * that nothing notices.
- * Tests: tests/explore_test.py (a fence weakened away is missed). */
+ * Tests: tests/explore_test.py (a release that is made weaker is missed). */
+#include "engine.h"
+#include "options.h"
+#include "orders.h"
 #include "trace.h"
 #include <link.h>
+#include <stdlib.h>
 #include <string.h>
 
 enum { WEAKENED = 512 };

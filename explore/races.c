@@ -3,8 +3,15 @@
  * sites are kept.  Bytes, not words: neighbours in one word do not race.
  * Holds: a cell keeps no record of which every conflict would also be one with a record
  * that it keeps.
- * Tests: tests/cells/ (races of all sizes, neighbours, atomics beside plain). */
+ * Tests: tests/explore/tearing.c, counter.c; tests/cells/mapped.c. */
+#include "clock.h"
+#include "engine.h"
+#include "fail.h"
+#include "heap.h"
+#include "races.h"
+#include "restore.h"
 #include "shadow.h"
+#include "stack.h"
 #include <string.h>
 
 enum { RANGE_MAX = 1 << 18 };

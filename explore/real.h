@@ -2,7 +2,7 @@
  * defines, and the kernel without the library. */
 #ifndef EXPLORE_REAL_H
 #define EXPLORE_REAL_H
-#include "engine.h"
+#include "common.h"
 
 /* The kernel's answer as it gives it: -errno on failure. */
 static inline long real_syscall(long n, long a, long b, long c, long d, long e, long f)

@@ -1,10 +1,15 @@
 /* explore/report.c - a failure in words: what, where each thread stood, the shrunk
  * schedule step by step, the seed, and what the model left out.
- * Tests: tests/explore_test.py. */
-#include "report.h"
+ * Tests: tests/explore_test.py, tests/cc_test.sh. */
+#include "engine.h"
 #include "options.h"
+#include "report.h"
 #include "run.h"
 #include "scarce.h"
+#include "symbol.h"
+#include "trace.h"
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 static const char *const kinds[FAILURES][2] = {

@@ -3,6 +3,7 @@
 #define EXPLORE_REPORT_H
 #include "symbol.h"
 #include "trace.h"
+#include <stdio.h>
 
 enum { LINES = 64, TEXT = 200 };
 

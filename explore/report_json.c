@@ -5,10 +5,14 @@
  *    [{"thread", "function", "file", "line", "what"}], "seed", "switches", "decisions",
  * "recorded", "sure", "why" (not shown), "steps": [the same, with "times"], "hidden"}}
  * or, where nothing could be explored, {"error": the sentence}.
- * Tests: tests/explore_test.py. */
+ * Tests: tests/cc_test.sh, tests/explore/suite.py. */
+#include "fail.h"
 #include "options.h"
 #include "report.h"
 #include "scarce.h"
+#include "trace.h"
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 

@@ -7,8 +7,13 @@
  *   "unseen_changes" (share of the variables that changed which no hook saw written),
  *   "unseen_data" (such a variable, or ""), "never": [words]
  * Tests: tests/explore_seen_test.py. */
+#include "gaps.h"
+#include "objects.h"
 #include "report.h"
 #include "shadow.h"
+#include "symbol.h"
+#include "trace.h"
+#include <stdio.h>
 #include <string.h>
 
 enum { NAMED = 4 };

@@ -3,10 +3,12 @@
  * library that is not the system's.  Small parts are copied whole; of large ones only
  * the pages that some schedule has been seen to write, and now and then all are
  * compared, because not every write is seen (libc's, for instance).
- * Tests: tests/cells/ (statics, large statics written behind the hooks' back). */
-#include "run.h"
+ * Tests: tests/cells/state.c, locals.c. */
+#include "fail.h"
+#include "restore.h"
 #include "scarce.h"
 #include "shadow.h"
+#include "trace.h"
 #include <link.h>
 #include <string.h>
 

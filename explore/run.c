@@ -1,11 +1,27 @@
 /* explore/run.c - one schedule: everything back to where main began, then thread 0.
- * Tests: tests/explore_test.py. */
+ * Tests: tests/cells/state.c. */
+#include "calls.h"
+#include "descriptors.h"
+#include "engine.h"
+#include "fail.h"
+#include "fibers.h"
+#include "heap.h"
+#include "keys.h"
+#include "locks.h"
+#include "objects.h"
+#include "options.h"
+#include "process.h"
+#include "restore.h"
 #include "run.h"
-#include "real.h"
 #include "scarce.h"
+#include "schedule.h"
+#include "script.h"
+#include "shadow.h"
+#include "strategy.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
+#include <stdio.h>
 #include <stdio_ext.h>
 #include <string.h>
 #include <unistd.h>

@@ -13,22 +13,17 @@ void run_schedule(uint64_t seed);
 void run_calibrating(void);
 /* In a new process: descriptors 1 and 2 lead nowhere, crashes are caught. */
 void run_quietly(void);
-/* After how many seconds without a step a schedule is stuck, and what is said then of
- * which thread. */
-enum { STUCK_AFTER = 10 };
-#define STUCK_WORDS                                                           \
-    "%s is in a loop that makes no step which can be seen: it touches no memory, "    \
-    "waits by inline assembly, or is in code that was not built with "        \
-    "-fsanitize=thread"
 /* What a process does that searches; ends it. */
 void search_run(void) __attribute__((noreturn));
-/* Words of memory that have changed in this schedule; those no hook has seen written.
- */
-void restore_changes(uint64_t *changed, uint64_t *unseen);
 
 /* --- step.c --- */
+void step_main(void); /* the program's code is about to begin, or a thread's */
 void step_start(void); /* in the watching process: begin, aside */
 void step_end(bool wanted); /* until it is done, or, not wanted, now */
+
+/* --- monitor.c --- */
+int search_main(int (*program)(int, char **, char **), int argc, char **argv,
+                char **env);
 
 /* --- shrink.c, in the watching process --- */
 /* Run a script (or, with events NULL, record the seed) in a process of its own; true if

@@ -1,11 +1,13 @@
 /* explore/scarce.c - see scarce.h.  Not base/memory.h: its malloc would be the
  * program's own heap, which each schedule empties.
  * Tests: tests/explore_refuse_test.py (each request refused in turn). */
-#include "scarce.h"
 #include "base/memory.h"
 #include "real.h"
+#include "scarce.h"
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
 #include <unistd.h>

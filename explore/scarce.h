@@ -3,7 +3,8 @@
  * (refuse=N, for tests). */
 #ifndef EXPLORE_SCARCE_H
 #define EXPLORE_SCARCE_H
-#include "engine.h"
+#include "common.h"
+#include <stdio.h>
 
 void *scarce_bytes(size_t n); /* zeroed, for free(); NULL */
 /* Zeroed pages, wherever (at NULL) or exactly there; NULL. */

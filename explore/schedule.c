@@ -1,9 +1,21 @@
 /* explore/schedule.c - who runs: points, blocking, waking, virtual time.  A point comes
  * before each effect that other threads could see, so a thread that is switched out is
  * always about to do what it named.  Never looks at addresses to decide.
- * Tests: tests/explore_test.py. */
+ * Holds: who runs is ready; who waits for a time is blocked; see struct thread.
+ * Tests: all cells; tests/explore/timers.c. */
+#include "clock.h"
 #include "engine.h"
+#include "fail.h"
+#include "fibers.h"
+#include "locks.h"
+#include "process.h"
+#include "schedule.h"
+#include "script.h"
+#include "strategy.h"
+#include "trace.h"
+#include <assert.h>
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 struct engine ex;
@@ -30,6 +42,19 @@ void schedule_reset(void)
     ex.over = false;
     ex.threads = 0;
     clock_zero(&ex.sc_clock, ex.lanes);
+}
+
+/* True, or an assertion has failed. */
+static bool sets_hold(void)
+{
+    assert(ex.me->state != THREAD_READY || (ex.ready & bit(ex.me)));
+    assert(!(ex.ready & ex.blocked) && !(ex.timed & ~ex.blocked));
+    for (int i = 0; i < ex.threads; i++) {
+        const struct thread *t = &ex.thread[i];
+        assert((t->state == THREAD_READY) == ((ex.ready & bit(t)) != 0));
+        assert((t->state == THREAD_BLOCKED) == ((ex.blocked & bit(t)) != 0));
+    }
+    return true;
 }
 
 void thread_ready(struct thread *t)
@@ -182,7 +207,9 @@ int block(void *key, enum op op, uint64_t until)
     if (until)
         ex.timed |= bit(me);
     trace_flag(STEP_BLOCKED);
+    assert(sets_hold());
     thread_switch(next_thread());
+    assert(ex.me == me && me->state == THREAD_READY);
     me->key = NULL;
     return me->timed_out ? ETIMEDOUT : 0;
 }

@@ -2,8 +2,14 @@
  * decisions that differ from the usual one (go on, newest value, no early timer, first
  * waiter), each named by its thread and that thread's count of points, so that a script
  * with some of them taken out still says what was meant: shrink.c lives from that.
- * Tests: tests/explore_test.py (replays, shrunk lengths). */
+ * Tests: tests/explore_test.py, tests/explore/suite.py (replays). */
+#include "engine.h"
+#include "fail.h"
 #include "scarce.h"
+#include "schedule.h"
+#include "script.h"
+#include <assert.h>
+#include <stdlib.h>
 
 struct event *script_events; /* recorded, or to be followed, each thread's in order */
 size_t script_count, script_room;
@@ -25,6 +31,7 @@ static int follow(enum choice kind, unsigned nth, int usual_value)
 {
     int t = ex.me->id;
     uint32_t i = reached[t];
+    assert(i >= first[t] && i <= first[t + 1] && first[t + 1] <= script_count);
     while (i < first[t + 1] && script_events[order[i]].point < ex.me->points)
         i++;
     reached[t] = i;

@@ -1,10 +1,16 @@
 /* explore/search.c - the process that runs schedules, one seed after the other, until
  * one fails or enough have passed.  What it finds lies in shared memory; the watching
  * process (monitor.c) reads it.
- * Tests: tests/explore_test.py. */
+ * Tests: tests/explore_test.py, tests/cc_test.sh. */
+#include "engine.h"
+#include "fail.h"
+#include "gaps.h"
+#include "options.h"
 #include "real.h"
+#include "restore.h"
 #include "run.h"
 #include "scarce.h"
+#include "trace.h"
 #include <string.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>

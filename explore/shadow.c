@@ -1,9 +1,13 @@
 /* explore/shadow.c - see shadow.h; also the arena from which one schedule's objects
  * come.
- * Holds: at most half of the table is used by this generation. */
-#include "shadow.h"
+ * Holds: at most half of the table is used by this generation.
+ * Tests: tests/explore/tearing.c, tests/cells/mapped.c, state.c. */
+#include "engine.h"
+#include "fail.h"
 #include "real.h"
 #include "scarce.h"
+#include "shadow.h"
+#include <assert.h>
 #include <string.h>
 #include <sys/syscall.h>
 
@@ -108,6 +112,7 @@ struct cell *cell_of(uintptr_t granule)
         return cell_of(granule);
     }
     struct cell *c = &table[i];
+    assert(2 * used <= mask + 1 && !cell_find(granule));
     c->granule = granule;
     c->generation = ex.generation;
     c->n = 0;

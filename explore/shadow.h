@@ -37,6 +37,10 @@ struct cell {
     struct more *more;
 } __attribute__((aligned(64)));
 
+void shadow_open(void);
+void shadow_reset(void);
+void *arena_take(size_t size); /* until the schedule ends; not cleared */
+
 /* The cell of these eight bytes, new and empty if there was none. */
 struct cell *cell_of(uintptr_t granule);
 /* The same, NULL if there is none. */
@@ -76,6 +80,4 @@ struct location {
     uintptr_t wrote_pc[THREADS], read_pc[THREADS];
 } __attribute__((aligned(64)));
 
-/* Judge an atomic access against plain ones in the same bytes. */
-void race_atomic(struct cell *c, const void *a, int size, bool write, const void *pc);
 #endif

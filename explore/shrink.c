@@ -2,10 +2,16 @@
  * fails in the same way: ranges of decisions are left out, halves first, then ever
  * smaller ones.  Each trial has a process of its own, forked where main has not begun.
  * No clock decides anything, so a seed shrinks to the same schedule every time.
- * Tests: tests/explore_test.py (lengths, replays). */
+ * Tests: tests/explore_test.py, tests/explore/suite.py (replays). */
+#include "engine.h"
+#include "fail.h"
 #include "real.h"
 #include "run.h"
 #include "scarce.h"
+#include "script.h"
+#include "trace.h"
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>

@@ -8,7 +8,12 @@
  * Holds: thread.sp of one that is switched out is right if the word below it is where
  * its hook returns to; else nothing is known but its fiber's.
  * Tests: tests/cells/frames.c, tests/explore/frame.c. */
+#include "clock.h"
 #include "engine.h"
+#include "fail.h"
+#include "fibers.h"
+#include "stack.h"
+#include <assert.h>
 #include <string.h>
 
 static bool on_own_stack(const struct thread *t, const char *sp)
@@ -94,6 +99,7 @@ void stack_return(const void *pc)
     struct thread *me = ex.me;
     const char *end = frame_end(me);
     int kept = 0;
+    assert(me->guests <= GUESTS && me->depth > 0);
     for (int i = 0; i < me->guests; i++) {
         struct guest *g = &me->guest[i];
         const char *at = (const char *)g->at;

@@ -1,13 +1,18 @@
 /* explore/start.c - how this library gets into a program: it stands before libc and
  * takes over the call of main.  Without TUTTI_EXPLORE main runs as ever.  With it the
  * program is executed once more without randomness in its addresses, and main belongs
- * to search.c. */
-#include "engine.h"
+ * to search.c.
+ * Tests: tests/cc_test.sh (plain runs), tests/explore_test.py (what is refused). */
+#include "common.h"
+#include "fail.h"
+#include "heap.h"
 #include "memory_inside.h"
 #include "options.h"
 #include "real.h"
+#include "run.h"
 #include <dlfcn.h>
 #include <link.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/personality.h>
 #include <unistd.h>

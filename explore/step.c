@@ -11,8 +11,14 @@
  * one that is executed at this moment (`lifted`).
  * Tests: tests/explore_seen_test.py. */
 #include "decode.h"
+#include "engine.h"
+#include "fail.h"
+#include "fibers.h"
+#include "heap.h"
 #include "near.h"
+#include "options.h"
 #include "real.h"
+#include "restore.h"
 #include "run.h"
 #include "scarce.h"
 #include "trace.h"

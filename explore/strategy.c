@@ -6,6 +6,9 @@
  * turns, so that those who retreat before each other do so for ever.
  * Tests: tests/explore_test.py (each strategy alone finds some of the cells). */
 #include "engine.h"
+#include "options.h"
+#include "schedule.h"
+#include "strategy.h"
 #include <string.h>
 
 enum kind { RANDOM, STICKY, PCT, FOCUS, ROUND, KINDS };

@@ -1,13 +1,18 @@
 /* explore/symbol.c - file, line and function of code, names of variables.  Lines come
  * from addr2line, which stands beside every linker; names of variables from the symbol
  * table of the executable.  Without either the report has bare addresses.
- * Tests: tests/explore_test.py. */
-#include "symbol.h"
+ * Tests: tests/explore/suite.py (each bug is found in its line). */
+#include "fibers.h"
+#include "heap.h"
+#include "objects.h"
 #include "scarce.h"
+#include "symbol.h"
 #include <dlfcn.h>
 #include <elf.h>
 #include <fcntl.h>
 #include <link.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>

@@ -4,14 +4,23 @@
  * libc keeps about a thread are right without copying at a switch.
  * Holds: slot i has its stack and its block mapped for good; a schedule that needs more
  * lanes than ex.lanes is begun again by run.c.
- * Tests: tests/cells/ (thread-locals, many threads, stacks). */
+ * Tests: tests/cells/locals.c, tests/explore/locals.c, waves.c. */
+#include "clock.h"
 #include "engine.h"
+#include "fail.h"
 #include "fiber/inside.h"
+#include "fibers.h"
+#include "keys.h"
+#include "life.h"
 #include "real.h"
 #include "scarce.h"
+#include "schedule.h"
+#include "strategy.h"
 #include <elf.h>
 #include <errno.h>
 #include <link.h>
+#include <stddef.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/auxv.h>
 #include <sys/mman.h>

@@ -1,5 +1,7 @@
 /* explore/trace.c - the steps of a schedule, kept while its report is made: the newest
- * of them, in memory that the reporting process shares. */
+ * of them, in memory that the reporting process shares.
+ * Tests: tests/explore/suite.py (replays are the same, step by step). */
+#include "engine.h"
 #include "trace.h"
 
 struct trace *trace;

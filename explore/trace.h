@@ -51,4 +51,39 @@ struct shared {
 };
 extern hidden struct shared *shared;
 extern hidden struct trace *trace;
+
+/* --- the step that the running thread makes, while steps are kept --- */
+struct step *trace_step(enum op op, const void *address, const void *pc);
+static inline void trace_value(uint64_t v)
+{
+    if (rare(ex.tracing) && ex.me->step) {
+        ex.me->step->value = v;
+        ex.me->step->flags |= STEP_VALUE;
+    }
+}
+/* How many bytes a plain access touches. */
+static inline void trace_range(size_t n)
+{
+    if (rare(ex.tracing) && ex.me->step) {
+        ex.me->step->size = (uint8_t)(n > 255 ? 255 : n);
+        ex.me->step->before = n;
+    }
+}
+/* The value of an atomic of size bytes, and what was there before. */
+static inline void trace_wide(int size, wide v, wide before)
+{
+    if (rare(ex.tracing) && ex.me->step) {
+        struct step *s = ex.me->step;
+        s->value = (uint64_t)v;
+        s->before = (uint64_t)before;
+        s->high = (uint64_t)(v >> 64);
+        s->high_before = (uint64_t)(before >> 64);
+        s->flags |= STEP_VALUE | (size == 16 ? STEP_WIDE : 0);
+    }
+}
+static inline void trace_flag(unsigned f)
+{
+    if (rare(ex.tracing) && ex.me->step)
+        ex.me->step->flags |= f;
+}
 #endif

@@ -140,6 +140,13 @@ def sentences(library, folder):
     again = explore(program, 'replay=' + seed)[1]
     yield 'steps and status in the seed', '' if 'n300e7.' in seed and again == text else \
         f'{text}---\n{again}'
+    ordered = os.path.join(folder, 'ordered')
+    build('gcc', library, 'litmus.c', ['-DTEST=5'], ordered)
+    _, text, report = explore(ordered, 'schedules=2000,orders=1')
+    sites = [pc for pc, op, order in report['orders'] if (op, order) == ('store', 3)]
+    weaker = explore(ordered, f'schedules=2000,weaken={"+".join(sites)}:0')[2]
+    yield 'a release that is made weaker is missed', '' if not report['failure'] and \
+        weaker['failure']['kind'] == 'assert' else f'{sites}\n{text}'
     for name in ('random', 'sticky', 'pct', 'focus', 'round'):
         _, text, report = explore(program, f'schedules=10000,strategy={name}')
         found = report['failure'] and report['failure']['kind']
