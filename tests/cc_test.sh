@@ -6,7 +6,7 @@ tutti=$(realpath "$1")
 work=$(mktemp -d) || exit 1
 trap 'rm -rf "$work"' EXIT
 cd "$work" || exit 1
-unset NO_COLOR TUTTI_EXPLORE
+unset NO_COLOR TUTTI_EXPLORE LD_LIBRARY_PATH
 CC=${CC:-cc}
 export CC
 count=0 failed=0
