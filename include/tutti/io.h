@@ -136,11 +136,11 @@ typedef struct tutti_process_end { /* set size before the call */
 } tutti_process_end;
 
 /* Run argv[0], found by $PATH, in a process group of its own.  0; -ENOENT and others of
- * posix_spawn(3); -EINVAL.  [any] */
+ * posix_spawn(3); -EMFILE; -EINVAL.  [any] */
 TUTTI_API int tutti_process_open(tutti_process *p, char *const argv[], unsigned flags);
 /* Wait for its end: 0 and *end (may be NULL).  Cut off, or at the deadline, it and all that it
- * has started are killed: the cut's code, and *end is filled.  -EINVAL if it is not open.
- * [any] [wait] */
+ * has started are killed: the cut's code, and *end is filled.  -EINVAL if it is not open;
+ * -ECHILD, with *end as it was, where the program ignores SIGCHLD.  [any] [wait] */
 TUTTI_API int tutti_process_wait(tutti_process *p, tutti_process_end *end);
 /* Send it and its group a signal.  0 or -errno; -ESRCH after its end.  [any] */
 TUTTI_API int tutti_process_signal(tutti_process *p, int signum);

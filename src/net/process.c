@@ -3,6 +3,7 @@
  * Tests: tests/io_more_test.c. */
 #include "base/memory.h"
 #include "net/net.h"
+#include <dirent.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
@@ -144,22 +145,81 @@ int tutti_process_open(tutti_process *public, char *const argv[], unsigned flags
 
 /* --- ending ---------------------------------------------------------------------- */
 
-/* Stop it before its children are read, so that it starts no more of them meanwhile; kill it
- * after, so that they do not lose their parent before they are found. */
-static void kill_tree(int pid, int depth)
+/* A process and all below it, from the root on.  Holds: count <= room; `more` is NULL while
+ * `few` is used. */
+struct tree {
+    int few[32], *more;
+    size_t count, room;
+};
+
+static int *tree_pids(struct tree *t)
 {
-    char path[64], line[4096];
-    kill(pid, SIGSTOP);
-    snprintf(path, sizeof path, "/proc/%d/task/%d/children", pid, pid);
-    int fd = depth < 64 ? open(path, O_RDONLY | O_CLOEXEC) : -1;
-    ssize_t n = fd < 0 ? 0 : read(fd, line, sizeof line - 1);
+    return t->more ? t->more : t->few;
+}
+
+/* Without memory it is left out: perhaps the group has it. */
+static void tree_add(struct tree *t, int pid)
+{
+    if (t->count == t->room) {
+        int *grown = memory_realloc(t->more, t->room * 2 * sizeof *grown);
+        if (!grown)
+            return;
+        if (!t->more)
+            memcpy(grown, t->few, sizeof t->few);
+        t->more = grown;
+        t->room *= 2;
+    }
+    tree_pids(t)[t->count++] = pid;
+}
+
+/* The numbers in a file of /proc, each with a space behind it: those that one thread has
+ * started, of which a read may give a part. */
+static void tree_read(struct tree *t, const char *path)
+{
+    char text[512];
+    ssize_t n;
+    int pid = 0, fd = fault_now() ? -1 : open(path, O_RDONLY | O_CLOEXEC);
+    while (fd >= 0 && (n = read(fd, text, sizeof text)) > 0)
+        for (ssize_t i = 0; i < n; i++) {
+            bool digit = text[i] >= '0' && text[i] <= '9';
+            if (!digit && pid)
+                tree_add(t, pid);
+            pid = digit ? pid * 10 + (text[i] - '0') : 0;
+        }
     if (fd >= 0)
         close(fd);
-    line[n > 0 ? n : 0] = 0;
-    char *at = line, *end;
-    for (long child; (child = strtol(at, &end, 10)) > 0; at = end)
-        kill_tree((int)child, depth + 1);
-    kill(pid, SIGKILL);
+}
+
+/* What any thread of it has started. */
+static void tree_children(struct tree *t, int pid)
+{
+    char path[64];
+    snprintf(path, sizeof path, "/proc/%d/task", pid);
+    DIR *threads = fault_now() ? NULL : opendir(path);
+    for (struct dirent *e; threads && (e = readdir(threads));) {
+        int thread = atoi(e->d_name); /* 0: one of the names of every folder */
+        snprintf(path, sizeof path, "/proc/%d/task/%d/children", pid, thread);
+        if (thread > 0)
+            tree_read(t, path);
+    }
+    if (threads)
+        closedir(threads);
+}
+
+/* Each is stopped before its children are read, so that it starts no more of them meanwhile;
+ * all are killed after, so that none loses its parent before it is found.  By a list and not
+ * by recursion, since a task may have little stack. */
+static void kill_tree(int pid)
+{
+    struct tree t = { .room = sizeof t.few / sizeof *t.few };
+    tree_add(&t, pid);
+    for (size_t i = 0; i < t.count; i++) {
+        kill(tree_pids(&t)[i], SIGSTOP);
+        tree_children(&t, tree_pids(&t)[i]);
+    }
+    for (size_t i = 0; i < t.count; i++)
+        kill(tree_pids(&t)[i], SIGKILL);
+    memory_free(t.more);
 }
 
 static int64_t time_ns(struct timeval t)
@@ -201,7 +261,7 @@ static int reap_process(struct process *p, tutti_process_end *end)
 static int end_killed(struct process *p, tutti_process_end *end)
 {
     int kept = errno;
-    kill_tree(p->pid, 0);
+    kill_tree(p->pid);
     kill(-p->pid, SIGKILL); /* those of its group that have lost their parent */
     errno = kept;
     return reap_process(p, end); /* a moment: nothing holds up SIGKILL for long */
@@ -225,7 +285,9 @@ int tutti_process_signal(tutti_process *public, int signum)
 {
     struct process *p = process_of(public);
     int kept = errno;
-    int rc = !public || p->state != PROCESS_RUNS ? -ESRCH
+    if (!public)
+        return why_null(__func__);
+    int rc = p->state != PROCESS_RUNS ? -ESRCH
              : kill(-p->pid, signum) < 0 && kill(p->pid, signum) < 0 ? -errno
                                                                      : 0;
     errno = kept;
