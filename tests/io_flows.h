@@ -305,7 +305,8 @@ FLOW(signals)
         rc = rc > 0 && got != SIGUSR1 ? -EPROTO : rc;
     }
     tutti_scope_cancel(&s);
-    tutti_scope_close(&s);
+    int closed = tutti_scope_close(&s);
+    CHECK(rc != -ENOMEM || closed != rc); /* what failed is not the scope */
     return rc;
 }
 

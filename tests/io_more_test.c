@@ -79,6 +79,29 @@ ON_IO(signals_come_through_a_channel)
     tutti_scope_close(&listening);
 }
 
+/* All of them or none: what could be had before the one that could not be is given back. */
+ON_IO(signals_that_cannot_all_be_had_stay_as_they_were)
+{
+    static const int first[] = { SIGUSR2 }, both[] = { SIGUSR1, SIGUSR2 },
+                     twice[] = { SIGUSR1, SIGUSR1 };
+    struct sigaction now;
+    tutti_chan *one, *two;
+    tutti_scope listening;
+    tutti_scope_open(&listening, tutti_scope_executor(s), TUTTI_NEVER, 0);
+    CHECK_INT(tutti_signals(&one, &listening, first, 1), 0);
+    CHECK_INT(tutti_signals(&two, &listening, both, 2), -EBUSY);
+    CHECK(two == NULL);
+    CHECK(strstr(tutti_why(), "USR2") != NULL);
+    CHECK_INT(tutti_signals(&two, &listening, twice, 2), -EBUSY);
+    CHECK_INT(sigaction(SIGUSR1, NULL, &now), 0);
+    CHECK(now.sa_handler == SIG_DFL);
+    CHECK_INT(tutti_signals(&two, &listening, twice, 1), 0);
+    CHECK_INT(tutti_scope_close(&listening), 0);
+    CHECK_INT(sigaction(SIGUSR1, NULL, &now), 0);
+    CHECK(now.sa_handler == SIG_DFL);
+    CHECK_INT(tutti_signals(&two, &listening, both, 2), -EINVAL); /* closed */
+}
+
 /* --- processes ------------------------------------------------------------------------ */
 
 static void shell(char **argv, const char *text)

@@ -1,25 +1,24 @@
 /* net/signals.c - signals that come through a channel.  Each has an event, which the handler
- * sets (tutti_event_on_signal), and a thread carries events over to the channel: a handler may
- * not send.  Tests: tests/io_more_test.c. */
+ * sets, and a thread carries events over to the channel: a handler may not send.
+ * Tests: tests/io_more_test.c. */
 #include "base/memory.h"
 #include "core/owned.h"
 #include "core/thread.h"
 #include "net/net.h"
+#include "sync/event_signal.h"
 #include <pthread.h>
 #include <signal.h>
-#include <tutti/sync.h>
 
-/* Holds: the thread runs from the last step of opening to signals_end; the channel and the
- * events' hooks are the scope's, older than this, so they go after it.  cases: one for each
- * event, and one for the end; the thread's. */
+/* Holds: the first `hooked` of n signals set their events; the thread runs from the last step
+ * of opening to signals_end; the channel is the scope's, older than this, so it goes after it.
+ * cases: one for each event, and one for the end; the thread's. */
 struct signals {
     struct owned owned;
     pthread_t thread;
     tutti_chan *channel;
     tutti_case *cases;
     tutti_event stop;
-    uint32_t epoch; /* fork_epoch: a child has no such thread */
-    size_t n;
+    size_t n, hooked;
     struct {
         int signum;
         tutti_event event;
@@ -46,26 +45,41 @@ static void *signals_main(void *arg)
     return NULL;
 }
 
+static void signals_free(struct signals *k)
+{
+    while (k->hooked > 0)
+        signal_unhook(k->each[--k->hooked].signum);
+    memory_free(k->cases);
+    memory_free(k);
+}
+
 static void signals_end(struct owned *o)
 {
     struct signals *k = list_entry(o, struct signals, owned);
-    if (k->epoch == load_relaxed(&fork_epoch)) { /* changes in a lone thread only */
-        tutti_event_set(&k->stop);
-        pthread_join(k->thread, NULL);
-    }
-    memory_free(k->cases);
+    tutti_event_set(&k->stop);
+    pthread_join(k->thread, NULL);
+    signals_free(k);
 }
 
-/* Once the thread runs it lacks nothing. */
-static int signals_cases(struct signals *k)
+/* NULL: no memory.  Once the thread runs it lacks nothing. */
+static struct signals *signals_make(const int *signums, size_t n)
 {
-    k->cases = memory_alloc((k->n + 1) * sizeof *k->cases);
-    if (!k->cases)
-        return -ENOMEM;
-    for (size_t i = 0; i < k->n; i++)
+    struct signals *k = memory_zalloc(sizeof *k + n * sizeof k->each[0]);
+    if (!k)
+        return NULL;
+    k->n = n;
+    k->cases = memory_alloc((n + 1) * sizeof *k->cases);
+    if (!k->cases) {
+        memory_free(k);
+        return NULL;
+    }
+    for (size_t i = 0; i < n; i++) {
+        k->each[i].signum = signums[i];
         k->cases[i] = tutti_on_event(&k->each[i].event);
-    k->cases[k->n] = tutti_on_event(&k->stop);
-    return 0;
+    }
+    k->cases[n] = tutti_on_event(&k->stop);
+    k->owned.end = signals_end;
+    return k;
 }
 
 static int signals_thread(struct signals *k)
@@ -75,7 +89,26 @@ static int signals_thread(struct signals *k)
     pthread_sigmask(SIG_SETMASK, &all, &kept); /* the program's signals are not for it */
     int rc = fault_now() ? EAGAIN : pthread_create(&k->thread, NULL, signals_main, k);
     pthread_sigmask(SIG_SETMASK, &kept, NULL);
-    return -rc;
+    return rc ? why_set(-rc, "tutti_signals: %s", tutti_strerror(-rc)) : 0;
+}
+
+/* All of them or, where one cannot be had, none. */
+static int signals_begin(struct signals *k, tutti_scope *s)
+{
+    int rc = tutti_chan_open(&k->channel, s, sizeof(int), k->n, NULL);
+    while (rc == 0 && k->hooked < k->n) {
+        rc = signal_hook(&k->each[k->hooked].event, k->each[k->hooked].signum);
+        k->hooked += rc == 0;
+    }
+    rc = rc < 0 ? rc : signals_thread(k);
+    if (rc < 0) {
+        signals_free(k);
+        return rc;
+    }
+    rc = scope_own(s, &k->owned);
+    if (rc < 0) /* it was open a moment ago: *s is closing under its opener */
+        signals_end(&k->owned);
+    return rc;
 }
 
 int tutti_signals(tutti_chan **out, tutti_scope *s, const int *signums, size_t n)
@@ -85,28 +118,11 @@ int tutti_signals(tutti_chan **out, tutti_scope *s, const int *signums, size_t n
     *out = NULL;
     if (!signums || n == 0 || n > 64)
         return why_static(-EINVAL, "tutti_signals: between 1 and 64 signals");
-    /* The hooks lead to the events in *k, and the scope drops them after *k: so *k lives in
-     * memory of the scope, which goes last. */
-    struct signals *k = tutti_share(s, 1, sizeof *k + n * sizeof k->each[0], TUTTI_WRITE,
-                                    &(tutti_ref){ 0 });
-    int rc = k ? tutti_chan_open(out, s, sizeof(int), n, NULL) : -ENOMEM;
-    for (size_t i = 0; rc == 0 && i < n; i++) {
-        k->each[i].signum = signums[i];
-        rc = tutti_event_on_signal(s, &k->each[i].event, signums[i]);
-    }
-    if (rc == 0) {
-        k->channel = *out;
-        k->n = n;
-        k->epoch = load_relaxed(&fork_epoch); /* as above */
-        k->owned.end = signals_end;
-        rc = signals_cases(k);
-        rc = rc < 0 ? rc : signals_thread(k);
-        if (rc < 0)
-            memory_free(k->cases);
-    }
-    if (rc == 0 && scope_own(s, &k->owned) < 0)
-        rc = -EINVAL; /* it was open a moment ago: *s is closing under its opener */
-    if (rc < 0)
-        *out = NULL;
-    return rc < 0 ? net_failed(__func__, rc) : 0;
+    struct signals *k = signals_make(signums, n);
+    if (!k)
+        return why_static(-ENOMEM, "tutti_signals: no memory");
+    int rc = signals_begin(k, s);
+    if (rc == 0)
+        *out = k->channel;
+    return rc;
 }
