@@ -2,6 +2,7 @@
  * other orders, and time costs none. */
 #include "check.h"
 #include <tutti.h>
+#include <tutti/fork.h>
 #include <tutti/sync.h>
 #include <dirent.h>
 #include <pthread.h>
@@ -241,4 +242,79 @@ TEST(it_may_be_the_default)
     CHECK_INT(tutti_scope_close(&s), 0);
     CHECK_INT(n, 1);
 }
+/* --- deadlines: real time goes on meanwhile, and is nobody's ------------------------------- */
+
+static void real_time_passes(void)
+{
+    usleep(20000);
+}
+
+TUTTI_FORK_1(long, twice, long);
+static long twice(tutti_at at, long n)
+{
+    (void)at;
+    return 2 * n;
+}
+
+static int forks_in_time(void *unused)
+{
+    (void)unused;
+    tutti_at at = tutti_fork_here();
+    for (long i = 0; i < 20; i++) {
+        twice_fork(&at, i);
+        if (i == 10)
+            real_time_passes();
+        tutti_yield();
+        CHECK_INT(twice_join(&at), 2 * i);
+    }
+    CHECK_INT(tutti_fork_check(), 0);
+    return 0;
+}
+
+TEST(calls_are_forked_under_a_deadline_to_come)
+{
+    tutti_executor *ex;
+    tutti_scope s;
+    CHECK_INT(tutti_executor_open(&ex, "sim://3"), 0);
+    tutti_scope_open(&s, ex, tutti_after(3600 * TUTTI_SEC), 0);
+    CHECK_INT(tutti_go(&s, forks_in_time, NULL), 0);
+    CHECK_INT(tutti_scope_close(&s), 0);
+    CHECK_INT(tutti_executor_close(ex), 0);
+}
+
+static int waits_in_time(void *unused)
+{
+    (void)unused;
+    CHECK_INT(tutti_sleep_until(tutti_after(4 * TUTTI_SEC)), 0);
+    real_time_passes();
+    CHECK_INT(tutti_check(), 0);
+    say("in time", 4);
+    CHECK_INT(tutti_sleep_until(tutti_after(3600 * TUTTI_SEC)), -ETIMEDOUT);
+    say("over", 5);
+    return 0;
+}
+
+/* For those that are parked, and those that park later. */
+TEST(a_deadline_that_is_brought_forward_comes_in_its_own_time)
+{
+    char first[sizeof said];
+    for (int i = 0; i < 3; i++) {
+        tutti_executor *ex;
+        tutti_scope s;
+        said[0] = 0;
+        CHECK_INT(tutti_executor_open(&ex, "sim://3"), 0);
+        tutti_scope_open(&s, ex, TUTTI_NEVER, 0);
+        CHECK_INT(tutti_go(&s, waits_in_time, NULL), 0);
+        CHECK_INT(tutti_go(&s, waits_in_time, NULL), 0);
+        tutti_yield();
+        tutti_scope_expire(&s, tutti_after(3600 * TUTTI_SEC));
+        tutti_scope_expire(&s, tutti_after(5 * TUTTI_SEC));
+        CHECK_INT(tutti_scope_close(&s), -ETIMEDOUT);
+        CHECK_INT(tutti_executor_close(ex), 0);
+        CHECK_STR(said, i ? first : said);
+        strcpy(first, said);
+    }
+    CHECK_STR(first, "in time4@5 in time4@5 over5@6 over5@6 ");
+}
+
 TEST_MAIN

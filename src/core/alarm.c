@@ -1,7 +1,8 @@
 /* core/alarm.c - deadlines that were brought forward while tasks may be parked under the old
  * one (tutti_scope_expire).  One thread for the process, started at the first use, sleeping
  * until the earliest; deadlines set at opening need it not, every wait arms its own timer.
- * Tests: tests/cut_test.c. */
+ * A thread whose time is its own (base/clock.h) fires those that were set there itself.
+ * Tests: tests/cut_test.c, tests/sim_test.c. */
 #include "base/memory.h"
 #include "core/scope.h"
 #include "core/thread.h"
@@ -12,6 +13,7 @@ struct alarm {
     struct list link;
     struct scope *scope;
     int64_t when;
+    const void *clock; /* the thread whose time that is; NULL: it is everybody's */
 };
 
 /* Holds: under the latch; every alarm's scope is open, since closing takes its alarm out;
@@ -20,15 +22,24 @@ static struct latch alarm_latch;
 static struct list alarms = { &alarms, &alarms };
 static bool alarm_runs;
 static _Atomic uint32_t alarm_bell; /* futex: bumped when the list has changed */
+static _Thread_local bool alarm_here; /* some were set in this thread's own time */
 
-/* Under the latch: fire what is due; the time of the next. */
+static const void *clock_here(void)
+{
+    return clock_sim ? thread_mark() : NULL;
+}
+
+/* Under the latch: fire what is due by the clock of this thread; the time of the next. */
 static int64_t alarms_fire(void)
 {
-    int64_t next = CLOCK_NEVER;
+    const void *clock = clock_here();
+    int64_t next = CLOCK_NEVER, now = clock_now();
     for (struct list *l = alarms.next, *after; l != &alarms; l = after) {
         struct alarm *a = list_entry(l, struct alarm, link);
         after = l->next;
-        if (a->when <= clock_now()) {
+        if (a->clock != clock)
+            continue;
+        if (a->when <= now) {
             list_remove(&a->link);
             scope_stop(a->scope, OVER_EXPIRED);
             memory_free(a);
@@ -72,6 +83,16 @@ static int alarm_start(void)
     return 0;
 }
 
+int64_t alarms_fire_here(void)
+{
+    if (likely(!alarm_here))
+        return CLOCK_NEVER;
+    latch_lock(&alarm_latch);
+    int64_t next = alarms_fire();
+    latch_unlock(&alarm_latch);
+    return next;
+}
+
 static struct alarm *alarm_of(struct scope *s)
 {
     for (struct list *l = alarms.next; l != &alarms; l = l->next)
@@ -82,8 +103,9 @@ static struct alarm *alarm_of(struct scope *s)
 
 int alarm_set(struct scope *s)
 {
+    alarm_here |= clock_sim != 0;
     latch_lock(&alarm_latch);
-    int rc = alarm_start();
+    int rc = clock_sim ? 0 : alarm_start();
     struct alarm *a = rc < 0 ? NULL : alarm_of(s);
     if (rc == 0 && !a) {
         a = memory_alloc(sizeof *a);
@@ -93,6 +115,7 @@ int alarm_set(struct scope *s)
         }
     }
     if (a) {
+        a->clock = clock_here();
         /* The earliest of those who race to bring it forward, not the last; relaxed: each has
          * set the deadline before it came by the latch. */
         a->when = load_relaxed(&s->deadline);

@@ -314,5 +314,7 @@ void failures_free(struct scope_more *m);
 
 /* --- deadlines brought forward: core/alarm.c --- */
 int alarm_set(struct scope *s); /* for its deadline, just set; 0 or -ENOMEM */
+/* By a thread whose time is its own: those that have come; the time of the next. */
+int64_t alarms_fire_here(void);
 void alarm_clear(struct scope *s);
 #endif

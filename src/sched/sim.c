@@ -43,11 +43,19 @@ static struct runnable *fifo_take(struct fifo *q, uint32_t k)
     return fifo_pop(q);
 }
 
+/* What is due now; the time of what is next. */
+static int64_t sim_fire(struct worker *w)
+{
+    worker_fire(w);
+    int64_t timer = wheel_next(&w->wheel), alarm = alarms_fire_here();
+    return timer < alarm ? timer : alarm;
+}
+
 struct runnable *sim_take(struct worker *w)
 {
     struct task *t;
     w->due = load_relaxed(&w->tick) + 1; /* the next turn comes here, too */
-    worker_fire(w);
+    sim_fire(w);
     while ((t = deque_pop(&w->deque)) || (t = pool_injected(w->pool)))
         fifo_push(&w->bound, &t->run);
     uint32_t ready = fifo_count(&w->ready), n = ready + fifo_count(&w->bound);
@@ -59,7 +67,7 @@ struct runnable *sim_take(struct worker *w)
 
 bool sim_advance(struct worker *w)
 {
-    int64_t until = wheel_next(&w->wheel);
+    int64_t until = sim_fire(w);
     if (w->poller && poller_busy(w->poller))
         poller_run(w->poller, 0);
     if (w->ready.head)
@@ -68,7 +76,7 @@ bool sim_advance(struct worker *w)
         return false; /* only somebody outside can go on */
     if (clock_sim < until)
         clock_sim = until;
-    worker_fire(w);
+    sim_fire(w);
     return true;
 }
 
