@@ -1,8 +1,13 @@
 /* Datagrams, signals through a channel, and other processes: on every backend and from plain
  * threads. */
 #include "io.h"
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <poll.h>
+#include <stddef.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <tutti/stream.h>
 #include <tutti/sync.h>
 
@@ -46,6 +51,63 @@ ON_IO(datagrams_go_there_and_back)
     tutti_address none = { { 0 } };
     CHECK_INT(tutti_address_text(&none, text, sizeof text), -EINVAL);
     CHECK_INT(tutti_resolve("udp:127.0.0.1:9", &at, 0), 0);
+}
+
+/* --- a listener that is refused everything ------------------------------------------ */
+
+/* From now on this thread gets EPERM for accept4: 0, or it cannot be had. */
+static int refuse_accept(void)
+{
+    struct sock_filter code[] = {
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_accept4, 0, 1),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+    };
+    struct sock_fprog program = { sizeof code / sizeof *code, code };
+    return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
+           || prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program);
+}
+
+static int set_after_others(void *event)
+{
+    for (int i = 0; i < 100; i++)
+        tutti_yield();
+    tutti_event_set(event);
+    return 0;
+}
+
+static int cancel_when_set(void *arg)
+{
+    void **both = arg;
+    int rc = tutti_event_wait(both[1]);
+    tutti_scope_cancel(both[0]);
+    return rc;
+}
+
+static int accepts_nothing(void *unused)
+{
+    tutti_event event = { { 0 } };
+    tutti_scope s, beside;
+    void *both[] = { &s, &event };
+    int listener = tutti_listen("tcp:127.0.0.1:0");
+    (void)unused;
+    CHECK(listener >= 0);
+    if (refuse_accept())
+        check_skip("there are no filters of system calls here");
+    tutti_scope_open(&beside, NULL, TUTTI_NEVER, 0);
+    CHECK_INT(tutti_go(&beside, set_after_others, &event), 0);
+    CHECK_INT(tutti_go(&beside, cancel_when_set, both), 0);
+    tutti_scope_open(&s, NULL, TUTTI_NEVER, 0);
+    CHECK_INT(tutti_accept(listener), -ECANCELED);
+    tutti_scope_close(&s);
+    return tutti_scope_close(&beside);
+}
+
+/* Others go on meanwhile, and it hears of the cancel. */
+TEST(a_listener_that_is_refused_everything_does_not_spin)
+{
+    CHECK_INT(tutti_run("loop://?io=epoll", accepts_nothing, NULL), 0);
 }
 
 /* --- signals ------------------------------------------------------------------------ */

@@ -16,7 +16,7 @@
 #include <poll.h>
 #include <unistd.h>
 
-enum { BACKLOG = 4096 };
+enum { BACKLOG = 4096, PASSED_MOST = 64 };
 
 /* --- the reserve ---------------------------------------------------------------- */
 
@@ -153,6 +153,14 @@ static bool accept_passing(int code)
     }
 }
 
+/* Try again; but where all are refused (a filter of system calls) that would be a spin, so
+ * now and then rest a little. */
+static int accept_pass(struct context *c, unsigned *passed)
+{
+    return ++*passed % PASSED_MOST ? context_check(c)
+                                   : tutti_sleep_until(tutti_after(10 * TUTTI_MS));
+}
+
 static bool accept_scarce(int code)
 {
     return code == -EMFILE || code == -ENFILE || code == -ENOBUFS || code == -ENOMEM;
@@ -179,13 +187,14 @@ int tutti_accept(int listener)
 {
     struct context *c = context_self();
     bool told = false;
+    unsigned passed = 0;
     int rc = context_check(c);
     while (rc >= 0) {
         rc = accept_once(c, listener);
         if (likely(rc >= 0))
             return net_new(rc);
         if (accept_passing(rc))
-            rc = 0;
+            rc = accept_pass(c, &passed);
         else if (rc == -EAGAIN)
             rc = net_ready(c, listener, POLLIN, CLOCK_NEVER);
         else if (accept_scarce(rc))
