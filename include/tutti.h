@@ -399,12 +399,13 @@ TUTTI_API int tutti_sleep_until(tutti_time when);
  * it in long loops.  After an inner scope closed with -ETIMEDOUT it tells whether
  * the outer one is over as well.  [any] */
 TUTTI_API int tutti_check(void);
-/* Run fn(arg) on a rescue thread, so that it may block.  Its own code is returned.
+/* Run fn(arg) on a rescue thread, so that it may block; 512 do so at once, more wait for
+ * their turn.  Its own code is returned.
  * drop NULL: wait for its end, however late.  Else arg changes hands: drop(arg)
  * runs after fn ended, and when a scope is over first the call returns -ECANCELED
- * or -ETIMEDOUT at once while fn goes on abandoned: fn must not touch the caller's
- * stack.  -EINVAL, -EAGAIN, -ENOMEM when it could not start (drop has run).
- * [any] [wait] */
+ * or -ETIMEDOUT at once while fn goes on abandoned, or never runs if it had not begun:
+ * fn must not touch the caller's stack.  -EINVAL, -EAGAIN, -ENOMEM when it could not
+ * start (drop has run).  [any] [wait] */
 TUTTI_API int tutti_blocking(tutti_fn *fn, void *arg, tutti_drop *drop);
 
 /* ---- futures ------------------------------------------------------------- */

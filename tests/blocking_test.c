@@ -1,6 +1,9 @@
 /* tests/blocking_test.c - calls that block: on threads of their own, waited for or abandoned. */
 #include "urls.h"
 #include <pthread.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <tutti/io.h>
 
 static atomic_int entered, let_go, dropped;
 
@@ -209,17 +212,22 @@ static int call_stay_inside(void *unused)
     atomic_fetch_add(&ended, 1);
     return rc;
 }
+/* All threads that there may be are taken, and calls wait for one. */
+static void fill(tutti_scope *s)
+{
+    for (int i = 0; i < CALLS; i++)
+        CHECK_INT(tutti_go(s, call_stay_inside, NULL), 0);
+    for (int was = -1; atomic_load(&inside) < RESCUE_MOST && atomic_load(&inside) != was;) {
+        was = atomic_load(&inside); /* fewer where no more threads are to be had */
+        usleep(200000);
+    }
+}
 TEST(calls_beyond_the_last_rescue_thread_wait_and_are_made)
 {
     tutti_executor *ex = urls_open("threads://2");
     tutti_scope s;
     tutti_scope_open(&s, ex, TUTTI_NEVER, 0);
-    for (int i = 0; i < CALLS; i++)
-        CHECK_INT(tutti_go(&s, call_stay_inside, NULL), 0);
-    for (int was = -1; atomic_load(&inside) < RESCUE_MOST && atomic_load(&inside) != was;) {
-        was = atomic_load(&inside); /* fewer where no more threads are to be had */
-        usleep(200000);
-    }
+    fill(&s);
     int most = atomic_load(&inside);
     CHECK(most > 0 && most <= RESCUE_MOST);
     CHECK_INT(atomic_load(&ended), 0);
@@ -227,6 +235,56 @@ TEST(calls_beyond_the_last_rescue_thread_wait_and_are_made)
     CHECK_INT(tutti_scope_close(&s), 0);
     CHECK_INT(atomic_load(&inside), CALLS);
     CHECK_INT(atomic_load(&ended), CALLS);
+    CHECK_INT(tutti_executor_close(ex), 0);
+}
+
+static int call_cut_off(void *unused)
+{
+    int rc = tutti_blocking(stand_and_wait, unused, count_drop);
+    CHECK_INT(rc, -ECANCELED);
+    return rc;
+}
+static int write_cut_off(void *fd)
+{
+    int rc = tutti_write(*(int *)fd, "stray", 5);
+    CHECK_INT(rc, -ECANCELED);
+    return rc;
+}
+static int nobodys_file(void)
+{
+    int fd = memfd_create("blocking_test", 0);
+    CHECK(fd >= 0);
+    return fd;
+}
+
+/* What it was to work on may be another's by then: a descriptor's number, for one. */
+TEST(a_call_that_has_not_begun_when_its_scope_is_over_is_not_made)
+{
+    tutti_executor *ex = urls_open("threads://2?io=epoll");
+    tutti_scope s, cut;
+    tutti_scope_stats now = { .size = sizeof now };
+    struct stat st;
+    int fd = nobodys_file();
+    tutti_scope_open(&s, ex, TUTTI_NEVER, 0);
+    fill(&s);
+    tutti_scope_open(&cut, ex, TUTTI_NEVER, 0);
+    CHECK_INT(tutti_go(&cut, write_cut_off, &fd), 0);
+    CHECK_INT(tutti_go(&cut, call_cut_off, NULL), 0);
+    while (tutti_scope_stat(&cut, &now) == 0 && now.parked < 2)
+        usleep(1000);
+    tutti_scope_cancel(&cut);
+    CHECK_INT(tutti_scope_close(&cut), 0);
+    CHECK_INT(atomic_load(&dropped), 0);
+    CHECK_INT(tutti_close(fd), 0);
+    int other = nobodys_file();
+    CHECK(other == fd || dup2(other, fd) == fd);
+    atomic_store(&let_go, 1);
+    CHECK_INT(tutti_scope_close(&s), 0);
+    while (!atomic_load(&dropped))
+        usleep(1000);
+    CHECK_INT(atomic_load(&entered), 0);
+    CHECK_INT(fstat(fd, &st), 0);
+    CHECK_INT(st.st_size, 0);
     CHECK_INT(tutti_executor_close(ex), 0);
 }
 

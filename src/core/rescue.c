@@ -1,6 +1,8 @@
 /* core/rescue.c - threads for calls that block.  They are started as needed, up to a limit,
  * wait a while for the next call, and end.  A call whose caller was cut off is abandoned: it
- * goes on to its end, and its argument is dropped then.  Tests: tests/blocking_test.c. */
+ * goes on to its end, or, if it has not begun, is not made any more, since what it was to work
+ * on (a descriptor's number) may be another's by then; and its argument is dropped.
+ * Tests: tests/blocking_test.c. */
 #include "base/memory.h"
 #include "core/scope.h"
 #include "core/task.h"
@@ -11,7 +13,7 @@
 enum { RESCUE_MOST = 512 };
 #define RESCUE_IDLE (2 * TUTTI_SEC)
 
-enum { CALL_RUNNING, CALL_ENDING, CALL_ENDED, CALL_ABANDONED };
+enum { CALL_QUEUED, CALL_RUNNING, CALL_ENDING, CALL_ENDED, CALL_ABANDONED };
 
 /* Holds: in CALL_ABANDONED the rescue thread owns the call and the caller is gone; in
  * CALL_ENDING the rescue thread is about to wake the caller, which stays; in CALL_ENDED the
@@ -30,7 +32,7 @@ struct call {
 
 static struct latch rescue_latch; /* guards what follows */
 static struct call *queue, **queue_end = &queue;
-static unsigned threads, idle;
+static unsigned queued, threads, idle; /* queued: the length of the queue */
 static _Atomic uint32_t rescue_bell; /* futex: bumped for each call queued */
 
 /* --- on the rescue thread -------------------------------------------------- */
@@ -52,9 +54,13 @@ static void rescue_ended(void *unused)
                "pthread_cancel; it ends by returning");
 }
 
-static void call_run(struct call *k)
+/* Make it, unless it was abandoned before. */
+static void call_make(struct call *k, struct context *c)
 {
-    struct context *c = context_self();
+    uint32_t queued_yet = CALL_QUEUED;
+    /* relaxed, both ways: the latch of the queue has brought what is in k */
+    if (!cas_relaxed(&k->state, &queued_yet, CALL_RUNNING))
+        return;
     c->why_code = 0;
     call_here = k;
     k->code = k->fn(k->arg);
@@ -64,9 +70,14 @@ static void call_run(struct call *k)
                "TUTTI_SCOPE, which closes itself");
     if (k->code < 0 && c->why_code == k->code)
         k->words = memory_strdup(tutti_why());
+    c->name = NULL; /* the call's; the thread goes on to others */
+}
+
+static void call_run(struct call *k)
+{
+    call_make(k, context_self());
     if (k->drop)
         k->drop(k->arg);
-    c->name = NULL; /* the call's; the thread goes on to others */
     uint32_t running = CALL_RUNNING;
     /* acquire, if it fails: pairs with call_was_abandoned: the caller is done with k */
     if (!cas_acqrel(&k->state, &running, CALL_ENDING)) {
@@ -83,8 +94,10 @@ static void call_run(struct call *k)
 /* The caller was cut off.  False: the call has ended all the same. */
 static bool call_was_abandoned(struct call *k)
 {
-    uint32_t running = CALL_RUNNING;
-    if (cas_release(&k->state, &running, CALL_ABANDONED)) /* pairs with call_run */
+    uint32_t state = CALL_QUEUED;
+    /* release, both: pair with call_run, which frees k */
+    if (cas_release(&k->state, &state, CALL_ABANDONED)
+        || (state == CALL_RUNNING && cas_release(&k->state, &state, CALL_ABANDONED)))
         return true;
     while (load_acquire(&k->state) != CALL_ENDED) /* pairs with call_run: a few steps */
         spin_pause();
@@ -107,6 +120,7 @@ static struct call *call_next(void)
     }
     struct call *k = queue;
     queue = k->next;
+    queued--;
     if (!queue)
         queue_end = &queue;
     return k;
@@ -147,12 +161,9 @@ static int thread_start(void)
  * since one that does will come to it. */
 static int call_queue(struct call *k)
 {
-    unsigned waiting = 1;
     latch_lock(&rescue_latch);
-    for (struct call *q = queue; q; q = q->next)
-        waiting++;
     int rc = 0;
-    if (idle < waiting && threads < RESCUE_MOST) {
+    if (idle <= queued && threads < RESCUE_MOST) {
         rc = thread_start();
         threads += rc == 0;
     }
@@ -163,6 +174,7 @@ static int call_queue(struct call *k)
     k->next = NULL;
     *queue_end = k;
     queue_end = &k->next;
+    queued++;
     add_relaxed(&rescue_bell, 1); /* the latch orders it */
     latch_unlock(&rescue_latch);
     futex_wake(&rescue_bell, 1);
@@ -213,7 +225,7 @@ static void rescue_after_fork(void)
     rescue_latch = (struct latch){ 0 };
     queue = NULL;
     queue_end = &queue;
-    threads = idle = 0;
+    queued = threads = idle = 0;
 }
 
 __attribute__((constructor)) static void rescue_begin(void)
