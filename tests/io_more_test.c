@@ -53,6 +53,36 @@ ON_IO(datagrams_go_there_and_back)
     CHECK_INT(tutti_resolve("udp:127.0.0.1:9", &at, 0), 0);
 }
 
+/* One socket at all of this machine reaches both, and tells each by its own words. */
+ON_IO(a_datagram_socket_of_no_host_is_of_both_families)
+{
+    static const char *const hosts[] = { "127.0.0.1", "[::1]" };
+    char at[100], text[100], peer[100], buf[8];
+    tutti_address to, from;
+    int any = tutti_udp_open("udp::0");
+    (void)s;
+    CHECK(any >= 0);
+    CHECK_INT(tutti_address_local(any, text, sizeof text), 0);
+    for (int i = 0; i < 2; i++) {
+        snprintf(at, sizeof at, "udp:%s:0", hosts[i]);
+        int one = tutti_udp_open(at);
+        if (one < 0)
+            continue; /* there is no IPv6 here */
+        CHECK_INT(tutti_address_local(one, peer, sizeof peer), 0);
+        CHECK_INT(tutti_resolve(peer, &to, 1), 1);
+        CHECK_INT(tutti_udp_send(any, "there", 5, &to), 0);
+        CHECK_INT(tutti_udp_receive(one, buf, sizeof buf, NULL), 5);
+        snprintf(at, sizeof at, "udp:%s%s", hosts[i], strrchr(text, ':'));
+        CHECK_INT(tutti_resolve(at, &to, 1), 1);
+        CHECK_INT(tutti_udp_send(one, "back", 4, &to), 0);
+        CHECK_INT(tutti_udp_receive(any, buf, sizeof buf, &from), 4);
+        CHECK_INT(tutti_address_text(&from, text + 50, 50), 0);
+        CHECK_STR(text + 50, peer);
+        CHECK_INT(tutti_close(one), 0);
+    }
+    CHECK_INT(tutti_close(any), 0);
+}
+
 /* --- a listener that is refused everything ------------------------------------------ */
 
 /* From now on this thread gets EPERM for accept4: 0, or it cannot be had. */

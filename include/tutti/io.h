@@ -96,8 +96,8 @@ TUTTI_API int tutti_resolve(const char *address, tutti_address *out, size_t most
 /* In the words of "sockets", with numbers; cut at n - 1 bytes.  0; -EINVAL for one that was
  * never filled.  [any] */
 TUTTI_API int tutti_address_text(const tutti_address *a, char *text, size_t n);
-/* A socket for datagrams at "udp:host:port"; "udp::0" is any port of this machine.  A
- * descriptor, or as tutti_listen.  [any] [wait] */
+/* A socket for datagrams at "udp:host:port"; "udp::0" is any port of this machine, for both
+ * families.  A descriptor, or as tutti_listen.  [any] [wait] */
 TUTTI_API int tutti_udp_open(const char *address);
 /* Send n bytes as one datagram: 0 or -errno (-EMSGSIZE: too long for one).  [any] [wait] */
 TUTTI_API int tutti_udp_send(int fd, const void *data, size_t n, const tutti_address *to);

@@ -154,6 +154,27 @@ int address_resolve(const struct address_text *t, bool passive, struct address *
     return rc;
 }
 
+/* --- opening sockets ---------------------------------------------------------------- */
+
+int address_open(const struct address_text *t, const struct address *found, int n,
+                 int (*at)(const struct address *a))
+{
+    int rc = -ENOENT, kept = errno, first = *t->host ? AF_INET : AF_INET6;
+    for (int pass = 0; pass < 2; pass++)
+        for (int i = 0; i < n && rc < 0; i++)
+            if ((found[i].at.any.sa_family == first) == (pass == 0))
+                rc = at(&found[i]);
+    errno = kept;
+    return rc;
+}
+
+void address_both_families(int fd, const struct address *a)
+{
+    int off = 0;
+    if (a->at.any.sa_family == AF_INET6)
+        setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof off);
+}
+
 /* --- telling --------------------------------------------------------------------- */
 
 static int tell_unix(const struct address *a, char *text, size_t n)
@@ -168,11 +189,29 @@ static int tell_unix(const struct address *a, char *text, size_t n)
     return 0;
 }
 
+/* Is it IPv4's, as a socket for both families has it? */
+static bool unmap(const struct address *a, struct address *plain)
+{
+    struct sockaddr_in6 six;
+    struct sockaddr_in four = { .sin_family = AF_INET };
+    memcpy(&six, &a->at, sizeof six);
+    if (a->at.any.sa_family != AF_INET6 || !IN6_IS_ADDR_V4MAPPED(&six.sin6_addr))
+        return false;
+    four.sin_port = six.sin6_port;
+    memcpy(&four.sin_addr, six.sin6_addr.s6_addr + 12, sizeof four.sin_addr);
+    *plain = (struct address){ .size = sizeof four };
+    memcpy(&plain->at, &four, sizeof four);
+    return true;
+}
+
 int address_tell(const struct address *a, bool datagrams, char *text, size_t n)
 {
     char host[ADDRESS_HOST], port[ADDRESS_PORT];
+    struct address plain;
     if (a->at.any.sa_family == AF_UNIX)
         return tell_unix(a, text, n);
+    if (unmap(a, &plain))
+        a = &plain;
     if (getnameinfo(&a->at.any, a->size, host, sizeof host, port, sizeof port,
                     NI_NUMERICHOST | NI_NUMERICSERV))
         return net_failed("an address", -EAFNOSUPPORT);

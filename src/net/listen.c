@@ -64,7 +64,7 @@ __attribute__((constructor)) static void reserve_begin_process(void)
 
 static int listen_at(const struct address *a)
 {
-    int one = 1, off = 0, family = a->at.any.sa_family;
+    int one = 1, family = a->at.any.sa_family;
     int fd = fault_now() ? (errno = EMFILE, -1)
                          : socket(family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     if (fd < 0)
@@ -73,27 +73,13 @@ static int listen_at(const struct address *a)
         setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
         setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one); /* accepted ones inherit */
     }
-    if (family == AF_INET6)
-        setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof off);
+    address_both_families(fd, a);
     if (bind(fd, &a->at.any, a->size) < 0 || listen(fd, BACKLOG) < 0) {
         int rc = -errno;
         close(fd);
         return rc;
     }
     return net_new(fd);
-}
-
-/* "All of this machine" is both families where there are two: IPv6's takes IPv4 in. */
-static int listen_first(const struct address_text *t)
-{
-    struct address found[ADDRESS_MOST];
-    int n = address_resolve(t, true, found), rc = n < 0 ? n : -ENOENT, kept = errno;
-    for (int pass = 0; pass < 2; pass++)
-        for (int i = 0; i < n && rc < 0; i++)
-            if ((found[i].at.any.sa_family == AF_INET6) == (pass == (*t->host != 0)))
-                rc = listen_at(&found[i]);
-    errno = kept;
-    return rc;
 }
 
 int tutti_listen(const char *address)
@@ -110,7 +96,9 @@ int tutti_listen(const char *address)
                        "for; see tutti_udp_open", address);
     reserve_begin();
     c->why_code = 0;
-    rc = listen_first(&t);
+    struct address found[ADDRESS_MOST];
+    rc = address_resolve(&t, true, found);
+    rc = rc < 0 ? rc : address_open(&t, found, rc, listen_at);
     if (rc < 0 && c->why_code != rc)
         why_set(rc, "tutti_listen: %.200s: %s", address, tutti_strerror(rc));
     return rc;

@@ -2,7 +2,6 @@
 #include "base/memory.h"
 #include "net/address.h"
 #include "net/net.h"
-#include <netinet/in.h>
 #include <poll.h>
 #include <unistd.h>
 
@@ -39,26 +38,36 @@ int tutti_address_text(const tutti_address *a, char *text, size_t n)
     return address_tell(at, true, text, n);
 }
 
+static int udp_at(const struct address *a)
+{
+    int fd = fault_now() ? (errno = EMFILE, -1)
+                         : socket(a->at.any.sa_family,
+                                  SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (fd < 0)
+        return -errno;
+    address_both_families(fd, a);
+    if (bind(fd, &a->at.any, a->size) < 0) {
+        int rc = -errno;
+        close(fd);
+        return rc;
+    }
+    return net_new(fd);
+}
+
 int tutti_udp_open(const char *address)
 {
     struct address_text t;
     struct address found[ADDRESS_MOST];
-    int rc = context_check(context_self()), kept = errno;
+    int rc = context_check(context_self());
     rc = rc < 0 ? rc : address_parse(&t, address);
     if (rc == 0 && t.kind != ADDRESS_UDP)
         return why_set(-EINVAL, "tutti_udp_open: %.80s does not begin with udp:", address);
     rc = rc < 0 ? rc : address_resolve(&t, true, found);
     if (rc < 0)
         return rc;
-    int fd = fault_now() ? (errno = EMFILE, -1)
-                         : socket(found[0].at.any.sa_family,
-                                  SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    rc = fd < 0 || bind(fd, &found[0].at.any, found[0].size) < 0 ? -errno : 0;
-    if (rc < 0 && fd >= 0)
-        close(fd);
-    errno = kept;
+    rc = address_open(&t, found, rc, udp_at);
     return rc < 0 ? why_set(rc, "tutti_udp_open: %.200s: %s", address, tutti_strerror(rc))
-                  : net_new(fd);
+                  : rc;
 }
 
 int tutti_udp_send(int fd, const void *data, size_t n, const tutti_address *to)
