@@ -116,6 +116,30 @@ ON_URLS(a_sort_that_is_cut_off_loses_nothing)
     CHECK_INT(tutti_executor_close(ex), 0);
 }
 
+/* For each pair of items another answer, and for an item beside itself. */
+static int contrary(void *how, const void *a, const void *b)
+{
+    static unsigned draws;
+    (void)a;
+    (void)b;
+    int kind = *(int *)how;
+    return kind < 2 ? 2 * kind - 1 : (int)((++draws * 2654435761u >> 7) % 3) - 1;
+}
+TEST(a_comparison_that_contradicts_itself_loses_nothing)
+{
+    enum { N = 5000 };
+    static struct item items[N], was[N];
+    unsigned state = check_seed();
+    TUTTI_SCOPE(s, NULL, TUTTI_NEVER, 0);
+    for (int how = 0; how < 3; how++)
+        for (unsigned flags = 0; flags < 2; flags++) {
+            fill(items, N, 0, &state);
+            memcpy(was, items, sizeof items);
+            CHECK_INT(tutti_sort(&s, items, N, sizeof *items, contrary, &how, flags), 0);
+            check_sorted(items, was, N, false, false);
+        }
+}
+
 TEST(bad_arguments_are_told)
 {
     int x = 0;

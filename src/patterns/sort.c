@@ -83,7 +83,8 @@ static void pivot_first(const struct sort *s, char *items, size_t n)
     item_swap(s, a, before(s, a, b) == before(s, b, c) ? b : c);
 }
 
-/* Hoare's: where the pivot comes to lie; what is before it is not greater. */
+/* Hoare's: where the pivot comes to lie; what is before it is not greater.  Both ways end
+ * at the ends even where a comparison contradicts itself: no item is lost to that. */
 static size_t partition(const struct sort *s, char *items, size_t n)
 {
     pivot_first(s, items, n);
@@ -94,7 +95,7 @@ static size_t partition(const struct sort *s, char *items, size_t n)
         while (i < n && before(s, items + i * s->size, items));
         do
             j--;
-        while (before(s, items, items + j * s->size));
+        while (j > 0 && before(s, items, items + j * s->size));
         if (i >= j)
             break;
         item_swap(s, items + i * s->size, items + j * s->size);
