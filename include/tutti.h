@@ -427,7 +427,8 @@ TUTTI_API int tutti_future_done(tutti_future f);     /* 1, 0, -ESTALE; [any] */
 TUTTI_API void tutti_future_cancel(tutti_future f);  /* that task alone; [any] */
 TUTTI_API void tutti_future_release(tutti_future f); /* result unwanted; [any] */
 /* The next future of *s to finish, in order of finishing, each once: 1; 0 when
- * none is left.  Futures released before are left out.  [owner] [wait] */
+ * none is left.  Futures released before are left out.  -EINVAL: *s is not open, or not
+ * the caller's; -ENOMEM.  [owner] [wait] */
 TUTTI_API int tutti_scope_next(tutti_scope *s, tutti_future *f);
 /* A future without a task: a callback of another library, a thread or a signal
  * handler will fulfil it.  Closing the scope ends it with -ECANCELED; it keeps no
@@ -580,7 +581,7 @@ static inline tutti_case tutti_on_event(tutti_event *e)
     return c;
 }
 /* poll_events: POLLIN, POLLOUT...; a descriptor that cannot be polled (a regular
- * file) is always ready. */
+ * file) is always ready, one that is not open is too, with POLLNVAL. */
 static inline tutti_case tutti_on_fd(int fd, short poll_events)
 {
     tutti_case c = tutti_case_(TUTTI_ON_FD);

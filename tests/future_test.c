@@ -213,7 +213,9 @@ ON_URLS(next_gives_each_once_as_they_finish)
     CHECK_INT(tutti_scope_next(&s, &f), 0);
     CHECK_INT(tutti_promise(&s, &p[0]), 0); /* a task would be cut, finish and be next */
     tutti_scope_expire(&s, tutti_after(5 * TUTTI_MS));
+    tutti_fail(-1, "of before");
     CHECK_INT(tutti_scope_next(&s, &f), -ETIMEDOUT);
+    CHECK_STR(tutti_why(), tutti_strerror(-ETIMEDOUT));
     CHECK_INT(tutti_scope_close(&s), -ETIMEDOUT);
     CHECK_INT(tutti_executor_close(ex), 0);
 }

@@ -835,6 +835,10 @@ TEST(a_descriptor_that_cannot_be_had_leaves_nothing)
     CHECK_INT(tutti_wait_fd(&s, k, 0), -EINVAL);
     CHECK_INT(tutti_wait_fd(NULL, k, 1), -EINVAL);
     CHECK_INT(tutti_wait_fd(&s, NULL, 1), -EINVAL);
+    tutti_case closed_fd = tutti_on_fd(open_fds() + 99, POLLIN);
+    CHECK_INT(tutti_wait_fd(&s, &closed_fd, 1), -EBADF);
+    CHECK_INT(tutti_wait(&closed_fd, 1), 0);
+    CHECK_INT(closed_fd.code, POLLNVAL);
     int before = open_fds(), rc, n = 0;
     do {
         CHECK_INT(open_fds(), before);

@@ -205,6 +205,39 @@ int tutti_future_outcome(tutti_future f, tutti_outcome *out)
 
 /* --- as completed ---------------------------------------------------------- */
 
+/* Under the latch: the next in *f: 1; 0: none is left; -EAGAIN: none is done yet; -ENOMEM. */
+static int scope_take_done(struct scope *s, tutti_future *f)
+{
+    struct list *l;
+    if (!scope_more(s))
+        return -ENOMEM;
+    while ((l = list_pop(&s->done))) {
+        struct record *r = list_entry(l, struct record, link);
+        list_push_back(&s->given, &r->link);
+        if (load_relaxed(&r->released)) /* while it was being fulfilled */
+            continue;
+        f->_[0] = (uint64_t)(uintptr_t)r;
+        f->_[1] = load_relaxed(&r->tag) >> RECORD_STATE_BITS; /* in our lists: current */
+        return 1;
+    }
+    return list_empty(&s->pending) ? 0 : -EAGAIN;
+}
+
+/* Under the latch, let go meanwhile: until one more may be done; 0, or as a wait. */
+static int scope_wait_done(struct scope *s, struct context *c)
+{
+    struct wait_node n;
+    uint64_t ticket = wait_prepare(c, "next future", s);
+    wait_node_init(&n, c, ticket, 0);
+    s->more->next = &n;
+    scope_unlock(s);
+    int rc = wait_park(c, ticket, CLOCK_NEVER, WAIT_CUTTABLE);
+    scope_lock(s);
+    if (s->more->next == &n)
+        s->more->next = NULL;
+    return rc < 0 ? rc : 0;
+}
+
 int tutti_scope_next(tutti_scope *public, tutti_future *f)
 {
     struct scope *s = scope_of(public);
@@ -218,39 +251,13 @@ int tutti_scope_next(tutti_scope *public, tutti_future *f)
         return why_set(-EINVAL, "tutti_scope_next: the scope is not open, or not the "
                        "caller's");
     int rc = context_check(c);
-    for (;;) {
-        if (rc < 0)
-            return rc;
-        scope_lock(s);
-        struct scope_more *m = scope_more(s);
-        struct list *l = m ? list_pop(&s->done) : NULL;
-        if (l) {
-            struct record *r = list_entry(l, struct record, link);
-            list_push_back(&s->given, &r->link);
-            if (load_relaxed(&r->released)) { /* while it was being fulfilled */
-                scope_unlock(s);
-                continue;
-            }
-            f->_[0] = (uint64_t)(uintptr_t)r;
-            f->_[1] = load_relaxed(&r->tag) >> RECORD_STATE_BITS; /* in our lists: current */
-            scope_unlock(s);
-            return 1;
-        }
-        if (!m || list_empty(&s->pending)) {
-            scope_unlock(s);
-            return m ? 0 : why_set(-ENOMEM, "tutti_scope_next: out of memory");
-        }
-        struct wait_node n;
-        uint64_t ticket = wait_prepare(c, "next future", s);
-        wait_node_init(&n, c, ticket, 0);
-        m->next = &n;
-        scope_unlock(s);
-        rc = wait_park(c, ticket, CLOCK_NEVER, WAIT_CUTTABLE);
-        scope_lock(s);
-        if (m->next == &n)
-            m->next = NULL;
-        scope_unlock(s);
-    }
+    if (rc < 0)
+        return rc;
+    scope_lock(s);
+    while ((rc = scope_take_done(s, f)) == -EAGAIN && (rc = scope_wait_done(s, c)) == 0)
+        ;
+    scope_unlock(s);
+    return rc < 0 ? wait_failed(rc) : rc;
 }
 
 /* --- promises -------------------------------------------------------------- */

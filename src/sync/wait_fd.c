@@ -194,7 +194,7 @@ static int wait_fd_add(struct wait_fd *f, int fd, uint32_t events)
         f->always = true;
         return 0;
     }
-    return errno == EBADF ? -EINVAL : errno == ENOSPC ? -ENOMEM : -errno;
+    return errno == ENOSPC ? -ENOMEM : -errno;
 }
 
 static int wait_fd_open_all(struct wait_fd *f)
