@@ -7,6 +7,7 @@
  * under the mask, runs their handlers and says EINTR.
  * Tests: tests/hook_test.c. */
 #include "hook/hook.h"
+#include <fcntl.h>
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
@@ -183,6 +184,23 @@ struct sets {
     void *block;
 };
 
+/* As the kernel has it: what lies beyond the table of descriptors is neither read nor written,
+ * since programs ask for more (getdtablesize) than their sets have. */
+static int sets_most(int n)
+{
+    char text[1024];
+    if (n <= FD_SETSIZE)
+        return n;
+    int fd = open("/proc/self/status", O_RDONLY | O_CLOEXEC);
+    ssize_t got = fd < 0 ? -1 : libc()->read(fd, text, sizeof text - 1);
+    if (fd >= 0)
+        libc()->close(fd);
+    text[got > 0 ? got : 0] = 0;
+    const char *at = strstr(text, "FDSize:");
+    int most = at ? atoi(at + strlen("FDSize:")) : n;
+    return most > 0 && most < n ? most : n;
+}
+
 static bool sets_open(struct sets *s, int n, fd_set *const user[SETS])
 {
     size_t words = ((size_t)n + WORD_BITS - 1) / WORD_BITS;
@@ -268,7 +286,7 @@ static int select_parking(int n, fd_set *const user[SETS], tutti_time until,
 {
     int kept = errno;
     struct sets s;
-    if (!sets_open(&s, n, user))
+    if (!sets_open(&s, sets_most(n), user))
         return hook_fail(-ENOMEM);
     int found = sets_look(&s, mask);
     if (!found && (until == TUTTI_NEVER || tutti_now() < until))

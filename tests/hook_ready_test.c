@@ -126,6 +126,35 @@ TEST(select_parks)
     pair_on("loop://", select_for_word, write_word);
 }
 
+/* Of descriptors that there cannot be nothing is read, and nothing is written: what lies
+ * behind the set is not of it. */
+static struct {
+    fd_set set;
+    volatile long count[1000];
+} behind;
+static int select_for_more(void *unused)
+{
+    (void)unused;
+    FD_ZERO(&behind.set);
+    FD_SET(pair.fd[0], &behind.set);
+    CHECK_INT(select(40000, &behind.set, NULL, NULL, NULL), 1);
+    return 0;
+}
+static int count_and_write(void *unused)
+{
+    for (int i = 0; i < 5; i++) {
+        behind.count[5]++;
+        tutti_sleep_until(tutti_after(TUTTI_MS));
+    }
+    return write_word(unused);
+}
+TEST(select_for_more_than_the_set_has_touches_nothing_else)
+{
+    pair_pipe();
+    pair_on("loop://", select_for_more, count_and_write);
+    CHECK_INT(behind.count[5], 5);
+}
+
 static int pselect_for_word(void *unused)
 {
     (void)unused;
