@@ -27,6 +27,22 @@ TEST(good_urls_are_resolved)
                "threads://2?stack=64k&lock=interpreter", 2);
 }
 
+/* All that may be said, in as many digits as there may be. */
+TEST(a_long_url_is_told_to_its_end)
+{
+#define MOST "4398046510080"
+    static const char text[] =
+        "processes://1?stack=1048576k&io=epoll"
+        "&inner=threads://0000000000000000001024?stack=1048576k&arena=" MOST "&recycle=" MOST
+        "&recycle-memory=" MOST "&grace-ms=" MOST "&quarantine=" MOST "&output=inherit&memory="
+        MOST "&file-size=" MOST "&cpu-seconds=" MOST "&sandbox=noexec,nonet,readonly";
+    tutti_executor *ex;
+    if (tutti_executor_open(&ex, text) < 0)
+        check_skip(tutti_why()); /* an emulator, perhaps */
+    CHECK_STR(tutti_executor_url(ex), text);
+    CHECK_INT(tutti_executor_close(ex), 0);
+}
+
 TEST(without_a_number_there_are_as_many_as_granted)
 {
     tutti_executor *ex = urls_open("threads://");

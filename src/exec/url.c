@@ -310,7 +310,7 @@ int url_parse(struct url *u, const char *text)
 
 /* Text that grows; holds: used < sizeof text. */
 struct shown {
-    char text[320];
+    char text[400]; /* the longest has some 350 */
     size_t used;
     char mark; /* before the next option */
 };
