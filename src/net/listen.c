@@ -2,7 +2,8 @@
  *
  * A process that is out of descriptors cannot accept, and the connection stays in the queue,
  * so a listener would be reported ready for ever.  One descriptor is held in reserve from the
- * first listen on: given up, it makes room to accept the client and turn it away.
+ * first listen on (and another, to make it anew from): given up, it makes room to accept the
+ * client and turn it away.
  * Tests: tests/io_test.c, tests/io_fault_test.c. */
 #include "base/latch.h"
 #include "base/memory.h"
@@ -20,8 +21,10 @@ enum { BACKLOG = 4096, PASSED_MOST = 64 };
 
 /* --- the reserve ---------------------------------------------------------------- */
 
-static struct latch reserve_latch; /* guards it; held over quick system calls alone */
+static struct latch reserve_latch; /* guards both; held over quick system calls alone */
 static int reserve = -1;
+static int stand_in = -1; /* what becomes the reserve again is made a copy of it, for to open
+                             something would be to compete with other threads for the place */
 
 static int reserve_open(void)
 {
@@ -31,9 +34,20 @@ static int reserve_open(void)
 static void reserve_begin(void)
 {
     latch_lock(&reserve_latch);
+    if (stand_in < 0)
+        stand_in = reserve_open();
     if (reserve < 0)
         reserve = reserve_open();
     latch_unlock(&reserve_latch);
+}
+
+/* A connection becomes the reserve, which ends it; in one step, where that can be. */
+static int reserve_from(int fd)
+{
+    if (stand_in >= 0 && dup3(stand_in, fd, O_CLOEXEC) == fd)
+        return fd;
+    close(fd);
+    return reserve_open();
 }
 
 /* Accept whoever is first and hang up.  False: there was no reserve, or nobody. */
@@ -43,9 +57,7 @@ static bool turn_away(int listener)
     if (reserve >= 0)
         close(reserve);
     int fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
-    if (fd >= 0)
-        close(fd);
-    reserve = reserve_open();
+    reserve = fd >= 0 ? reserve_from(fd) : reserve_open();
     latch_unlock(&reserve_latch);
     return fd >= 0;
 }
