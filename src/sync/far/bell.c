@@ -307,8 +307,9 @@ static void far_tend(struct far_space *s, unsigned index, bool tick)
     const struct far_ops *ops = far_ops_of(f);
     list_init(&woken);
     far_lock(f);
-    if (!far_is_open(f)) { /* its scope has closed meanwhile */
-        latch_unlock(&f->latch);
+    if (!far_is_open(f)) { /* its scope has closed meanwhile: nobody is left to settle for */
+        while (latch_unlock(&f->latch))
+            ;
         return;
     }
     /* acquire: pairs with the buries */

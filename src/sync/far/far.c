@@ -36,7 +36,7 @@ struct far *far_open_in(struct far_space *s, const struct far_entry *e)
         store_relaxed(&f->holder, NULL);
         store_release(&f->id, id); /* pairs with the load above */
     }
-    latch_unlock(&f->latch);
+    far_unlock(f); /* who found it ready may have left a poke already */
     return f;
 }
 

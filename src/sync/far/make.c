@@ -23,7 +23,8 @@ static void made_end(struct owned *o)
     struct far *f = &s->objects[e - s->table];
     latch_lock(&f->latch); /* our thread may be at it; never both latches: see far.h */
     store_release(&e->id, 0); /* pairs with far_open and entry_free */
-    latch_unlock(&f->latch);
+    while (latch_unlock(&f->latch))
+        ; /* as far_tend */
     latch_lock(&s->latch);
     s->made--;
     if (f->marks == m->marks)
