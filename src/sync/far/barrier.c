@@ -52,6 +52,7 @@ static void barrier_settle(struct far *f, struct list *woken)
     uint64_t word = load_seqcst(&f->state->word);
     struct wait_node *n;
     int how;
+    /* In order: who enlisted later waits for the same round or a later one. */
     while ((n = waiters_first(&f->waiters[0]))
            && (how = how_it_was(word, (uint32_t)(uintptr_t)n->item)) >= 0) {
         list_remove(&n->link);
@@ -139,6 +140,11 @@ int far_barrier_wait(tutti_barrier *b, struct context *c)
     void *round = (void *)(uintptr_t)round_of(word);
     far_look(f, &f->state->word, word + 1);
     far_lock(f);
+    int how = how_it_was(load_seqcst(&f->state->word), round_of(word)); /* barrier_settle */
+    if (how >= 0) { /* decided meanwhile: not to stand behind those of a later round */
+        far_unlock(f);
+        return barrier_code(how);
+    }
     rc = far_wait(f, c, 0, &round, "barrier between processes", WAIT_CUTTABLE);
     if (rc >= 0)
         return barrier_code(rc);
