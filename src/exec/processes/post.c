@@ -174,6 +174,8 @@ static struct lane *lane_choose(struct procs *p)
 static bool job_begin(struct procs *p, struct job *j, int64_t *deadline)
 {
     int rc = scope_over_start(j->task->scope, deadline);
+    if (rc == 0 && j->asked) /* to end, of a worker that has not begun it after all */
+        rc = j->ask_code;
     if (rc == 0 && j->task->record && !j->begun && !record_begin(j->task->record, NULL))
         rc = -ECANCELED;
     if (rc == 0 && j->split && j->split->code < 0 && !typed_of(j->task)->batch->codes)

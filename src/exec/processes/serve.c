@@ -111,8 +111,8 @@ static bool serve_claim(const struct request *r, struct answer *a, uint64_t numb
     /* seq_cst, both: pairs with lane_revoke; see shared.h */
     store_seqcst(&a->tag, number << ANSWER_BITS | ANSWER_CLAIMED);
     bool ours = (load_seqcst(&r->tag) & REQUEST_REVOKED) == 0;
-    if (!ours)
-        store_release(&a->tag, number << ANSWER_BITS | ANSWER_SKIPPED); /* lane_collect */
+    if (!ours) /* seq_cst: pairs with lane_take; and see serve_tell, which comes next */
+        store_seqcst(&a->tag, number << ANSWER_BITS | ANSWER_SKIPPED);
     return ours;
 }
 
