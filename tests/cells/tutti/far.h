@@ -132,7 +132,7 @@ static void home_open(tutti_scope *s)
     tutti_scope_open(s, &home, TUTTI_NEVER, 0);
 }
 
-static void home_close(tutti_scope *s)
+__attribute__((unused)) static void home_close(tutti_scope *s)
 {
     far_space_close(lanes[WORKER]);
     assert(tutti_scope_close(s) == 0);

@@ -1,4 +1,4 @@
-/* procs.h - for cells of processes://: home and one worker as threads of one process, over
+/* procs.h - for cells of processes://: home and workers as threads of one process, over
  * the rings and words of src/exec/processes/shared.h, with the code of both sides as it
  * is.  What concerns a process as such is left out: it is never born, and dies by a word.
  * Nobody wakes by time, which would make a lost wake good. */
@@ -14,16 +14,23 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#ifndef PROCS_WORKERS
+#define PROCS_WORKERS 1
+#endif
+
 static struct {
     _Alignas(4096) struct head head;
-    _Alignas(4096) struct lane_shared lane;
-    _Alignas(4096) struct own own;
+    _Alignas(4096) struct lane_shared lane[PROCS_WORKERS];
+    _Alignas(4096) struct own own[PROCS_WORKERS];
 } arena;
 static struct procs procs;
-static struct lane lane;
+static struct lane lane[PROCS_WORKERS];
 static struct url url;
-static int ended_fd;
-static pthread_t worker_thread;
+static struct at_work {
+    struct serving serving;
+    int ended; /* eventfd */
+    pthread_t thread;
+} at_work[PROCS_WORKERS];
 
 /* --- no time passes ---------------------------------------------------------------- */
 
@@ -55,9 +62,9 @@ int __wrap_epoll_pwait2(int fd, struct epoll_event *e, int n, const struct times
 void __wrap_lane_died(struct procs *p, unsigned i);
 void __wrap_lane_died(struct procs *p, unsigned i)
 {
-    assert(p->closing && i == 0);
-    epoll_ctl(p->poll, EPOLL_CTL_DEL, ended_fd, NULL);
-    lane.pid = 0;
+    assert(p->closing);
+    epoll_ctl(p->poll, EPOLL_CTL_DEL, at_work[i].ended, NULL);
+    lane[i].pid = 0;
 }
 uint64_t __wrap_oom_kills(void);
 uint64_t __wrap_oom_kills(void)
@@ -67,10 +74,11 @@ uint64_t __wrap_oom_kills(void)
 
 static void *worker(void *arg)
 {
+    struct at_work *w = arg;
     uint64_t one = 1;
-    serve(&serving);
-    assert(write(ended_fd, &one, sizeof one) == sizeof one);
-    return arg;
+    serve(&w->serving);
+    assert(write(w->ended, &one, sizeof one) == sizeof one);
+    return NULL;
 }
 
 /* --- home ------------------------------------------------------------------------------- */
@@ -94,14 +102,32 @@ static void home_look(struct tutti_executor *ex)
 static void arena_lay_out(void)
 {
     struct head *h = &arena.head;
-    *h = (struct head){ .base = (uintptr_t)&arena, .workers = 1, .cpus = 2,
+    *h = (struct head){ .base = (uintptr_t)&arena, .workers = PROCS_WORKERS, .cpus = 2,
                         .total = sizeof arena, .outs = sizeof arena, .out_size = 4096 };
-    h->lanes = (uintptr_t)&arena.lane - h->base;
-    h->lane_size = sizeof arena.lane;
-    h->owns = (uintptr_t)&arena.own - h->base;
-    h->own_size = sizeof arena.own;
-    arena.lane.first = RING;
-    arena.lane.ask_number = UINT64_MAX;
+    h->lanes = (uintptr_t)arena.lane - h->base;
+    h->lane_size = sizeof *arena.lane;
+    h->owns = (uintptr_t)arena.own - h->base;
+    h->own_size = sizeof *arena.own;
+}
+
+static void poll_for(int fd, uint64_t kind, unsigned i)
+{
+    struct epoll_event e = { .events = EPOLLIN, .data.u64 = kind << 32 | i };
+    assert(epoll_ctl(procs.poll, EPOLL_CTL_ADD, fd, &e) == 0);
+}
+
+static void worker_open(unsigned i)
+{
+    struct at_work *w = &at_work[i];
+    arena.lane[i].first = RING;
+    arena.lane[i].ask_number = UINT64_MAX;
+    lane[i] = (struct lane){ .head = RING, .tail = RING, .pid = 1, .pidfd = -1,
+                             .output = { -1, -1 } };
+    w->ended = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    poll_for(w->ended, POLL_DEATH, i);
+    w->serving = (struct serving){ .head = &arena.head, .lane = &arena.lane[i],
+                                   .own = &arena.own[i], .index = i, .bell = procs.bell,
+                                   .inner = cell_nowhere(), .running = NOTHING_RUNS };
 }
 
 /* helps: whoever waits collects; keeps: there is a keeper. */
@@ -113,36 +139,32 @@ static tutti_executor *procs_open(bool helps, bool keeps)
     cell_fences();
     arena_lay_out();
     url.grace = TUTTI_SEC;
-    lane = (struct lane){ .head = RING, .tail = RING, .pid = 1, .pidfd = -1,
-                          .output = { -1, -1 } };
-    procs = (struct procs){ .ex.ops = &ops, .ex.workers = 1, .lane = &lane, .url = &url,
-                            .timer = CLOCK_NEVER, .births.ask = -1 };
+    procs = (struct procs){ .ex.ops = &ops, .ex.workers = PROCS_WORKERS, .lane = lane,
+                            .url = &url, .timer = CLOCK_NEVER, .births.ask = -1 };
     procs.arena.head = &arena.head;
     procs.queue_end = &procs.queue;
     procs.bell = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     procs.poll = epoll_create1(EPOLL_CLOEXEC);
-    ended_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    struct epoll_event bell = { .events = EPOLLIN,
-                                .data.u64 = (uint64_t)POLL_BELL << 32 };
-    struct epoll_event ended = { .events = EPOLLIN,
-                                 .data.u64 = (uint64_t)POLL_DEATH << 32 };
-    epoll_ctl(procs.poll, EPOLL_CTL_ADD, procs.bell, &bell);
-    epoll_ctl(procs.poll, EPOLL_CTL_ADD, ended_fd, &ended);
-    serving = (struct serving){ .head = &arena.head, .lane = &arena.lane,
-                                .own = &arena.own, .bell = procs.bell,
-                                .inner = cell_nowhere(), .running = NOTHING_RUNS };
+    poll_for(procs.bell, POLL_BELL, 0);
+    for (unsigned i = 0; i < PROCS_WORKERS; i++)
+        worker_open(i);
     assert(!keeps || keeper_begin(&procs) == 0);
-    assert(pthread_create(&worker_thread, NULL, worker, NULL) == 0);
+    for (unsigned i = 0; i < PROCS_WORKERS; i++) {
+        struct at_work *w = &at_work[i];
+        assert(pthread_create(&w->thread, NULL, worker, w) == 0);
+    }
     return &procs.ex;
 }
 
 static void procs_close(void)
 {
     keeper_end(&procs);
-    pthread_join(worker_thread, NULL);
+    for (unsigned i = 0; i < PROCS_WORKERS; i++) {
+        pthread_join(at_work[i].thread, NULL);
+        close(at_work[i].ended);
+    }
     jobs_free(&procs);
     close(procs.bell);
     close(procs.poll);
-    close(ended_fd);
 }
 #endif
