@@ -70,6 +70,8 @@ static void mutex_pass_on(struct far *f, uint64_t died)
     uint64_t to = next < 0 ? died : (uint64_t)(next + 1) << LANE_SHIFT | died;
     store_seqcst(&f->state->word, to); /* ours to change; pairs with far_enlist */
     far_step();
+    if (next < 0) /* who enlisted in between found it reserved for us */
+        next = far_next_other(f, 0);
     if (next >= 0)
         far_ring(f->space, (unsigned)next, far_index(f));
 }
