@@ -54,8 +54,10 @@ struct pool;
 void __real_monitor_enter(struct pool *p);
 void __wrap_monitor_enter(struct pool *p);
 static bool cell_monitor;
+__attribute__((unused)) static struct pool *cell_pool; /* the last one opened */
 void __wrap_monitor_enter(struct pool *p)
 {
+    cell_pool = p;
     if (cell_monitor)
         __real_monitor_enter(p);
 }
