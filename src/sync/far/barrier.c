@@ -140,7 +140,9 @@ int far_barrier_wait(tutti_barrier *b, struct context *c)
     void *round = (void *)(uintptr_t)round_of(word);
     far_look(f, &f->state->word, word + 1);
     far_lock(f);
-    int how = how_it_was(load_seqcst(&f->state->word), round_of(word)); /* barrier_settle */
+    /* acquire: pairs with barrier_come; and it is no older than what those have seen who
+     * stand before us, under the latch */
+    int how = how_it_was(load_acquire(&f->state->word), round_of(word));
     if (how >= 0) { /* decided meanwhile: not to stand behind those of a later round */
         far_unlock(f);
         return barrier_code(how);
