@@ -157,18 +157,23 @@ static void far_settle(struct far *f, struct list *woken)
     }
 }
 
-static void far_unlock_to(struct far *f, struct list *woken)
+/* poked: our lane was told that something can be had.  Whoever it was for may have been cut
+ * off since, and has passed on what there was then. */
+static void far_unlock_to(struct far *f, struct list *woken, bool poked)
 {
-    do
+    do {
         far_settle(f, woken);
-    while (latch_unlock(&f->latch));
+        if (poked && !f->enlisted[0] && !f->enlisted[1])
+            far_ops_of(f)->pass(f);
+        poked = true; /* if we come here again */
+    } while (latch_unlock(&f->latch));
 }
 
 void far_unlock(struct far *f)
 {
     struct list woken;
     list_init(&woken);
-    far_unlock_to(f, &woken);
+    far_unlock_to(f, &woken, false);
     waiters_wake(&woken);
 }
 
@@ -177,7 +182,7 @@ void far_poke(struct far *f)
     struct list woken;
     list_init(&woken);
     if (latch_try_or_poke(&f->latch))
-        far_unlock_to(f, &woken);
+        far_unlock_to(f, &woken, true);
     waiters_wake_signal(&woken);
 }
 
@@ -322,7 +327,7 @@ static void far_tend(struct far_space *s, unsigned index, bool tick)
     far_settle(f, &woken);
     far_disown(f);
     ops->pass(f);
-    far_unlock_to(f, &woken);
+    far_unlock_to(f, &woken, false);
     waiters_wake(&woken);
 }
 
