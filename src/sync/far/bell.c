@@ -18,9 +18,12 @@ enum {
 void far_ring(struct far_space *s, unsigned lane, unsigned index)
 {
     struct far_lane *l = &s->lanes[lane];
-    /* seq_cst, all: pairs with bell_sleep; either it sees the bit or we see it asleep */
-    or_seqcst(&l->rung[index / 64], UINT64_C(1) << index % 64);
+    /* release: pairs with bell_serve; what it is rung for is seen */
+    or_release(&l->rung[index / 64], UINT64_C(1) << index % 64);
     far_step();
+    /* seq_cst, both: pairs with bell_sleep, which reads the bell, says that it sleeps, and
+     * looks at `rung`: we see it asleep, or the kernel finds another bell than it read.
+     * And releases `rung` to one that has read this bell. */
     add_seqcst(&l->bell, 1);
     far_step();
     if (load_seqcst(&l->asleep))
@@ -338,7 +341,7 @@ static bool bell_serve(struct far_space *s, _Atomic uint64_t *bits, bool take, b
         if (!load_relaxed(&bits[i])) /* a hint; bell_sleep looks again */
             continue;
         /* acquire: pairs with far_ring; what it was rung for is seen */
-        uint64_t word = take ? swap_seqcst(&bits[i], 0) : load_acquire(&bits[i]);
+        uint64_t word = take ? swap_acquire(&bits[i], 0) : load_acquire(&bits[i]);
         any |= word != 0;
         for (; word; word &= word - 1)
             far_tend(s, i * 64 + (unsigned)__builtin_ctzll(word), tick);
@@ -349,18 +352,18 @@ static bool bell_serve(struct far_space *s, _Atomic uint64_t *bits, bool take, b
 static bool bell_silent(struct far_lane *l)
 {
     for (unsigned i = 0; i < FAR_OBJECTS / 64; i++)
-        if (load_seqcst(&l->rung[i])) /* pairs with far_ring */
+        if (load_relaxed(&l->rung[i])) /* what the bell tells of: see far_ring */
             return false;
     return true;
 }
 
 static void bell_sleep(struct far_space *s, struct far_lane *l)
 {
-    uint32_t bell = load_acquire(&l->bell); /* pairs with far_ring */
+    uint32_t bell = load_acquire(&l->bell); /* pairs with far_ring, far_listen_end */
     /* seq_cst: pairs with far_ring; see there */
     store_seqcst(&l->asleep, 1);
     int rc = 0;
-    if (bell_silent(l) && !load_seqcst(&s->quit))
+    if (bell_silent(l) && !load_relaxed(&s->quit)) /* the bell orders it */
         rc = futex_wait_shared(&l->bell, bell, clock_now() + TICK);
     store_relaxed(&l->asleep, 0); /* a wake too many is harmless */
     if (rc == -ETIMEDOUT)
@@ -372,7 +375,7 @@ static void *bell_main(void *arg)
     struct far_space *s = arg;
     struct far_lane *l = &s->lanes[s->at.me];
     pthread_setname_np(pthread_self(), "tutti-shared");
-    while (!load_acquire(&s->quit)) /* pairs with far_listen_end */
+    while (!load_relaxed(&s->quit)) /* bell_sleep looks again */
         if (!bell_serve(s, l->rung, true, false))
             bell_sleep(s, l);
     return NULL;
@@ -399,12 +402,13 @@ static int bell_start(struct far_space *s)
 int far_listen(struct far_space *s)
 {
     int rc = 0;
-    if (likely(load_acquire(&s->thread_runs))) /* pairs with the store below */
+    /* relaxed, all: it has all that it needs, and who ends it comes after all of this */
+    if (likely(load_relaxed(&s->thread_runs)))
         return 0;
     latch_lock(&s->listen_latch);
-    if (!load_relaxed(&s->thread_runs)) { /* under the latch */
+    if (!load_relaxed(&s->thread_runs)) {
         rc = bell_start(s);
-        store_release(&s->thread_runs, rc == 0); /* pairs with the load above */
+        store_relaxed(&s->thread_runs, rc == 0);
     }
     latch_unlock(&s->listen_latch);
     return rc ? why_static(-EAGAIN, "no thread for objects that processes share") : 0;
@@ -414,8 +418,8 @@ void far_listen_end(struct far_space *s)
 {
     if (!load_relaxed(&s->thread_runs)) /* nobody starts one now */
         return;
-    store_seqcst(&s->quit, true); /* pairs with bell_sleep */
-    add_seqcst(&s->lanes[s->at.me].bell, 1);
+    store_relaxed(&s->quit, true); /* the bell releases it */
+    add_release(&s->lanes[s->at.me].bell, 1); /* pairs with bell_sleep; woken in any case */
     futex_wake_shared(&s->lanes[s->at.me].bell);
     pthread_join(s->thread, NULL);
 }
