@@ -100,7 +100,7 @@ static void birth_take(struct procs *p, const struct birth *b)
             births_end(p);
             z->state = ZYGOTE_NEVER;
         }
-    } else if (b->lane < p->ex.workers && p->lane[b->lane].coming) {
+    } else if (b->lane < procs_lanes(p) && p->lane[b->lane].coming) {
         z->last = b->pid;
         if (b->pid <= 0) {
             z->lost++;
@@ -132,7 +132,7 @@ void births_hear(struct procs *p)
     if (unheard.pid > 0 && unheard.pid != p->births.last) /* births_end has waited for it */
         birth_take(p, &unheard);
     p->births.lost++;
-    for (unsigned i = 0; i < p->ex.workers; i++)
+    for (unsigned i = 0; i < procs_lanes(p); i++)
         if (p->lane[i].coming)
             birth_failed(p, i);
 }

@@ -30,7 +30,7 @@ static void lane_ask(struct procs *p, unsigned i, uint64_t number, bool interrup
 {
     struct lane_shared *s = head_lane(p->arena.head, i);
     store_relaxed(&s->ask_signal, interrupt);  /* `ask` orders it */
-    store_release(&s->ask_number, number); /* pairs with listen_is_asked */
+    store_relaxed(&s->ask_number, number);     /* as above; see listen_is_asked */
     add_release(&s->ask, 1);               /* pairs with listen_main */
     futex_wake_shared(&s->ask);
 }
@@ -116,7 +116,7 @@ void procs_look(struct procs *p)
     p->timer = CLOCK_NEVER;
     procs_collect(p);
     look_at_queue(p);
-    for (unsigned i = 0; i < p->ex.workers; i++)
+    for (unsigned i = 0; i < procs_lanes(p); i++)
         look_at_lane(p, i);
     queue_feed(p);
 }

@@ -49,7 +49,7 @@ static void result_give(struct tutti_out *o)
     struct procs *p = o->ctx;
     uint64_t offset = (uint64_t)(uintptr_t)o->data - p->arena.head->base;
     uint64_t box = offset - (offset - p->arena.head->outs) % p->arena.head->out_size;
-    for (unsigned i = 0; i < p->ex.workers; i++)
+    for (unsigned i = 0; i < procs_lanes(p); i++)
         outbox_release(p, &p->lane[i], offset, o->size);
     arena_outbox_drop(&p->arena, box);
 }
@@ -348,7 +348,7 @@ static void lanes_level(struct procs *p)
 {
     struct lane *most = NULL;
     bool idle = false;
-    for (unsigned i = 0; i < p->ex.workers; i++) {
+    for (unsigned i = 0; i < procs_lanes(p); i++) {
         struct lane *l = &p->lane[i];
         idle |= lane_lives(l) && l->queued == 0 && l->head == l->tail;
         if (l->queued > 1 && (!most || l->queued > most->queued))
@@ -361,7 +361,7 @@ static void lanes_level(struct procs *p)
 unsigned procs_collect(struct procs *p)
 {
     unsigned n = 0;
-    for (unsigned i = 0; i < p->ex.workers; i++)
+    for (unsigned i = 0; i < procs_lanes(p); i++)
         if (p->lane[i].tail != p->lane[i].head)
             n += lane_collect(p, &p->lane[i]);
     if (n && p->queue)

@@ -112,7 +112,7 @@ void procs_break(struct procs *p, const char *why)
 
 static bool any_lives(const struct procs *p)
 {
-    for (unsigned i = 0; i < p->ex.workers; i++)
+    for (unsigned i = 0; i < procs_lanes(p); i++)
         if (lane_lives(&p->lane[i]))
             return true;
     return false;

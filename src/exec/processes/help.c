@@ -20,7 +20,7 @@ static bool may_spin(const struct procs *p)
 {
     const struct head *h = p->arena.head;
     unsigned awake = 1;
-    for (unsigned i = 0; i < p->ex.workers; i++) {
+    for (unsigned i = 0; i < procs_lanes(p); i++) {
         const struct own *o = head_own(h, i);
         bool asleep = load_relaxed(&o->asleep) || !load_relaxed(&o->up); /* hints */
         if (asleep && p->lane[i].tail != p->lane[i].head)
@@ -34,7 +34,7 @@ static bool may_spin(const struct procs *p)
 
 static bool lanes_deep(const struct procs *p)
 {
-    for (unsigned i = 0; i < p->ex.workers; i++)
+    for (unsigned i = 0; i < procs_lanes(p); i++)
         if (p->lane[i].head - p->lane[i].tail > 8)
             return true;
     return false;
@@ -47,7 +47,7 @@ static bool help_sleep(struct procs *p, _Atomic uint32_t *word, uint32_t value, 
     struct head *h = p->arena.head;
     unsigned n = 0;
     f[n++] = (struct futex_any){ word, value, false };
-    for (unsigned i = 0; i < p->ex.workers; i++) {
+    for (unsigned i = 0; i < procs_lanes(p); i++) {
         _Atomic uint32_t *rung = &head_own(h, i)->rung;
         /* acquire: pairs with serve_tell; before we say that we wait */
         f[n++] = (struct futex_any){ rung, load_acquire(rung), true };
@@ -74,7 +74,7 @@ static bool help_enter(struct procs *p, const size_t *wanted)
 {
     latch_lock(&p->latch);
     bool ours = !p->helped && *wanted && !p->broken
-                && p->ex.workers < FUTEX_ANY_MOST;
+                && procs_lanes(p) < FUTEX_ANY_MOST;
     if (ours) {
         p->helped = true;
         store_relaxed(&p->arena.head->waits, WAITS_NOBODY); /* we are about to look */

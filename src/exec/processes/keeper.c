@@ -21,7 +21,7 @@ static int64_t keeper_next(const struct procs *p)
     int64_t next = p->timer;
     if (!p->helped && p->outstanding && clock_now() + TICK < next)
         next = clock_now() + TICK;
-    for (unsigned i = 0; i < p->ex.workers; i++) {
+    for (unsigned i = 0; i < procs_lanes(p); i++) {
         const struct lane *l = &p->lane[i];
         int64_t born = l->started + START_PATIENCE;
         if (l->retry && l->retry < next)
@@ -100,7 +100,7 @@ static void keeper_event(struct procs *p, uint64_t kind, unsigned i)
 static void keeper_impatient(struct procs *p)
 {
     int64_t now = clock_now();
-    for (unsigned i = 0; i < p->ex.workers; i++) {
+    for (unsigned i = 0; i < procs_lanes(p); i++) {
         struct lane *l = &p->lane[i];
         bool up = load_acquire(&head_own(p->arena.head, i)->up); /* pairs with serve */
         if (l->pid && !up && now - l->started >= START_PATIENCE)
@@ -119,7 +119,7 @@ static bool keeper_is_done(struct procs *p)
 {
     if (!p->closing)
         return false;
-    for (unsigned i = 0; i < p->ex.workers; i++)
+    for (unsigned i = 0; i < procs_lanes(p); i++)
         if (lane_lives(&p->lane[i]))
             return false;
     return true;
@@ -190,7 +190,7 @@ void keeper_end(struct procs *p)
     latch_lock(&p->latch);
     p->closing = true;
     p->timer = clock_now() + (int64_t)p->url->grace;
-    for (unsigned i = 0; i < p->ex.workers; i++) {
+    for (unsigned i = 0; i < procs_lanes(p); i++) {
         struct lane_shared *s = head_lane(p->arena.head, i);
         store_seqcst(&s->quit, 1); /* pairs with serve_wait, as the bell does */
         add_release(&s->bell, 1);

@@ -13,7 +13,9 @@ static pthread_t listen_main_thread;
 
 bool listen_is_asked(const struct serving *s, uint64_t number)
 {
-    return load_acquire(&s->lane->ask_number) == number; /* pairs with lane_ask */
+    /* relaxed: the listener has it by `ask`; a task that begins then, and has not, has said
+     * that it runs before the listener takes the latch, or gets the latch from it */
+    return load_relaxed(&s->lane->ask_number) == number;
 }
 
 /* Only there to end a system call with EINTR. */

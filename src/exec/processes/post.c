@@ -153,7 +153,7 @@ static int lane_post(struct procs *p, struct lane *l, struct job *j, int64_t dea
 static struct lane *lane_choose(struct procs *p)
 {
     struct lane *best = NULL;
-    unsigned least = UINT32_MAX, n = p->ex.workers;
+    unsigned least = UINT32_MAX, n = procs_lanes(p);
     for (unsigned k = 0, i = p->next; k < n && least; k++, i = i + 1 == n ? 0 : i + 1) {
         struct lane *l = &p->lane[i];
         if (l->head - l->tail >= RING || !lane_lives(l))
@@ -247,7 +247,7 @@ static size_t split_runs(const struct procs *p, struct task *t)
     size_t each = t->type->in_size > t->type->out_size ? t->type->in_size
                                                         : t->type->out_size;
     size_t fits = JOB_BYTES / (each ? each : 1);
-    size_t all = typed_of(t)->batch->n, parts = p->ex.workers * 4;
+    size_t all = typed_of(t)->batch->n, parts = procs_lanes(p) * 4;
     size_t fair = (all + parts - 1) / parts;
     size_t n = fair < fits ? fair : fits;
     return n ? n : 1;

@@ -159,7 +159,7 @@ static int procs_descriptors(struct procs *p)
 static void procs_free(struct procs *p)
 {
     births_end(p);
-    for (unsigned i = 0; p->lane && i < p->ex.workers; i++) {
+    for (unsigned i = 0; p->lane && i < procs_lanes(p); i++) {
         struct lane *l = &p->lane[i];
         if (l->pid) { /* opening failed half way */
             syscall(SYS_pidfd_send_signal, l->pidfd, SIGKILL, NULL, 0);
@@ -225,17 +225,17 @@ static int procs_begin(struct procs *p)
     head_tell(p->arena.head, p->url);
     if ((rc = between_begin(p)) < 0)
         return rc;
-    p->lane = memory_zalloc(p->ex.workers * sizeof *p->lane);
+    p->lane = memory_zalloc(procs_lanes(p) * sizeof *p->lane);
     if (!p->lane)
         return why_set(-ENOMEM, "out of memory");
-    for (unsigned i = 0; i < p->ex.workers; i++) {
+    for (unsigned i = 0; i < procs_lanes(p); i++) {
         struct lane *l = &p->lane[i];
         l->pidfd = l->output[0] = l->output[1] = -1;
         l->head = l->tail = RING; /* no tag of zeroed memory is one of these */
     }
     if ((rc = procs_descriptors(p)) < 0)
         return why_set(rc, "no descriptors for an executor of processes");
-    for (unsigned i = 0; i < p->ex.workers && rc == 0; i++)
+    for (unsigned i = 0; i < procs_lanes(p) && rc == 0; i++)
         rc = worker_start(p, i, false);
     enum io_kind io = (enum io_kind)p->url->io;
     if (rc == 0 && !(p->home = threads_open(1, 0, p->url->stack, false, io, &rc)))
@@ -264,7 +264,7 @@ static struct procs *procs_new(const struct url *u)
     p->served_last = clock_now();
     p->life[0] = p->life[1] = p->bell = p->poll = p->births.ask = -1;
     p->ex.ops = &procs_ops;
-    p->ex.workers = u->workers;
+    store_relaxed(&p->ex.workers, u->workers); /* nobody else knows p yet */
     return p;
 }
 

@@ -81,7 +81,7 @@ struct procs {
     struct url *url;
     unsigned slot;
     struct latch latch;      /* guards all below */
-    struct lane *lane;       /* ex.workers of them */
+    struct lane *lane;       /* procs_lanes() of them */
     struct job *queue, **queue_end; /* not posted yet */
     struct births births;
     struct job *spare;       /* ended */
@@ -113,6 +113,13 @@ enum { POLL_BELL = 1, POLL_DEATH, POLL_STDOUT, POLL_STDERR, POLL_ZYGOTE };
 static inline struct procs *procs_of(const struct tutti_executor *ex)
 {
     return (struct procs *)(uintptr_t)ex;
+}
+
+/* How many workers it has, or had when it was opened. */
+static inline unsigned procs_lanes(const struct procs *p)
+{
+    /* relaxed: set before anybody knows p */
+    return load_relaxed(&((struct procs *)(uintptr_t)p)->ex.workers);
 }
 
 /* --- post.c: sending; all under the latch --- */

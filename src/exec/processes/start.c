@@ -196,7 +196,7 @@ static int spawn(struct procs *p, const struct spawned *what, pid_t *pid)
 int zygote_spawn(struct procs *p, int ask, pid_t *pid)
 {
     static const int ours[2] = { -1, -1 };
-    return spawn(p, &(struct spawned){ p->ex.workers, ours, ask }, pid);
+    return spawn(p, &(struct spawned){ procs_lanes(p), ours, ask }, pid);
 }
 
 /* The lane's memory as a new worker must find it; nobody else looks at it now. */
