@@ -11,8 +11,9 @@ small.
 
 WORD picks source files or functions.  S (default 2) is the measure of patience: a mutant has
 a fifth of it in the three cells that are most about its file, a tenth in all others; and if
-it is not explained four times S in the eight first.  Nothing is compiled: libtutti-explore weakens
-the order at an address.  Noticed is what the explorer reports as a failure and finds again
+it is not explained four times S in the eight first.  That is time of a CPU: where other work
+takes its share of them everything is given as much longer.  Nothing is compiled:
+libtutti-explore weakens the order at an address.  Noticed is what the explorer reports as a failure and finds again
 when it replays it; a cell that cannot be run ends the run.  Exit status: 1 when anything is
 unexplained, or an explanation fits nothing any more.  Tests: tests/test_orders_test.py.
 """
@@ -22,6 +23,7 @@ import concurrent.futures
 import json
 import os
 import re
+import resource
 import subprocess
 import sys
 import tempfile
@@ -137,8 +139,16 @@ class Run:
         cells = sorted(os.path.join(folder, n) for n in os.listdir(folder)
                        if n.startswith('cell_') and not n.endswith('.p'))
         self.pool = concurrent.futures.ThreadPoolExecutor(args.jobs)
+        began, used = time.monotonic(), self.cpu_time()
         self.where = dict(zip(cells, self.pool.map(lambda c: sites(c, self.root), cells)))
+        took = (time.monotonic() - began) * args.jobs
+        self.slow = max(1, took / (self.cpu_time() - used))
         self.lines = {}
+
+    @staticmethod
+    def cpu_time():
+        used = resource.getrusage(resource.RUSAGE_CHILDREN)
+        return used.ru_utime + used.ru_stime
 
     def mutants(self):
         keys = sorted({key for found in self.where.values() for key in found})
@@ -166,7 +176,8 @@ class Run:
         site, weaker = mutant
         for cell in self.cells_of(site)[:most]:
             addresses = '+'.join(self.where[cell][site][:MOST])
-            options = (f'schedules={self.args.schedules},seconds={seconds},steps=20000,'
+            options = (f'schedules={self.args.schedules},seconds={seconds * self.slow},'
+                       f'steps=20000,'
                        f'weaken={addresses}:{weaker}{site.op[0]}')
             if failed(cell, *explore(cell, options)):
                 return os.path.basename(cell)[5:]
