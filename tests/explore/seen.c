@@ -1,11 +1,24 @@
 /* seen.c - accesses that hooks see, 100 at least, and some that none does: BY_ASM one
  * by inline assembly, ELSEWHERE fifty in a file that is built without the flag
- * (plain.inc), BY_LIBC some of snprintf.  COPIES makes more that must be seen.  Run by
- * explore_seen_test.py. */
+ * (plain.inc), BY_LIBC some of snprintf.  COPIES makes more that must be seen, OBJECTS
+ * changes that are no secret.  Run by explore_seen_test.py. */
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
+
+#ifdef OBJECTS /* libc initialises them, and hooks know of it */
+#include <semaphore.h>
+#include <threads.h>
+sem_t sem;
+mtx_t mtx;
+cnd_t cnd;
+pthread_mutex_t lock;
+pthread_rwlock_t shared;
+pthread_barrier_t barrier;
+struct timespec now;
+#endif
 
 void elsewhere(int *numbers, int count);
 
@@ -27,6 +40,17 @@ static void more(void)
     memset(p, 1, 1000);
     memmove(text + 8, p, 16);
     free(p);
+#elif defined OBJECTS
+    sem_init(&sem, 0, 3);
+    mtx_init(&mtx, mtx_recursive);
+    cnd_init(&cnd);
+    pthread_mutex_init(&lock, NULL);
+    pthread_mutex_lock(&lock);
+    pthread_mutex_unlock(&lock);
+    pthread_mutex_destroy(&lock);
+    pthread_rwlock_init(&shared, NULL);
+    pthread_barrier_init(&barrier, NULL, 2);
+    clock_gettime(CLOCK_MONOTONIC, &now);
 #endif
 }
 
