@@ -24,7 +24,7 @@ bool explore_folder(char *out, size_t size)
     const char *bin = dirname(self);
     /* in the build folder, and installed */
     snprintf(tried[0], sizeof tried[0], "%s/../explore", bin);
-    snprintf(tried[1], sizeof tried[1], "%s/../%s", bin, TUTTI_LIBDIR);
+    snprintf(tried[1], sizeof tried[1], "%s/%s", bin, TUTTI_LIBDIR);
     for (int i = 0; i < 2; i++) {
         char file[3 * PATH_MAX], real[PATH_MAX];
         snprintf(file, sizeof file, "%s/" LIBRARY, tried[i]);

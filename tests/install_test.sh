@@ -34,8 +34,9 @@ there()
 }
 with_pkg_config()
 {
+    # shellcheck disable=SC2086 # what is asked for may be two words
     flags=$(PKG_CONFIG_SYSROOT_DIR=$root PKG_CONFIG_PATH=$root$prefix/$libdir/pkgconfig \
-        pkg-config --cflags --libs "${package:-tutti}") || return 1
+        pkg-config ${ask:---cflags --libs} "${package:-tutti}") || return 1
     # shellcheck disable=SC2086 # flags are words
     "$@" $flags -Wall -Wextra -Werror
 }
@@ -90,5 +91,44 @@ check "it builds against tutti-hook" with_pkg_config "${CC:-cc}" -std=c11 \
     -Wl,--as-needed "$scratch/first.c" -o "$scratch/first"
 check "which stays linked" sh -c "readelf -d '$scratch/first' | grep -q libtutti-hook"
 check "and runs" run_first loop://
+
+# The explorer, by its command and by pkg-config.
+finds_race()
+{
+    "$root$prefix/bin/tutti" explore "$1" >"$scratch/found"
+    [ $? -eq 1 ] && grep -q "^FAILED  data race" "$scratch/found"
+}
+by_flags()
+{
+    package=tutti-explore
+    ask=--cflags
+    with_pkg_config "${CC:-cc}" -g -Wno-tsan -c "$scratch/race.c" -o "$scratch/race.o" &&
+        ask=--libs && # the flag that compiles would link another library
+        with_pkg_config "${CC:-cc}" "$scratch/race.o" -o "$scratch/flagged" -pthread \
+            -Wl,-rpath,"$root$prefix/$libdir"
+}
+if [ -e "$root$prefix/$libdir/libtutti-explore.so" ] && [ -e "$build/cli/tutti" ]; then
+    cat >"$scratch/race.c" <<'END'
+#include <pthread.h>
+int count;
+static void *add(void *arg)
+{
+    count++;
+    return arg;
+}
+int main(void)
+{
+    pthread_t thread;
+    pthread_create(&thread, 0, add, 0);
+    add(0);
+    return pthread_join(thread, 0);
+}
+END
+    check "the installed tutti cc builds" "$root$prefix/bin/tutti" cc \
+        -o "$scratch/raced" "$scratch/race.c"
+    check "what tutti explore finds a race in" finds_race "$scratch/raced"
+    check "it builds against tutti-explore" by_flags
+    check "and the race is found in that, too" finds_race "$scratch/flagged"
+fi
 echo "1..$count"
 exit $failed
