@@ -329,9 +329,10 @@ static void show_count(const struct painter *p, const json_t *report, bool faile
                 strcmp(schedules, "1") ? "s" : "", time);
     else if (!failed)
         fprintf(p->out,
-                "%snothing failed%s in %s schedules: %s behaviour%s, %s, %s a "
+                "%snothing failed%s in %s schedule%s: %s behaviour%s, %s, %s a "
                 "second\n",
-                paint(p, GREEN), plain(p), schedules, behaviours,
+                paint(p, GREEN), plain(p), schedules,
+                strcmp(schedules, "1") ? "s" : "", behaviours,
                 strcmp(behaviours, "1") ? "s" : "", time, rate);
 }
 

@@ -7,6 +7,7 @@
 #include "life.h"
 #include "locks.h"
 #include "objects.h"
+#include "races.h"
 #include "real.h"
 #include "schedule.h"
 #include <errno.h>
@@ -28,6 +29,7 @@ exported int thrd_create(thrd_t *p, thrd_start_t run, void *argument)
 {
     if (!ex.on)
         return REAL(thrd_create)(p, run, argument);
+    race_access(p, sizeof *p, true, CALLER); /* before the thread can look at it */
     struct thread *t = thread_start(NULL, run, argument, CALLER);
     if (!t)
         return thrd_nomem;
@@ -162,11 +164,6 @@ exported int cnd_broadcast(cnd_t *c)
         return REAL(cnd_broadcast)(c);
     cond_wake(c, true, CALLER);
     return thrd_success;
-}
-
-exported int tss_create(tss_t *key, tss_dtor_t drop)
-{
-    return ex.on ? answer(pthread_key_create(key, drop)) : REAL(tss_create)(key, drop);
 }
 
 exported void tss_delete(tss_t key)

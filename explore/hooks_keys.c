@@ -7,6 +7,7 @@
 #include "engine.h"
 #include "gaps.h"
 #include "keys.h"
+#include "memory_inside.h"
 #include "objects.h"
 #include "options.h"
 #include "real.h"
@@ -15,6 +16,7 @@
 #include <limits.h>
 #include <pthread.h>
 #include <string.h>
+#include <threads.h>
 
 enum { FIRST_KEY = 4096 };
 typedef void drop_value(void *value);
@@ -69,10 +71,9 @@ static void **value_at(pthread_key_t key)
     return ex.on ? &ex.me->specific[slot] : &values_before[slot];
 }
 
-exported int pthread_key_create(pthread_key_t *key, drop_value *drop)
+static int key_create(unsigned *key, drop_value *drop, const void *pc)
 {
-    if (!options.explore)
-        return REAL(pthread_key_create)(key, drop);
+    memory_writes(key, sizeof *key, pc);
     if (keys_used == KEYS) {
         gap("more than 128 keys: pthread_key_create() failed with EAGAIN");
         return EAGAIN;
@@ -82,6 +83,19 @@ exported int pthread_key_create(pthread_key_t *key, drop_value *drop)
     keys[keys_used] = (struct key){ true, drop };
     *key = FIRST_KEY + (pthread_key_t)keys_used++;
     return 0;
+}
+
+exported int pthread_key_create(pthread_key_t *key, drop_value *drop)
+{
+    return options.explore ? key_create(key, drop, CALLER)
+                           : REAL(pthread_key_create)(key, drop);
+}
+
+exported int tss_create(tss_t *key, tss_dtor_t drop)
+{
+    if (!options.explore)
+        return REAL(tss_create)(key, drop);
+    return key_create(key, drop, CALLER) ? thrd_error : thrd_success;
 }
 
 exported int pthread_key_delete(pthread_key_t key)

@@ -56,7 +56,8 @@ static void account(bool counted)
     if ((uint64_t)ex.threads > shared->threads)
         shared->threads = (uint64_t)ex.threads;
     shared->lanes = ex.lanes;
-    behaviour(ex.hash);
+    if (counted)
+        behaviour(ex.hash);
 }
 
 static void end(double since) __attribute__((noreturn));
