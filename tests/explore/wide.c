@@ -95,7 +95,8 @@ static void *teller(void *arg)
 
 static void *hearer(void *arg)
 {
-    if (atomic_load_explicit(&news, memory_order_acquire).count)
+    triple heard = atomic_load_explicit(&news, memory_order_acquire);
+    if (heard.count)
         look_at(behind); /* @behind */
     return arg;
 }
