@@ -217,7 +217,7 @@ static void on_signal(int number, siginfo_t *info, void *context)
         ex.result->address = 0;
         fail(FAIL_STUCK, pc, STUCK_WORDS, who);
     }
-    if (number == SIGSEGV && at < t->low && at >= t->low - (1 << 16))
+    if (number == SIGSEGV && at < t->low && at >= t->low - (1 << 20))
         fail(FAIL_CRASH, pc, "thread %d overflowed its stack of %zu KiB", t->id,
              (size_t)(t->high - t->low) >> 10);
     if (number == SIGSEGV || number == SIGBUS)

@@ -134,7 +134,7 @@ exported int pthread_create(pthread_t *p, const pthread_attr_t *attr,
     if (attr && !pthread_attr_getdetachstate(attr, &state))
         t->detached = state == PTHREAD_CREATE_DETACHED;
     if (attr && !pthread_attr_getstacksize(attr, &size) && size > 8u << 20)
-        gap("stacks of more than 8 MiB: each thread has one of 1 MiB");
+        gap("stacks of more than 8 MiB: each thread has one of 8 MiB");
     *p = (pthread_t)t->tp;
     return 0;
 }

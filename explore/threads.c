@@ -28,7 +28,8 @@
 
 #define STACKS_AT ((char *)0x130000000000)
 #define BLOCKS_AT ((char *)0x140000000000)
-enum { STACK = 1 << 20, GUARD = 1 << 14, MODULES = 64 };
+/* As much as a program has by default; a frame does not jump over the guard. */
+enum { STACK = 8 << 20, GUARD = 1 << 20 };
 /* glibc's struct pthread, rounded up generously: what follows the thread pointer. */
 enum { DESCRIPTOR = 4096, BLOCK_MAX = 1 << 18 };
 

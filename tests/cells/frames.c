@@ -10,7 +10,9 @@
  * explore: -DTEST=6 -> good
  * explore: -DTEST=7 -> dead-stack
  * explore: -DTEST=8 -> dead-stack
- * explore: -DTEST=9 -> dead-stack */
+ * explore: -DTEST=9 -> dead-stack
+ * explore: -DTEST=10 -> good
+ * explore: -DTEST=11 -> crash */
 #undef NDEBUG
 #include <alloca.h>
 #include <assert.h>
@@ -24,6 +26,15 @@
 static int *_Atomic given;
 static atomic_int taken;
 static sem_t asked, answered;
+
+#if TEST >= 10 /* as large as a program's own stack lets it be, and larger */
+static void *large(void *unused)
+{
+    volatile char own[(TEST == 10 ? 7 << 20 : 17 << 19)];
+    own[0] = 1;
+    return own[0] == 1 ? unused : NULL;
+}
+#endif
 
 static void *other(void *unused)
 {
@@ -136,6 +147,11 @@ int main(void)
     assert(TEST == 5 || own == 2);
 #elif TEST == 7
     hasty();
+#elif TEST >= 10
+    pthread_t second;
+    pthread_create(&second, NULL, large, NULL);
+    pthread_join(second, NULL);
+    lend(&(int){ 0 });
 #else /* 8: not ordered at all; 9: a lock in the frame */
     hasty();
 #endif
