@@ -265,8 +265,10 @@ static void show_where(const struct painter *p, const json_t *failure)
         const char *source = source_line(text_of(place, "file"), int_of(place, "line"));
         char where[300];
         where_of(place, where, sizeof where);
+        bool known = *text_of(place, "function");
         fprintf(p->out, "  %sthread %d%s in %s, %s%s%s\n", paint_thread(p, thread),
-                thread, plain(p), text_of(place, "function"), where,
+                thread, plain(p), known ? text_of(place, "function") : "unnamed code",
+                known ? where : "a library that main has loaded",
                 *source ? ":  " : "", source);
     }
 }

@@ -4,13 +4,15 @@
 #include "engine.h"
 #include "fail.h"
 #include "fibers.h"
+#include "gaps.h"
 #include "locks.h"
+#include "memory_inside.h"
 #include "objects.h"
 #include "options.h"
-#include "memory_inside.h"
 #include "process.h"
 #include "real.h"
 #include <assert.h>
+#include <dlfcn.h>
 #include <errno.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -131,6 +133,17 @@ int atexit(void (*run)(void))
     at_exit[at_exits].run = run;
     at_exit[at_exits++].run_with = NULL;
     return 0;
+}
+
+bool process_loads;
+
+exported void *dlopen(const char *file, int flags)
+{
+    if (ex.on && file) {
+        process_loads = true;
+        gap("libraries loaded while main runs: their places have no names; link them");
+    }
+    return REAL(dlopen)(file, flags); /* a jump: the loader asks who called */
 }
 
 exported int raise(int number)

@@ -143,6 +143,19 @@ $CC -fsanitize=thread -DNUMBER=0 -c count.c -o bare.o
 $CC bare.o -o bare -L"$(dirname "$tutti")/../explore" -ltutti-explore
 run explore ./bare; expect "the library is not found" 2 err "link it with -Wl,-rpath,"
 run explore ./good --schedules 7; expect "as many schedules as asked for" 0 out "in 7 schedules"
+cat >loads.c <<'EOF'
+#include <dlfcn.h>
+int main(void)
+{
+    void *library = dlopen("./libadd.so", RTLD_NOW);
+    int (*add)(void) = library ? (int (*)(void))dlsym(library, "add") : 0;
+    return !add || add() != 1;
+}
+EOF
+echo 'static int count; int add(void) { return ++count; }' >add.c
+run cc -shared -fPIC -o libadd.so add.c; expect "a library" 0 - -
+run cc -o loads loads.c; ./loads; ok "... which runs" $?
+run explore --schedules 50 ./loads; expect "... is as new in each schedule" 0 out "loaded while main runs"
 run explore; expect "explore without a program" 2 err "the program to explore is missing"
 run explore --schedules 0 ./a; expect "--schedules 0" 2 err "'0'"
 run explore ./a --schedules 10x; expect "--schedules 10x" 2 err "'10x'"
