@@ -30,7 +30,7 @@ static void *(*libc_memset)(void *, int, size_t);
 static int (*libc_memcmp)(const void *, const void *, size_t);
 static size_t (*libc_strlen)(const char *);
 
-static uintptr_t libc_low, libc_high, own_low, own_high;
+static uintptr_t libc_low, libc_high, own_low, own_high, loader_low, loader_high;
 static bool heap_active;
 
 hidden void *explore_memcpy(void *to, const void *from, size_t n);
@@ -104,6 +104,8 @@ static int scan(struct dl_phdr_info *info, size_t size, void *arg)
             own_low = low, own_high = high;
         else if (n >= 9 && !libc_memcmp(name + n - 9, "libc.so.6", 9))
             libc_low = low, libc_high = high;
+        else if (n && strstr(name, "/ld-linux"))
+            loader_low = low, loader_high = high;
     }
     return 0;
 }
@@ -126,7 +128,8 @@ bool memory_in_library(const void *pc)
 
 bool memory_in_libc(const void *pc)
 {
-    return (uintptr_t)pc - libc_low < libc_high - libc_low;
+    return (uintptr_t)pc - libc_low < libc_high - libc_low ||
+           (uintptr_t)pc - loader_low < loader_high - loader_low;
 }
 
 /* Whether this call is the program's, in a schedule. */

@@ -21,7 +21,10 @@
 #include <sys/types.h>
 #include <unistd.h>
 
-enum { AT_EXIT = 64 };
+enum { AT_EXIT = 64, LIBRARIES = 64 };
+static char loaded[LIBRARIES][256]; /* by this schedule, and not closed by it */
+static int libraries;
+
 static struct {
     void (*run)(void);
     void (*run_with)(void *);
@@ -30,8 +33,11 @@ static struct {
 static int at_exits;
 static uint64_t random_state;
 
+static void unload(void);
+
 void process_reset(void)
 {
+    unload();
     at_exits = 0;
     random_state = 42;
 }
@@ -135,15 +141,49 @@ int atexit(void (*run)(void))
     return 0;
 }
 
-bool process_loads;
+/* --- libraries loaded by hand: each schedule loads them anew --- */
+
+/* The library of that name if it is there; to be closed. */
+static void *there(const char *name)
+{
+    return REAL(dlopen)(name, RTLD_NOLOAD | RTLD_LAZY);
+}
+
+static void note_load(const char *file)
+{
+    gap("libraries loaded while main runs: their places have no names; link them");
+    if (libraries < LIBRARIES && strlen(file) < sizeof *loaded)
+        strcpy(loaded[libraries++], file);
+}
 
 exported void *dlopen(const char *file, int flags)
 {
-    if (ex.on && file) {
-        process_loads = true;
-        gap("libraries loaded while main runs: their places have no names; link them");
+    if (ex.on && file)
+        note_load(file);
+    return REAL(dlopen)(file, flags); /* by a jump: where it looks depends on who calls */
+}
+
+exported int dlclose(void *library)
+{
+    for (int i = libraries; ex.on && i-- > 0;) {
+        void *this = there(loaded[i]);
+        if (this)
+            REAL(dlclose)(this);
+        if (this == library) {
+            memcpy(loaded[i], loaded[--libraries], sizeof *loaded);
+            break;
+        }
     }
-    return REAL(dlopen)(file, flags); /* a jump: the loader asks who called */
+    return REAL(dlclose)(library);
+}
+
+static void unload(void)
+{
+    while (libraries > 0) {
+        void *library = there(loaded[--libraries]);
+        for (int i = 0; library && i < 2; i++) /* as often as it was opened */
+            REAL(dlclose)(library);
+    }
 }
 
 exported int raise(int number)

@@ -4,7 +4,5 @@
 #include "common.h"
 
 void process_reset(void);
-/* It has loaded a library, whose variables are not put back. */
-extern hidden bool process_loads;
 void process_exit(int status) __attribute__((noreturn));
 #endif

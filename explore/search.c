@@ -6,7 +6,6 @@
 #include "fail.h"
 #include "gaps.h"
 #include "options.h"
-#include "process.h"
 #include "real.h"
 #include "restore.h"
 #include "run.h"
@@ -118,7 +117,6 @@ static void calibrate(double since)
     account(shared->result.kind != FAIL_NONE);
     if (shared->result.kind)
         end(since);
-    options.fork |= process_loads;
     if (options.fork)
         return;
     uint64_t hash = ex.hash;
