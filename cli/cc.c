@@ -157,7 +157,7 @@ static int command_run(const struct command *c)
  * carry no hooks, so it is to call the functions. */
 static void add_flags(struct command *c, bool clang)
 {
-    static const char *const gcc[] = { "-Wno-tsan", "-fno-plt", "-fno-builtin-memcpy",
+    static const char *const gcc[] = { "-Wno-tsan", "-fno-builtin-memcpy",
                                        "-fno-builtin-memmove", "-fno-builtin-memset",
                                        "-fno-builtin-strcpy" };
     command_add(c, "-fsanitize=thread");

@@ -170,6 +170,18 @@ ALL(16, u16, __atomic_)
 ALL(32, u32, __atomic_)
 ALL(64, u64, __atomic_)
 
+/* For near.c, by the other name. */
+#define TWICE(name) exported __typeof__(__tsan_##name) tutti_explore_##name           \
+    __attribute__((alias("__tsan_" #name)));
+TWICE(atomic8_load)
+TWICE(atomic16_load)
+TWICE(atomic32_load)
+TWICE(atomic64_load)
+TWICE(atomic8_store)
+TWICE(atomic16_store)
+TWICE(atomic32_store)
+TWICE(atomic64_store)
+
 /* --- 16 bytes, without the library that compilers leave them to --- */
 
 /* The compilers' own form of this is a call into libatomic, by clang at least. */
