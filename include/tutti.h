@@ -435,7 +435,7 @@ TUTTI_API int tutti_scope_next(tutti_scope *s, tutti_future *f);
  * scope open.  0, -ENOMEM, -EINVAL.  [any] */
 TUTTI_API int tutti_promise(tutti_scope *s, tutti_future *f);
 enum { TUTTI_PROMISE_MAX = 40 }; /* bytes a signal handler may hand over */
-/* First wins: 0; -EALREADY; -ESTALE after the scope closed.  More than
+/* First wins: 0; -EALREADY; -EINVAL for a task's; -ESTALE after the scope closed.  More than
  * TUTTI_PROMISE_MAX bytes need memory (-ENOMEM) and are not for signal handlers.
  * [any] [signal] */
 TUTTI_API int tutti_future_fulfil(tutti_future f, int code, tutti_bytes value);

@@ -6,6 +6,7 @@
               so that a file reads the same on every machine
     atomics   raw atomics only in base/atomic.h, whose names say the order
     memory    raw allocation only in base/memory.c, so that tests can make any fail
+    tests     what a file of src/ or hook/ says tests it is there
 
 Each rule is then tried on a small tree with a violation planted in it, and must see it:
 a rule that cannot fail would be no test.
@@ -43,6 +44,7 @@ ATOMIC = re.compile(r'\b(memory_order_\w+|atomic_(?!int\b|uint\b|bool\b)\w+\s*\(
                     r'__atomic_\w+|__sync_\w+)')
 MEMORY = re.compile(r'(?<![\w.>])(malloc|calloc|realloc|reallocarray|free|strdup|'
                     r'strndup|v?asprintf|aligned_alloc|posix_memalign)\s*\(')
+TESTS = re.compile(r'\btests/[\w./-]*\w')
 INCLUDE = re.compile(r'\s*#\s*include\s*(["<])([^">]+)[">]')
 CONDITION = re.compile(r'\s*#\s*(if|ifdef|ifndef|elif)\b\s*(.*)')
 
@@ -121,11 +123,21 @@ def pattern_rule(pattern, home, what):
     return rule
 
 
+def tests(root, path, text, _bare):
+    if not path.startswith(('src/', 'hook/')):
+        return
+    for number, line in enumerate(text.split('*/')[0].splitlines(), 1):
+        for name in TESTS.findall(line):
+            if not os.path.exists(os.path.join(root, name)):
+                yield number, f'there is no {name}'
+
+
 RULES = {
     'arrows': arrows,
     'ifs': ifs,
     'atomics': pattern_rule(ATOMIC, 'src/base', 'a raw atomic'),
     'memory': pattern_rule(MEMORY, 'src/base', 'raw allocation'),
+    'tests': tests,
 }
 
 # (rule, file, line that violates it); each must be found, alone.
@@ -156,6 +168,7 @@ PLANTED = [
     ('memory', 'src/core/x.c', 'void *p = malloc(3);'),
     ('memory', 'src/exec/x.c', 'char *s = strdup ("x");'),
     ('memory', 'src/patterns/x.c', 'free(p);'),
+    ('tests', 'src/core/x.c', '/* x.  Tests: tests/y_test.c, tests/cells/. */'),
 ]
 # Lines that no rule may complain about.
 INNOCENT = [
@@ -165,6 +178,7 @@ INNOCENT = [
     ('src/core/x.c', 'say("malloc(3) #if", ops->free(p), o.free(p), memory_free(p));'),
     ('src/core/x.c', '_Atomic int a; atomic_bool b; y = load_acquire(&a);'),
     ('src/base/x.c', '#if defined(__x86_64__)\n#endif\nfree(malloc(3));'),
+    ('src/base/x.c', '/* x.  Tests: tests/x_test.c. */\n/* not in tests/y_test.c */'),
     ('src/fiber/x.c', '#ifdef __SANITIZE_THREAD__\n#endif\n#include "base/clock.h"'),
     ('src/exec/x.c', '#include "sched/worker.h"\n#include "io/poll.h"'),
     ('src/patterns/x.c', '#include <tutti/patterns.h>\n#include <sys/types.h>'),
@@ -201,6 +215,7 @@ def found_in(path, text):
         for header in ('core/wait.h', 'base/clock.h', 'sched/worker.h', 'io/poll.h',
                        'exec/url.h'):
             plant(root, 'src/' + header, '')
+        plant(root, 'tests/x_test.c', '')
         plant(root, os.path.join(os.path.dirname(path), 'y.h'), '')
         plant(root, path, text)
         return [rule for rule in RULES if list(violations(root, rule))]

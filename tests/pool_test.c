@@ -129,6 +129,17 @@ ON_URLS(a_parked_task_is_woken_from_anywhere)
     CHECK_INT(tutti_executor_close(ex), 0);
 }
 
+/* fn as the one task of an executor of its own, which it gets. */
+static void one_on(const char *url, tutti_fn *fn)
+{
+    tutti_executor *ex = urls_open(url);
+    tutti_scope s;
+    tutti_scope_open(&s, ex, TUTTI_NEVER, 0);
+    CHECK_INT(tutti_go(&s, fn, ex), 0);
+    CHECK_INT(tutti_scope_close(&s), 0);
+    CHECK_INT(tutti_executor_close(ex), 0);
+}
+
 /* A burst that its own worker is through with before a sleeper could come wakes nobody, once
  * that has been seen; and one that takes long still gets help, as the cases above show. */
 static int nothing_much(void *arg)
@@ -156,12 +167,7 @@ TEST(short_bursts_wake_nobody)
 {
     if (UNDER_TSAN || UNDER_ASAN)
         check_skip("a burst is not short under a sanitizer");
-    tutti_executor *ex = urls_open("threads://2");
-    tutti_scope s;
-    tutti_scope_open(&s, ex, TUTTI_NEVER, 0);
-    CHECK_INT(tutti_go(&s, short_bursts, ex), 0);
-    CHECK_INT(tutti_scope_close(&s), 0);
-    CHECK_INT(tutti_executor_close(ex), 0);
+    one_on("threads://2", short_bursts);
 }
 
 /* Who wakes for a timer of its own wakes nobody else, and searches for nobody. */
@@ -177,12 +183,7 @@ static int sleep_often(void *arg)
 
 TEST(a_timer_wakes_only_its_own_worker)
 {
-    tutti_executor *ex = urls_open("threads://4");
-    tutti_scope s;
-    tutti_scope_open(&s, ex, TUTTI_NEVER, 0);
-    CHECK_INT(tutti_go(&s, sleep_often, ex), 0);
-    CHECK_INT(tutti_scope_close(&s), 0);
-    CHECK_INT(tutti_executor_close(ex), 0);
+    one_on("threads://4", sleep_often);
 }
 
 /* A long sleep is one, however far ahead its end is. */
@@ -199,12 +200,7 @@ static int sleep_long(void *arg)
 
 TEST(a_long_sleep_is_one_sleep)
 {
-    tutti_executor *ex = urls_open("threads://1");
-    tutti_scope s;
-    tutti_scope_open(&s, ex, TUTTI_NEVER, 0);
-    CHECK_INT(tutti_go(&s, sleep_long, ex), 0);
-    CHECK_INT(tutti_scope_close(&s), 0);
-    CHECK_INT(tutti_executor_close(ex), 0);
+    one_on("threads://1", sleep_long);
 }
 
 /* --- idle ----------------------------------------------------------------- */

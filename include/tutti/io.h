@@ -7,8 +7,9 @@
  * descriptor that you opened are never changed, so one that other processes share may be
  * given to every call here.
  *
- * Counts are at most 1 GiB a call.  What a call gives as a descriptor is yours, to be closed
- * with tutti_close: not with close(2), which leaves those who wait for it waiting.
+ * Counts are at most 1 GiB a call.  One for a file that was cut off may have been made all
+ * the same.  What a call gives as a descriptor is yours, to be closed with tutti_close: not
+ * with close(2), which leaves those who wait for it waiting.
  * Writing to a pipe that nobody reads raises SIGPIPE: ignore it (signal(SIGPIPE, SIG_IGN)).
  * Sockets give -EPIPE without. */
 #ifndef TUTTI_IO_H
@@ -68,7 +69,8 @@ TUTTI_API int tutti_listen(const char *address);
 TUTTI_API int tutti_accept(int listener);
 /* Connect.  Of a host with several addresses each is tried, those of both families in turn,
  * the next a quarter of a second after the last or as soon as one fails; the first that
- * answers is kept.  A descriptor; the error of the last that failed.  [any] [wait] */
+ * answers is kept.  A descriptor; the error of the last that failed; -EINVAL, -ENOENT as
+ * tutti_listen; -EAGAIN: who knows names could not say, now.  [any] [wait] */
 TUTTI_API int tutti_dial(const char *address);
 /* Connect a socket that you made, whose flags stay as they are, to the address in those bytes
  * (a struct sockaddr of its family).  0; -errno of connect(2); -EINVAL when they are too many.
@@ -90,8 +92,8 @@ typedef struct tutti_address {
     uint64_t _[18];
 } tutti_address; /* copy it at will */
 
-/* What an address stands for, up to most of them, families in turn: how many; -EINVAL, -ENOENT
- * as tutti_dial.  [any] [wait] */
+/* What an address stands for, up to most of them, families in turn: how many; -EINVAL,
+ * -ENOENT, -EAGAIN as tutti_dial.  [any] [wait] */
 TUTTI_API int tutti_resolve(const char *address, tutti_address *out, size_t most);
 /* In the words of "sockets", with numbers; cut at n - 1 bytes.  0; -EINVAL for one that was
  * never filled.  [any] */

@@ -81,7 +81,8 @@ TUTTI_API int tutti_event_on_signal(tutti_scope *s, tutti_event *e, int signum);
 /* Say for how many, before anybody waits.  [any] */
 TUTTI_API void tutti_barrier_init(tutti_barrier *b, unsigned n);
 /* Wait until n have come; usable again at once.  1 for one of them, 0 for the
- * others; -ECANCELED for all of that round if one was cut.  [any] [wait] */
+ * others; -ECANCELED for all of that round if one was cut; -EINVAL without an init.
+ * [any] [wait] */
 TUTTI_API int tutti_barrier_wait(tutti_barrier *b);
 
 /* A count of things to be done.  Below zero aborts.  [any] */

@@ -1,6 +1,6 @@
 /* base/walk.h - the stack of a thread that is stuck, and names for the addresses on it.
  * Nothing here takes a lock of the loader's, which the stuck thread may hold.
- * Tests: tests/walk_test.c. */
+ * Tests: tests/culprit_test.c. */
 #ifndef BASE_WALK_H
 #define BASE_WALK_H
 #include <stdbool.h>

@@ -9,6 +9,7 @@
 #include <pthread.h>
 #include <signal.h>
 
+/* Holds: scope is open, and `alarmed` is set there. */
 struct alarm {
     struct list link;
     struct scope *scope;

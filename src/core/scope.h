@@ -73,7 +73,8 @@ struct scope {
 };
 _Static_assert(sizeof(struct scope) <= sizeof(tutti_scope), "grow tutti_scope");
 
-/* What few scopes need. */
+/* What few scopes need.  Holds: failures has `kept` entries and ends at *failures_end; next is
+ * NULL or a node of the opener's; limit 0: there is none, and nobody is in starters. */
 struct scope_more {
     char *words;                 /* of the first failure */
     struct failure *failures, **failures_end; /* core/failures.c */

@@ -59,7 +59,7 @@
 #define returns_by_jump __attribute__((noinline))
 #endif
 
-enum { FIBER_STRAND = 1 << 14 };      /* room reserved for issue fork-join's slots */
+enum { FIBER_STRAND = 1 << 14 };      /* room for the forked calls: sched/strand.h */
 enum { FIBER_STACK_MIN = 16 << 10 };
 
 struct fiber;

@@ -8,7 +8,7 @@
  * of one early, ring_cancel asks for that completion to come soon.
  *
  * Completions carry a slot number and its generation, so one that nobody expects finds
- * nothing.  Tests: tests/io_test.c, tests/ring_test.c. */
+ * nothing.  Tests: tests/io_test.c, tests/stream_test.c. */
 #ifndef IO_RING_H
 #define IO_RING_H
 #include "base/list.h"

@@ -4,7 +4,7 @@
  * so a listener would be reported ready for ever.  One descriptor is held in reserve from the
  * first listen on (and another, to make it anew from): given up, it makes room to accept the
  * client and turn it away.
- * Tests: tests/io_test.c, tests/io_fault_test.c. */
+ * Tests: tests/io_test.c, tests/io_more_test.c. */
 #include "base/latch.h"
 #include "base/memory.h"
 #include "core/thread.h"

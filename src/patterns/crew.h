@@ -16,7 +16,9 @@ enum {
     CREW_SEAT = 512   /* bytes of scratch of a hand, before it needs more */
 };
 
-/* Set the first part; the rest is zero. */
+/* Set the first part; the rest is zero.  Holds, while it runs: unit >= 1, units of that size
+ * cover from..to; a unit below `taken` is done or a hand's, and `done` counts the items of those
+ * that were done to their end; hands also counts what was refused beyond CREW_MOST. */
 struct crew {
     pace_fn *fn;
     void *arg;

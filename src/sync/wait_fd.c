@@ -29,6 +29,9 @@ struct observer {
     bool enlisted;
 };
 
+/* Holds: observers has an entry for each of the n cases, and each knows its wait_fd; the three
+ * descriptors are open from the end of opening on.  cases are the user's, and he may change
+ * them between two waits. */
 struct wait_fd {
     struct owned owned;
     struct list link; /* in all_wait_fds */

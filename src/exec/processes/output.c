@@ -1,6 +1,6 @@
 /* exec/processes/output.c - what workers print comes out in whole lines, of one worker at a
  * time, tagged with its number on request.  By the keeper alone, without latch: whoever reads
- * our output may be slow.  Tests: tests/processes_output_test.c. */
+ * our output may be slow.  Tests: tests/processes_test.c. */
 #include "base/memory.h"
 #include "exec/processes/procs.h"
 #include <poll.h>
