@@ -480,7 +480,7 @@ TUTTI_API int tutti_chan_open(tutti_chan **out, tutti_scope *s, size_t item,
 /* 0; -EPIPE if ended: the item is still yours.  [any] [wait] */
 TUTTI_API int tutti_chan_send(tutti_chan *c, const void *item);
 /* 1 and an item; 0 when ended and empty; negative.  A view of TUTTI_ANY_SIZE lives
- * until this task's next recv from c.  [any] [wait] */
+ * until this task's next recv from c, and no longer than c.  [any] [wait] */
 TUTTI_API int tutti_chan_recv(tutti_chan *c, void *item);
 /* A channel opens with one writer.  n more will close it, each for itself... */
 TUTTI_API void tutti_chan_writers(tutti_chan *c, unsigned n); /* [any] */

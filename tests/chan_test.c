@@ -1,5 +1,6 @@
 /* Channels, from plain threads and from tasks on every executor. */
 #include "base/memory.h"
+#include "core/context.h"
 #include "crew.h"
 
 static tutti_chan *chan;
@@ -166,6 +167,7 @@ EVERYWHERE(what_nobody_received_is_dropped)
     CHECK_INT(tutti_scope_close(&s), 0);
     CHECK_INT(dropped, 6);
     CHECK_INT(dropped_sum, 2 + 3 + 4 + 15);
+    CHECK(context_self()->recv_view == NULL); /* it went with its channel */
     return 0;
 }
 

@@ -37,8 +37,8 @@ struct view *view_make(const tutti_bytes *b, int *rc)
     return v;
 }
 
-void view_keep(struct context *c, const struct tutti_chan *from, struct view *v,
-               tutti_bytes *out)
+/* The last one that c has had from there; it may have none. */
+static void view_drop(struct context *c, const struct tutti_chan *from)
 {
     struct view *chain = c->recv_view, **at = &chain;
     while (*at && (*at)->from != from)
@@ -48,8 +48,15 @@ void view_keep(struct context *c, const struct tutti_chan *from, struct view *v,
         *at = old->next;
         memory_free(old);
     }
+    c->recv_view = chain;
+}
+
+void view_keep(struct context *c, const struct tutti_chan *from, struct view *v,
+               tutti_bytes *out)
+{
+    view_drop(c, from);
     v->from = from;
-    v->next = chain;
+    v->next = c->recv_view;
     c->recv_view = v;
     *out = (tutti_bytes){ v->data, v->size };
 }
@@ -280,6 +287,10 @@ static void chan_drop_rest(struct tutti_chan *c)
 static void chan_free(struct owned *o)
 {
     struct tutti_chan *c = list_entry(o, struct tutti_chan, owned);
+    /* The closer may go on with many more channels.  Those that were started in the scope have
+     * ended, with theirs. */
+    if (c->any_size)
+        view_drop(context_self(), c);
     chan_drop_rest(c);
     memory_free(c);
 }
