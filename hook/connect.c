@@ -1,8 +1,9 @@
 /* hook/connect.c - connect and accept, neither of which has a word for "do not wait".
  *
- * Design: tutti_connect knows how to do the one.  accept is made after poll(2) said that there is one;
- * a lock keeps other tasks of this program from taking it in between.  Another process
- * that shares the listener may take it all the same: then the thread waits for the next.
+ * Design: tutti_connect knows how to do the one.  accept is made after poll(2) said that
+ * there is one; a lock keeps other tasks of this program from taking it in between.
+ * Another process that shares the listener may take it all the same: then the thread waits
+ * for the next.
  * Tests: tests/hook_test.c. */
 #include "hook/hook.h"
 #include <tutti/io.h>

@@ -176,8 +176,8 @@ typedef struct tutti_executor tutti_executor;
 TUTTI_API int tutti_executor_open(tutti_executor **out, const char *url);
 /* Waits for scopes still open on it (a bug of theirs; debug builds name them),
  * ends its workers, frees it, whatever the answer, except: -EDEADLK from a task
- * that runs on it, or inside a scope of the caller's own on it, and -EPERM for a loop from another thread than its own leave it
- * as it was.  -TUTTI_ELOST in a fork()ed child.  NULL gives 0.  [owner] [wait] */
+ * that runs on it, or inside a scope of the caller's own on it, and -EPERM for a loop
+ * from another thread than its own leave it as it was.  -TUTTI_ELOST in a fork()ed child.  NULL gives 0.  [owner] [wait] */
 TUTTI_API int tutti_executor_close(tutti_executor *ex);
 /* The resolved URL, with the number of workers filled in; lives as ex.  "" for
  * NULL.  [any] */
@@ -614,9 +614,9 @@ typedef struct tutti_ref {
 } tutti_ref;
 enum { TUTTI_READ = 0, TUTTI_WRITE = 1 };
 
-/* count zeroed items, freed when *s closes; where *s is on processes://, its workers see them
- * at the same address, and can write them only with TUTTI_WRITE.  TUTTI_READ: yours to fill until the
- * first task under *s starts, then nobody's to write.  TUTTI_WRITE: tasks may
+/* count zeroed items, freed when *s closes; where *s is on processes://, its workers see
+ * them at the same address, and can write them only with TUTTI_WRITE.  TUTTI_READ: yours
+ * to fill until the first task under *s starts, then nobody's to write.  TUTTI_WRITE: tasks may
  * write too, each its own slice.  NULL on failure, which also fails *s with
  * -ENOMEM, -EINVAL or -EOVERFLOW.  [any] */
 TUTTI_API void *tutti_share(tutti_scope *s, uint64_t count, size_t item,

@@ -35,8 +35,9 @@ static inline void biased_lock(struct biased *b, const void *me)
         return;
     }
     store_relaxed(&b->inside, 1);
-    fence_signal(); /* the light side, see biased_init: pairs with fence_heavy in biased_give_up: either `inside` is seen there,
-                      or that the owner is gone here */
+    /* The light side, see biased_init: pairs with fence_heavy in biased_take: either `inside`
+     * is seen there, or that the owner is gone here. */
+    fence_signal();
     if (likely(load_relaxed(&b->owner) == me)) {
         b->plainly = true;
     } else {
@@ -48,7 +49,7 @@ static inline void biased_unlock(struct biased *b)
 {
     if (likely(b->plainly)) {
         b->plainly = false;
-        store_release(&b->inside, 0); /* pairs with biased_give_up */
+        store_release(&b->inside, 0); /* pairs with biased_take */
     } else {
         latch_unlock(&b->latch);
     }
@@ -68,7 +69,7 @@ static inline bool biased_enter(struct biased *b, const void *me)
 }
 static inline void biased_leave(struct biased *b)
 {
-    store_release(&b->inside, 0); /* pairs with biased_give_up */
+    store_release(&b->inside, 0); /* pairs with biased_take */
 }
 /* From now on it is b->latch and nothing else.  The caller does not hold it. */
 void biased_give_up(struct biased *b, const void *me);

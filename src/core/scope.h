@@ -14,9 +14,9 @@
  * when something was cancelled since somebody last found the way up from its scope clear:
  * `scope_cuts` counts all cancels of the process, `clear_at` keeps the count before such a
  * walk, and while the two are the same nothing can be over but by its deadline, of which
- * `bound` is the earliest.  A parked one must be found from above: before it parks, a context is entered, once, into the members
- * of its home, and each scope on its way up into its parent's children (scope_enlist).
- * scope_cut walks down.  Latches are taken from parent to child. */
+ * `bound` is the earliest.  A parked one must be found from above: before it parks, a context
+ * is entered, once, into the members of its home, and each scope on its way up into its
+ * parent's children (scope_enlist).  scope_cut walks down.  Latches are taken from parent to child. */
 #ifndef CORE_SCOPE_H
 #define CORE_SCOPE_H
 #include "base/latch.h"

@@ -35,7 +35,8 @@ static int start_not(struct scope *s, int place, int rc)
     return rc;
 }
 
-static __attribute__((noinline)) int start_out_of_memory(struct scope *s, int place, const char *call)
+static __attribute__((noinline)) int start_out_of_memory(struct scope *s, int place,
+                                                         const char *call)
 {
     int rc = why_set(-ENOMEM, "%s: out of memory%s", call,
                      s->ex->ops->take ? ", or of room in the arena" : "");

@@ -385,7 +385,8 @@ bool spares_trim(struct pool *p, int64_t now)
     bool old = w && now - w->parked_at >= REST_MOST;
     if (old) {
         list_remove(l);
-        store_relaxed(&w->quit, true); /* under the latch: lest it rests again, unknown to be ending */
+        /* Under the latch: lest it rests again, unknown to be ending. */
+        store_relaxed(&w->quit, true);
     }
     bool more = !list_empty(&p->parked);
     latch_unlock(&p->latch);

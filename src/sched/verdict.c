@@ -73,8 +73,9 @@ static void worker_measure(struct worker *w, struct watch *v, int64_t now, bool 
     v->still = used * 2 < span;
     if (v->ran >= HOG_AFTER && used * 2 >= span)
         v->verdict = BUSY;
-    if (!v->still || !cares || v->verdict == BLOCKED) { /* files are opened seldom, since each takes a
-                                    descriptor for a moment, which the program may miss */
+    /* Files are opened seldom, since each takes a descriptor for a moment, which the program
+     * may miss. */
+    if (!v->still || !cares || v->verdict == BLOCKED) {
         window_begin(v, now, cpu, -1);
         return;
     }

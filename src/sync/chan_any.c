@@ -24,7 +24,8 @@ static struct latch *case_latch(tutti_case *k, int *rc)
     *rc = -TUTTI_ELOST;
     if (chan_lost(k->on.chan))
         return NULL;
-    biased_give_up(&k->on.chan->latch, context_self()->mark); /* it is taken as a latch from now on */
+    /* It is taken as a latch from now on. */
+    biased_give_up(&k->on.chan->latch, context_self()->mark);
     return &k->on.chan->latch.latch;
 }
 static int case_begin_send(tutti_case *k)

@@ -65,7 +65,8 @@ static void event_add(struct event *e, struct wait_node *n)
 static void event_wait_setters(struct event *e)
 {
     /* acquire: pairs with the release in tutti_event_set */
-    while (unlikely(load_acquire(&e->word) >= EVENT_SETTER) && !far_is(e, FAR_EVENT)) /* else rubbish */
+    while (unlikely(load_acquire(&e->word) >= EVENT_SETTER)
+           && !far_is(e, FAR_EVENT)) /* else rubbish */
         sched_yield();
 }
 
@@ -144,7 +145,8 @@ int tutti_event_wait(tutti_event *public)
     if (unlikely(rc < 0))
         return rc;
     if (!event_on(event_of(public)))
-        return far_is(public, FAR_EVENT) ? far_event_wait(public, c) : event_park(event_of(public), c);
+        return far_is(public, FAR_EVENT) ? far_event_wait(public, c)
+                                         : event_park(event_of(public), c);
     event_wait_setters(event_of(public));
     return 0;
 }
