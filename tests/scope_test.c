@@ -222,6 +222,35 @@ ON_URLS(a_thousand_failures_are_kept_and_all_are_counted)
 
 /* --- misuse --------------------------------------------------------------- */
 
+static int sleep_in_a_scope_of_its_own(void *arg)
+{
+    TUTTI_SCOPE(outer, NULL, TUTTI_NEVER, 0);
+    TUTTI_SCOPE(inner, NULL, TUTTI_NEVER, 0);
+    return sleep_for_ever(arg);
+}
+
+/* Wherever they park. */
+ON_URLS(parked_tasks_are_counted)
+{
+    tutti_executor *ex = urls_open(url);
+    tutti_scope s;
+    tutti_scope_stats now = { .size = sizeof now };
+    tutti_scope_open(&s, ex, TUTTI_NEVER, 0);
+    for (int i = 0; i < 3; i++) {
+        CHECK_INT(tutti_go(&s, sleep_for_ever, NULL), 0);
+        CHECK_INT(tutti_go(&s, sleep_in_a_scope_of_its_own, NULL), 0);
+    }
+    do {
+        CHECK_INT(tutti_sleep_until(tutti_after(TUTTI_MS)), 0);
+        CHECK_INT(tutti_scope_stat(&s, &now), 0);
+        CHECK(now.parked <= now.live);
+    } while (now.parked < 6); /* or hangs */
+    CHECK_INT(now.live, 6);
+    tutti_scope_cancel(&s);
+    CHECK_INT(tutti_scope_close(&s), 0);
+    CHECK_INT(tutti_executor_close(ex), 0);
+}
+
 ON_URLS(closing_what_is_not_open_is_an_error)
 {
     tutti_executor *ex = urls_open(url);

@@ -343,6 +343,25 @@ void tutti_scope_leave(tutti_scope *public)
     }
 }
 
+static bool context_is_parked(const struct context *c)
+{
+    return load_relaxed(&c->wait_word) & WAIT_OPEN; /* a moment old */
+}
+
+/* Under the latch: how many of its tasks are parked.  One that has opened a scope of its own
+ * and parks there is found by that. */
+static uint64_t scope_parked(struct scope *s)
+{
+    uint64_t n = 0;
+    for (struct list *l = s->members.next; l != &s->members; l = l->next)
+        n += context_is_parked(list_entry(l, struct context, member_link));
+    for (struct list *l = s->children.next; l != &s->children; l = l->next) {
+        const struct context *c = list_entry(l, struct scope, child_link)->opener;
+        n += c->home == s && !c->member && context_is_parked(c);
+    }
+    return n;
+}
+
 int tutti_scope_stat(const tutti_scope *public, tutti_scope_stats *out)
 {
     struct scope *s = (struct scope *)(uintptr_t)scope_of_const(public);
@@ -353,10 +372,7 @@ int tutti_scope_stat(const tutti_scope *public, tutti_scope_stats *out)
         return why_lost();
     tutti_scope_stats all = { .size = out->size };
     scope_lock(s);
-    for (struct list *l = s->members.next; l != &s->members; l = l->next) {
-        struct context *m = list_entry(l, struct context, member_link);
-        all.parked += !!(load_relaxed(&m->wait_word) & WAIT_OPEN); /* a moment old */
-    }
+    all.parked = scope_parked(s);
     all.live = (uint64_t)scope_live(s);
     all.started = load_relaxed(&s->started) + load_relaxed(&s->started_elsewhere);
     all.failed = load_relaxed(&s->failed);
