@@ -147,8 +147,11 @@ typedef struct tutti_executor tutti_executor;
  *                      released while they wait: what CPython's GIL does to a
  *                      program.  Uses SIGURG
  * and of processes:// alone:
- *   inner=loop:// or threads://m    what scopes inside a task run on; a worker runs one
- *                      task of home's at a time
+ *   inner=loop:// or threads://m    what each worker is inside: up to 256 tasks of
+ *                      home's at once, and what they start, take turns on it, on stacks
+ *                      of `stack` bytes.  A crash, or a kill after the time of grace,
+ *                      fails all that the worker had begun.  Default: one at a time,
+ *                      on a large stack; what it starts runs on a loop
  *   arena=size         items shared, inputs and results may take so much each; half of
  *                      the memory there is by default
  *   recycle=n, recycle-memory=size   replace a worker after n starts, or when it has grown
@@ -167,7 +170,7 @@ typedef struct tutti_executor tutti_executor;
  *                      The word landlock beside them demands that (-ENOTSUP)
  *   memory=size, file-size=size   of a worker: RLIMIT_DATA, so that malloc gives NULL, and
  *                      RLIMIT_FSIZE, so that a longer file is SIGXFSZ
- *   cpu-seconds=n      of each task, then SIGXCPU
+ *   cpu-seconds=n      of each task, then SIGXCPU; with inner=, since the last one began
  * 0 and *out, which is yours until tutti_executor_close.  On error *out is NULL:
  * -EINVAL, and tutti_why() names the word; -ENOTSUP for a scheme this build
  * lacks, or an io= that is not granted here; -EBUSY: a loop of this thread has

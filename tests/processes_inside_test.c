@@ -47,7 +47,7 @@ static int mad(const unsigned *in, int *out)
     struct own *own = serving.own;
     *out = 1;
     for (int i = 0; i < 40; i++) {
-        uint64_t number = serving.running + check_random(&seed) % 4;
+        uint64_t number = turn_of_caller(&serving) + check_random(&seed) % 4;
         spoil_answer(&own->answer[number % RING], number, &seed);
     }
     store_relaxed(&own->seen, nearly(&seed, 0));
@@ -57,7 +57,7 @@ static int mad(const unsigned *in, int *out)
     own->crash.frames = (uint32_t)nearly(&seed, 3);
     for (int i = 0; i < OBJECTS; i++)
         memset(own->object[i].path, check_random(&seed) % 2 ? 'x' : '%', MODULE_PATH);
-    memset(own->side[serving.running % RING], (int)(seed % 256), SIDE);
+    memset(own->side[turn_of_caller(&serving) % RING], (int)(seed % 256), SIDE);
     if (check_random(&seed) % 2)
         raise(SIGSEGV);
     return -(int)(check_random(&seed) % 200);

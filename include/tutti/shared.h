@@ -16,7 +16,8 @@
  * Deaths    A worker may die at any step.  A lock that it held goes to the next who wants
  *           it with -TUTTI_EOWNERDEAD: locked, and what it guards may be half done: mend
  *           it.  No call waits for one that is dead.  A task that returns with a mutex
- *           counts as dead for it.
+ *           counts as dead for it.  Where a worker runs several tasks (inner=), all that
+ *           they did since it last had none dies with it.
  * Order     First come, first served within a process; between processes in turns.
  * Time      All [wait] calls are cut off as ever.  A wait that is short is spent looking,
  *           when no CPU is taken from others by that; else the process sleeps and is woken

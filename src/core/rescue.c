@@ -148,7 +148,10 @@ static int thread_start(void)
 {
     pthread_t thread;
     sigset_t all, kept;
-    sigfillset(&all);
+    sigfillset(&all); /* but for faults, whose handlers would be passed by */
+    const int faults[] = { SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGSYS, SIGTRAP };
+    for (size_t i = 0; i < sizeof faults / sizeof *faults; i++)
+        sigdelset(&all, faults[i]);
     pthread_sigmask(SIG_SETMASK, &all, &kept); /* the program's signals are not for us */
     int rc = fault_now() ? EAGAIN : pthread_create(&thread, NULL, rescue_main, NULL);
     pthread_sigmask(SIG_SETMASK, &kept, NULL);

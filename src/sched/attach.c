@@ -107,6 +107,8 @@ int worker_thread(pthread_t *thread, void *(*main)(void *), void *arg)
     sigdelset(&all, SIGBUS);
     sigdelset(&all, SIGFPE);
     sigdelset(&all, SIGILL);
+    sigdelset(&all, SIGSYS);
+    sigdelset(&all, SIGTRAP);
     sigdelset(&all, SIGPROF);
     pthread_sigmask(SIG_SETMASK, &all, &kept);
     int rc = fault_now() ? EAGAIN : pthread_create(thread, NULL, main, arg);

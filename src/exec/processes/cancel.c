@@ -29,9 +29,10 @@ static void timer_set(struct procs *p, int64_t when)
 static void lane_ask(struct procs *p, unsigned i, uint64_t number, bool interrupt)
 {
     struct lane_shared *s = head_lane(p->arena.head, i);
-    store_relaxed(&s->ask_signal, interrupt);  /* `ask` orders it */
-    store_relaxed(&s->ask_number, number);     /* as above; see listen_is_asked */
-    add_release(&s->ask, 1);               /* pairs with listen_main */
+    /* relaxed: `ask` orders it; see listen_asked */
+    store_relaxed(&s->request[number % RING].asked,
+                  interrupt ? REQUEST_INTERRUPTED : REQUEST_ASKED);
+    add_release(&s->ask, 1); /* pairs with listen_main */
     futex_wake_shared(&s->ask);
 }
 
@@ -53,10 +54,12 @@ static void job_ask(struct procs *p, unsigned i, uint64_t number, struct job *j,
     }
     if (j->asked < KILLED)
         j->asked++;
-    if (j->asked == KILLED)
+    if (j->asked == KILLED) {
         lane_kill(&p->lane[i]);
-    else
+        p->lane[i].killed = true;
+    } else {
         lane_ask(p, i, number, j->asked == INTERRUPTED);
+    }
     j->ask_next = now + half;
     timer_set(p, j->ask_next);
 }
@@ -81,7 +84,8 @@ static bool job_take_back(struct procs *p, unsigned i, uint64_t number, int rc)
 static void look_at_lane(struct procs *p, unsigned i)
 {
     struct lane *l = &p->lane[i];
-    for (uint64_t number = l->tail; number != l->head; number++) {
+    for (uint64_t at = l->tail; at != l->head; at++) {
+        uint64_t number = l->number[at % RING];
         struct job *j = l->job[number % RING];
         int64_t deadline;
         int rc = j ? job_over(j, &deadline) : 0;

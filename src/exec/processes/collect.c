@@ -330,16 +330,23 @@ unsigned lane_collect(struct procs *p, struct lane *l)
 {
     struct own *own = head_own(p->arena.head, (unsigned)(l - p->lane));
     unsigned n = 0;
-    while (l->tail != l->head && !l->mad) {
-        int rc = lane_take(p, l, own, l->tail);
+    bool many = *p->url->inner; /* which end in any order */
+    for (uint64_t at = l->tail; at != l->head && !l->mad; at++) {
+        unsigned slot = at % RING;
+        int rc = l->collected[slot] ? 0 : lane_take(p, l, own, l->number[slot]);
         if (rc < 0)
             lane_gone_mad(l);
-        if (rc <= 0)
+        if (rc > 0) {
+            l->job[slot] = NULL;
+            l->collected[slot] = true;
+            l->out--;
+            n++;
+        } else if (!many) {
             break;
-        l->job[l->tail % RING] = NULL;
-        l->tail++;
-        n++;
+        }
     }
+    while (l->tail != l->head && l->collected[l->tail % RING])
+        l->collected[l->tail++ % RING] = false;
     return n;
 }
 
@@ -350,7 +357,7 @@ static void lanes_level(struct procs *p)
     bool idle = false;
     for (unsigned i = 0; i < procs_lanes(p); i++) {
         struct lane *l = &p->lane[i];
-        idle |= lane_lives(l) && l->queued == 0 && l->head == l->tail;
+        idle |= lane_lives(l) && l->queued == 0 && l->out == 0;
         if (l->queued > 1 && (!most || l->queued > most->queued))
             most = l;
     }
@@ -362,7 +369,7 @@ unsigned procs_collect(struct procs *p)
 {
     unsigned n = 0;
     for (unsigned i = 0; i < procs_lanes(p); i++)
-        if (p->lane[i].tail != p->lane[i].head)
+        if (p->lane[i].out)
             n += lane_collect(p, &p->lane[i]);
     if (n && p->queue)
         queue_feed(p);

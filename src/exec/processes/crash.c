@@ -25,7 +25,7 @@ enum {
 };
 
 static pid_t crash_pid;
-static uintptr_t stack_low; /* of the thread that runs tasks */
+static uintptr_t stack_low; /* of the main thread */
 static _Atomic bool prepared;
 static uint32_t objects; /* how many of object[] are in use */
 static struct object object[OBJECTS];
@@ -52,6 +52,13 @@ static bool call_is_ours(const siginfo_t *info, const void *context)
     return path && (!strncmp(path, "/proc/", 6) || !strncmp(path, "/sys/", 5));
 }
 
+/* The end of the stack that the caller is on. */
+static uintptr_t stack_lowest(void)
+{
+    const struct context *c = context_current;
+    return c && c->task ? (uintptr_t)c->fiber.low : stack_low;
+}
+
 static void crash_record(struct crash *c, int number, const siginfo_t *info,
                          const void *context)
 {
@@ -61,10 +68,10 @@ static void crash_record(struct crash *c, int number, const siginfo_t *info,
     c->address = address;
     c->pc = registers_pc(context);
     c->sp = sp;
-    c->number = serving.running;
+    c->number = turn_of_caller(&serving);
     c->call = number == SIGSYS && info->si_code == CALL_REFUSED ? info->si_syscall : -1;
     c->frames = 0;
-    c->overflow = number == SIGSEGV && sp < stack_low + NEAR && address + NEAR >= sp
+    c->overflow = number == SIGSEGV && sp < stack_lowest() + NEAR && address + NEAR >= sp
                   && address < sp + NEAR;
     store_release(&c->state, 1); /* pairs with crash_words, as the next */
 }

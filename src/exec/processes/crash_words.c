@@ -173,6 +173,36 @@ static void say_frames(struct text *t, const struct own *own, const struct crash
     }
 }
 
+/* The request that was at fault; NOTHING_KNOWN. */
+#define NOTHING_KNOWN UINT64_MAX
+static uint64_t culprit(struct procs *p, const struct lane *l)
+{
+    const struct own *own = head_own(p->arena.head, (unsigned)(l - p->lane));
+    bool recorded = load_acquire(&((struct own *)(uintptr_t)own)->crash.state); /* crash.c */
+    uint64_t number = recorded ? *(const volatile uint64_t *)&own->crash.number : NOTHING_KNOWN;
+    return l->number[number % RING] == number ? number : NOTHING_KNOWN;
+}
+
+bool job_is_bystander(struct procs *p, const struct lane *l, const struct job *j,
+                      uint64_t number)
+{
+    if (!*p->url->inner) /* nobody stands by */
+        return false;
+    uint64_t of = culprit(p, l);
+    return (of != NOTHING_KNOWN && of != number) || (l->killed && j->asked == 0);
+}
+
+static void say_beside(struct procs *p, struct text *t, const struct lane *l)
+{
+    uint64_t of = culprit(p, l);
+    if (of == NOTHING_KNOWN)
+        return;
+    const struct request *r = /* home's own */
+        &head_lane(p->arena.head, (unsigned)(l - p->lane))->request[of % RING];
+    say(t, ", of another task that it ran beside this: %s, start %llu",
+        p->arena.head->name[r->name].text, (unsigned long long)r->index);
+}
+
 static void say_end(struct procs *p, struct text *t, const struct lane *l,
                     const struct job *j, const siginfo_t *how, uint64_t number, int *signal)
 {
@@ -180,6 +210,7 @@ static void say_end(struct procs *p, struct text *t, const struct lane *l,
     struct crash c = own->crash;
     bool recorded = load_acquire(&((struct own *)(uintptr_t)own)->crash.state) /* crash.c */
                     && c.number == number;
+    bool beside = job_is_bystander(p, l, j, number);
     if (how->si_code == CLD_EXITED) {
         say(t, "called exit(%d)", how->si_status);
         return;
@@ -195,7 +226,11 @@ static void say_end(struct procs *p, struct text *t, const struct lane *l,
     *signal = how->si_status;
     const char *name = sigabbrev_np(how->si_status);
     say(t, "died of SIG%s", name ? name : "?");
-    if (how->si_status == SIGKILL && !j->asked && !l->mad)
+    if (beside)
+        say_beside(p, t, l);
+    if (beside && l->killed)
+        say(t, ", as another task that it ran beside this did not end when asked to");
+    else if (how->si_status == SIGKILL && !j->asked && !l->mad)
         say(t, oom_has_struck(p) ? " (memory ran out: the kernel's OOM killer chose it)"
                                  : " (somebody's kill -9)");
     if (recorded && c.signal == how->si_status) {
@@ -215,9 +250,9 @@ char *crash_words(struct procs *p, const struct lane *l, const struct job *j,
         say(&t, "did not end when asked to, and was killed; ");
     if (l->mad)
         say(&t, "its worker process wrote rubbish where its answers go, and was killed; ");
+    if (j->kills >= p->url->quarantine && j->task->type->flags & TUTTI_IDEMPOTENT)
+        say(&t, "quarantined: it has killed %u workers; ", j->kills); /* before the long part */
     say(&t, "its worker process ");
     say_end(p, &t, l, j, how, number, signal);
-    if (j->kills >= p->url->quarantine && j->task->type->flags & TUTTI_IDEMPOTENT)
-        say(&t, "; quarantined: it has killed %u workers", j->kills);
     return memory_strdup(t.at);
 }

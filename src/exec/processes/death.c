@@ -47,7 +47,7 @@ static void job_crashed(struct procs *p, struct lane *l, struct job *j, uint64_t
     uint32_t done = load_acquire(&((struct answer *)(uintptr_t)a)->done); /* run_batch */
     int signal, code = j->asked ? j->ask_code : -TUTTI_ECRASH;
     tutti_end end = j->asked ? TUTTI_CUT : TUTTI_CRASHED;
-    j->kills++;
+    j->kills += !job_is_bystander(p, l, j, number);
     done = done < j->runs ? done : 0; /* a mad worker's word */
     if (j->split && done && !l->mad) {
         job_take_part(p, l, j, a, own->side[number % RING], done);
@@ -82,8 +82,9 @@ static void lane_empty(struct procs *p, struct lane *l, const siginfo_t *how)
     uint64_t first = l->tail; /* what was, or would have been, its next */
     while (first != l->head && !l->job[first % RING])
         first++;
-    for (uint64_t number = l->head; number-- > l->tail;) {
-        struct job *j = l->job[number % RING];
+    for (uint64_t at = l->head; at-- > l->tail;) {
+        uint64_t number = l->number[at % RING];
+        struct job *j = l->job[at % RING];
         if (!j)
             continue;
         l->job[number % RING] = NULL;
@@ -92,13 +93,14 @@ static void lane_empty(struct procs *p, struct lane *l, const siginfo_t *how)
         unsigned state = tag & ((1 << ANSWER_BITS) - 1);
         bool ran = tag >> ANSWER_BITS == number
                    && (state == ANSWER_RUNNING || state == ANSWER_DONE);
-        j->first += number == first && served;
-        if (ran || (l->mad && number == first) || j->first >= FIRST_MOST)
+        j->first += at == first && served;
+        if (ran || (l->mad && at == first) || j->first >= FIRST_MOST)
             job_crashed(p, l, j, number, how);
         else
             queue_push_front(p, j);
     }
     l->tail = l->head;
+    l->out = 0;
 }
 
 void procs_break(struct procs *p, const char *why)

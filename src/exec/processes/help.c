@@ -23,7 +23,7 @@ static bool may_spin(const struct procs *p)
     for (unsigned i = 0; i < procs_lanes(p); i++) {
         const struct own *o = head_own(h, i);
         bool asleep = load_relaxed(&o->asleep) || !load_relaxed(&o->up); /* hints */
-        if (asleep && p->lane[i].tail != p->lane[i].head)
+        if (asleep && p->lane[i].out)
             return false; /* it has been woken just now: leave it a CPU to wake on */
         awake += !asleep;
     }
@@ -35,7 +35,7 @@ static bool may_spin(const struct procs *p)
 static bool lanes_deep(const struct procs *p)
 {
     for (unsigned i = 0; i < procs_lanes(p); i++)
-        if (p->lane[i].head - p->lane[i].tail > 8)
+        if (p->lane[i].out > 8)
             return true;
     return false;
 }

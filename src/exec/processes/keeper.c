@@ -30,7 +30,7 @@ static int64_t keeper_next(const struct procs *p)
             next = l->started + BIRTH_PATIENCE;
         if (l->pid && !load_relaxed(&head_own(p->arena.head, i)->up) && born < next)
             next = born; /* a hint */
-        if (!p->helped && l->head - l->tail > 8 && clock_now() + LAZY_TICK < next)
+        if (!p->helped && l->out > 8 && clock_now() + LAZY_TICK < next)
             next = clock_now() + LAZY_TICK; /* see serve_tell */
     }
     return next;

@@ -1,5 +1,5 @@
 /* exec/processes/listen.c - a thread of each worker that waits for home to take interest: it
- * stops the scope of what runs, and when home insists interrupts its system call.  What does
+ * stops the scope of what is to end, and when home insists interrupts its system call.  What does
  * not end then is killed by home.  Tests: tests/processes_cancel_test.c. */
 #include "base/clock.h"
 #include "base/futex.h"
@@ -9,13 +9,16 @@
 #include <pthread.h>
 #include <signal.h>
 
-static pthread_t listen_main_thread;
-
-bool listen_is_asked(const struct serving *s, uint64_t number)
+static uint32_t listen_asked(const struct serving *s, uint64_t number)
 {
     /* relaxed: the listener has it by `ask`; a task that begins then, and has not, has said
      * that it runs before the listener takes the latch, or gets the latch from it */
-    return load_relaxed(&s->lane->ask_number) == number;
+    return load_relaxed(&s->lane->request[number % RING].asked);
+}
+
+bool listen_is_asked(const struct serving *s, uint64_t number)
+{
+    return listen_asked(s, number) != 0;
 }
 
 /* Only there to end a system call with EINTR. */
@@ -29,13 +32,30 @@ static int listen_signal(void)
     return SIGRTMAX - 3;
 }
 
+void listen_let_in(void)
+{
+    static _Thread_local bool done;
+    sigset_t one;
+    if (likely(done))
+        return;
+    done = true;
+    sigemptyset(&one);
+    sigaddset(&one, listen_signal());
+    sigaddset(&one, SIGXFSZ); /* file-size= */
+    pthread_sigmask(SIG_UNBLOCK, &one, NULL);
+}
+
 static void listen_stop(struct serving *s)
 {
     latch_lock(&s->latch);
-    if (s->running != NOTHING_RUNS && listen_is_asked(s, s->running)) {
-        scope_stop(scope_of(s->scope), OVER_CANCELLED);
-        if (load_relaxed(&s->lane->ask_signal)) /* `ask` orders it */
-            pthread_kill(listen_main_thread, listen_signal());
+    for (unsigned i = 0; i < RING; i++) {
+        const struct turn *t = &s->turn[i];
+        uint64_t number = load_relaxed(&t->number); /* under the latch */
+        uint32_t asked = number == NOTHING_RUNS ? 0 : listen_asked(s, number);
+        if (asked)
+            scope_stop(scope_of(t->scope), OVER_CANCELLED);
+        if (asked == REQUEST_INTERRUPTED) /* or whatever else has that thread by now */
+            pthread_kill(t->thread, listen_signal());
     }
     latch_unlock(&s->latch);
 }
@@ -63,7 +83,6 @@ int listen_begin(struct serving *s)
     sigset_t all, kept;
     pthread_t thread;
     pthread_attr_t small;
-    listen_main_thread = pthread_self();
     sigemptyset(&interrupt.sa_mask);
     sigaction(listen_signal(), &interrupt, NULL);
     sigfillset(&all);

@@ -124,10 +124,25 @@ static int request_input(struct procs *p, struct request *r, unsigned char *side
     return 0;
 }
 
+/* The number of the next request.  Where one that still runs has its slot that number is left
+ * out, and its slot comes again in a round. */
+static uint64_t lane_next(struct lane *l)
+{
+    assert(l->out < RING);
+    while (l->head - l->tail == RING) {
+        if (l->collected[l->tail % RING])
+            l->collected[l->tail % RING] = false;
+        else
+            l->head++;
+        l->tail++;
+    }
+    return l->head;
+}
+
 static int lane_post(struct procs *p, struct lane *l, struct job *j, int64_t deadline)
 {
     struct lane_shared *s = head_lane(p->arena.head, (unsigned)(l - p->lane));
-    uint64_t number = l->head;
+    uint64_t number = lane_next(l);
     struct request *r = &s->request[number % RING];
     int rc = request_input(p, r, s->side[number % RING], j);
     if (rc < 0)
@@ -135,13 +150,18 @@ static int lane_post(struct procs *p, struct lane *l, struct job *j, int64_t dea
     r->name = (uint32_t)j->task->type->kept[NAME_KEPT];
     r->runs = j->runs;
     r->stops = j->split && !typed_of(j->task)->batch->codes;
+    store_relaxed(&r->asked, 0); /* the tag releases it */
     r->deadline = deadline;
     r->index = j->split ? j->from : j->task->index;
     l->job[number % RING] = j;
+    l->number[number % RING] = number;
     l->head++;
+    l->out++;
     l->queued++;
     /* seq_cst: pairs with serve_wait, see lane_ring; releases the request */
     store_seqcst(&r->tag, number << REQUEST_BITS | REQUEST_READY);
+    if (*p->url->inner)
+        store_seqcst(&s->posted, l->head); /* the same, for the numbers left out */
     lane_ring(p, l);
     return 0;
 }
@@ -156,7 +176,7 @@ static struct lane *lane_choose(struct procs *p)
     unsigned least = UINT32_MAX, n = procs_lanes(p);
     for (unsigned k = 0, i = p->next; k < n && least; k++, i = i + 1 == n ? 0 : i + 1) {
         struct lane *l = &p->lane[i];
-        if (l->head - l->tail >= RING || !lane_lives(l))
+        if (l->out >= RING || !lane_lives(l))
             continue;
         /* relaxed: a hint */
         unsigned cost = l->queued * 2 + load_relaxed(&head_own(p->arena.head, i)->asleep);
@@ -205,20 +225,31 @@ void queue_feed(struct procs *p)
     }
 }
 
+/* Of a lane whose requests begin in any order: no need to revoke it. */
+static bool lane_has_begun(struct own *own, uint64_t number)
+{
+    return load_relaxed(&own->answer[number % RING].tag) >> ANSWER_BITS == number; /* a hint */
+}
+
 unsigned lane_revoke(struct procs *p, struct lane *l, unsigned n)
 {
     unsigned i = (unsigned)(l - p->lane), taken = 0;
+    bool many = *p->url->inner;
     struct lane_shared *s = head_lane(p->arena.head, i);
     struct own *own = head_own(p->arena.head, i);
-    for (uint64_t number = l->head; number-- > l->tail && taken < n;) {
-        struct job *j = l->job[number % RING];
-        if (!j)
+    for (uint64_t at = l->head; at-- > l->tail && taken < n;) {
+        uint64_t number = l->number[at % RING];
+        struct job *j = l->job[at % RING];
+        if (!j || (many && lane_has_begun(own, number)))
             continue;
         /* seq_cst, both: pairs with serve_claim; see shared.h */
         store_seqcst(&s->request[number % RING].tag,
                      number << REQUEST_BITS | REQUEST_REVOKED);
-        if (load_seqcst(&own->answer[number % RING].tag) >> ANSWER_BITS == number)
-            break; /* it has it; older ones too.  Its answer will say what came of it */
+        bool has = load_seqcst(&own->answer[number % RING].tag) >> ANSWER_BITS == number;
+        if (has && many)
+            continue; /* its answer will say what came of it */
+        if (has)
+            break; /* older ones too */
         l->job[number % RING] = NULL;
         l->queued--;
         queue_push_front(p, j);

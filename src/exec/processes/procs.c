@@ -211,6 +211,7 @@ static void head_tell(struct head *h, const struct url *u)
     h->memory = u->memory;
     h->file = u->file;
     h->cpu_seconds = u->cpu_seconds;
+    h->stack = u->stack;
     h->sandbox = u->sandbox & ~(unsigned)URL_LANDLOCK;
 }
 

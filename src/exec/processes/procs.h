@@ -51,12 +51,17 @@ struct job {
     uint64_t input_size;
 };
 
-/* Home's book of one worker.  Holds: requests tail..head are posted and not taken back;
- * job[n % RING] is NULL for those that were revoked; pid and coming are not both set.
- * Under procs.latch. */
+/* Home's book of one worker.  Holds: of places tail..head, RING at most, `out` hold requests
+ * that are posted and not collected; that at place n has number[n % RING], which is n, or lower
+ * when it still ran as its slot's turn came again (only with ?inner=, where they end in any
+ * order); job[n % RING] is NULL for those collected and those revoked; pid and coming are not
+ * both set.  Under procs.latch. */
 struct lane {
     struct job *job[RING];
+    uint64_t number[RING];
+    bool collected[RING];
     uint64_t head, tail;
+    unsigned out;
     unsigned queued;       /* jobs in it */
     pid_t pid;             /* 0: none */
     bool coming;           /* the zygote has been asked for one */
@@ -66,6 +71,7 @@ struct lane {
     int64_t started;
     int64_t retry;         /* when to start one again that could not be; 0: no need */
     bool mad;              /* it wrote rubbish, and is about to be dead */
+    bool killed;           /* one of its tasks did not end when asked to: the same */
     struct latch release_latch; /* guards lane_shared.released, and outbox against it */
     int output[2];         /* its stdout and stderr; -1: none */
     struct line *line[2];  /* what of a line has come so far */
@@ -186,6 +192,9 @@ void lane_restart(struct procs *p, unsigned i);
 void procs_break(struct procs *p, const char *why);
 
 /* --- crash_words.c --- */
+/* Did its worker die of something else than j, request `number`, as far as is known? */
+bool job_is_bystander(struct procs *p, const struct lane *l, const struct job *j,
+                      uint64_t number);
 /* How it came to an end, in words of our own memory; *signal as for tutti_outcome. */
 char *crash_words(struct procs *p, const struct lane *l, const struct job *j,
                   uint64_t number, const siginfo_t *how, int *signal);

@@ -30,8 +30,18 @@ static void outbox_hear(struct serving *s)
 static void *outbox_take(struct serving *s, uint64_t n)
 {
     bool zeroed;
+    latch_lock(&s->outbox_latch);
     outbox_hear(s);
-    return extents_take(&s->outbox, n, &zeroed);
+    void *at = extents_take(&s->outbox, n, &zeroed);
+    latch_unlock(&s->outbox_latch);
+    return at;
+}
+
+static void outbox_give(struct serving *s, void *at, uint64_t n)
+{
+    latch_lock(&s->outbox_latch);
+    extents_give(&s->outbox, at, n);
+    latch_unlock(&s->outbox_latch);
 }
 
 static uint64_t place_of(const struct serving *s, const void *at)
@@ -99,7 +109,7 @@ static unsigned char *any_grow(struct tutti_out *o, size_t room)
     }
     memcpy(to, o->data, o->size);
     if (o->owned)
-        extents_give(&s->outbox, o->data, o->room);
+        outbox_give(s, o->data, o->room);
     return to;
 }
 
@@ -111,7 +121,7 @@ static int run_any(struct serving *s, const tutti_task *t, tutti_bytes in, struc
     int rc = t->run(in, &o);
     uint64_t kept = rc < 0 ? 0 : pages(o.size);
     if (o.owned && pages(o.room) > kept) /* what it took too much */
-        extents_give(&s->outbox, o.data + kept, pages(o.room) - kept);
+        outbox_give(s, o.data + kept, pages(o.room) - kept);
     a->out = o.owned && kept ? place_of(s, o.data) : PLACE_SIDE;
     a->size = rc < 0 ? 0 : o.size;
     return rc;
@@ -177,18 +187,75 @@ static void run_batch(struct serving *s, const tutti_task *t, const struct reque
 
 /* --- the request -------------------------------------------------------------------------- */
 
+/* One that is alone has always the same: fewer lines of the cache. */
+static struct turn *turn_of(struct serving *s, uint64_t number)
+{
+    return &s->turn[s->many ? number % RING : 0];
+}
+
+/* From here on `number` can be cancelled.  True: it has been. */
+static bool turn_begin(struct serving *s, uint64_t number, tutti_scope *scope)
+{
+    struct turn *t = turn_of(s, number);
+    latch_lock(&s->latch);
+    t->scope = scope;
+    t->thread = pthread_self();
+    store_release(&t->number, number); /* for turn_of_caller */
+    if (s->many)
+        add_relaxed(&s->live, 1);      /* under the latch */
+    bool asked = listen_is_asked(s, number);
+    latch_unlock(&s->latch);
+    return asked;
+}
+
+static void turn_end(struct serving *s, uint64_t number)
+{
+    latch_lock(&s->latch);
+    store_relaxed(&turn_of(s, number)->number, NOTHING_RUNS); /* under the latch */
+    latch_unlock(&s->latch);
+}
+
+/* Its scope is closed.  What its locks and channels are told is said of this process: so not
+ * while others run, and none begins meanwhile. */
+static void turn_over(struct serving *s)
+{
+    if (!s->many) {
+        far_task_ended();
+        return;
+    }
+    latch_lock(&s->latch);
+    if (sub_relaxed(&s->live, 1) == 1) /* under the latch */
+        far_task_ended();
+    latch_unlock(&s->latch);
+}
+
+uint64_t turn_of_caller(const struct serving *s)
+{
+    enum { DEPTH = 64 };
+    uint64_t only = NOTHING_RUNS;
+    unsigned running = 0;
+    const struct context *c = context_current;
+    for (unsigned i = 0; i < RING; i++) {
+        uint64_t number = load_acquire(&s->turn[i].number); /* turn_begin */
+        const struct scope *scope = c ? c->scope : NULL;
+        if (number == NOTHING_RUNS)
+            continue;
+        for (int depth = 0; scope && depth < DEPTH; depth++, scope = scope->outer)
+            if (scope == scope_of(s->turn[i].scope))
+                return number;
+        only = number;
+        running++;
+    }
+    return running == 1 ? only : NOTHING_RUNS;
+}
+
 static void run_in_scope(struct serving *s, const tutti_task *t, uint64_t number,
                          const struct request *r, struct answer *a, unsigned char *side)
 {
     struct context *c = context_self();
     tutti_scope scope;
     tutti_scope_open(&scope, s->inner, r->deadline, 0);
-    latch_lock(&s->latch);
-    s->running = number;
-    s->scope = &scope;
-    bool asked = listen_is_asked(s, number);
-    latch_unlock(&s->latch);
-    if (unlikely(asked))
+    if (unlikely(turn_begin(s, number, &scope)))
         tutti_scope_cancel(&scope);
     c->name = t->name;
     c->why_code = 0;
@@ -202,9 +269,7 @@ static void run_in_scope(struct serving *s, const tutti_task *t, uint64_t number
         run_single(s, t, r, in, a, side);
     else
         run_batch(s, t, r, in, a, side);
-    latch_lock(&s->latch);
-    s->running = NOTHING_RUNS;
-    latch_unlock(&s->latch);
+    turn_end(s, number);
     if (unlikely(c->locals != NULL))
         locals_drop(&c->locals);
     context_views_free(c);
@@ -213,7 +278,7 @@ static void run_in_scope(struct serving *s, const tutti_task *t, uint64_t number
                t->name);
     c->name = NULL;
     tutti_scope_close(&scope);
-    far_task_ended();
+    turn_over(s);
 }
 
 void serve_run(struct serving *s, uint64_t number, const struct request *r,

@@ -1,5 +1,5 @@
 /* exec/processes/serve.c - a worker takes its requests in order, and sleeps when there is
- * none.
+ * none.  What it does with each: serve_one, or many.c.
  *
  * When to spin.  Looking for the next request for a moment instead of sleeping saves both
  * sides a wake, which costs forty times a round trip; but it steals the CPU from whoever has
@@ -24,9 +24,25 @@ enum {
 
 /* --- waiting for the next -------------------------------------------------------- */
 
-static bool request_is_there(const struct request *r, uint64_t number)
+static bool request_is_there(const struct serving *s, uint64_t number)
 {
-    return load_acquire(&r->tag) >> REQUEST_BITS == number; /* pairs with lane_post */
+    const struct request *r = &s->lane->request[number % RING];
+    return load_acquire(&((struct request *)(uintptr_t)r)->tag) >> REQUEST_BITS
+           == number; /* pairs with lane_post */
+}
+
+/* Is the next one there?  From *number on, which is counted up for those left out. */
+static bool request_find(const struct serving *s, uint64_t *number)
+{
+    while (!request_is_there(s, *number)) {
+        /* seq_cst: pairs with lane_post; for serve_wait */
+        if (!s->many || load_seqcst(&s->lane->posted) <= *number)
+            return false;
+        if (request_is_there(s, *number)) /* as it may be now that this has been seen */
+            return true;
+        ++*number;
+    }
+    return true;
 }
 
 static bool may_spin(const struct serving *s)
@@ -42,11 +58,11 @@ static bool may_spin(const struct serving *s)
 }
 
 /* Look for it for a while.  True: it is there, or we shall leave. */
-static bool serve_spin(struct serving *s, const struct request *r, uint64_t number)
+static bool serve_spin(struct serving *s, uint64_t *number)
 {
     int64_t until = s->ended + spin_span(s->spin, s->missed);
     for (unsigned i = 1;; i++) {
-        if (request_is_there(r, number) || load_relaxed(&s->lane->quit)) /* looked at again */
+        if (request_find(s, number) || load_relaxed(&s->lane->quit)) /* looked at again */
             return true;
         if (i % 32 == 0 && (clock_now() >= until || !may_spin(s)))
             return false;
@@ -55,19 +71,20 @@ static bool serve_spin(struct serving *s, const struct request *r, uint64_t numb
 }
 
 /* False: we shall leave. */
-static bool serve_wait(struct serving *s, const struct request *r, uint64_t number)
+static bool serve_wait(struct serving *s, uint64_t *number)
 {
-    if (s->spin)
-        s->missed = serve_spin(s, r, number) ? 0 : s->missed + 1;
-    while (!request_is_there(r, number) && !load_acquire(&s->lane->quit)) { /* lane_quit */
+    if (s->spin && !load_relaxed(&s->live)) /* many: a hint */
+        s->missed = serve_spin(s, number) ? 0 : s->missed + 1;
+    while (!request_find(s, number) && !load_acquire(&s->lane->quit)) { /* lane_quit */
         uint32_t bell = load_acquire(&s->lane->bell); /* pairs with lane_ring */
-        /* seq_cst, both: pairs with lane_ring */
+        /* seq_cst, all: pairs with lane_ring */
         store_seqcst(&s->own->asleep, 1);
-        if (load_seqcst(&r->tag) >> REQUEST_BITS != number && !load_seqcst(&s->lane->quit))
+        fence_seqcst();
+        if (!request_find(s, number) && !load_seqcst(&s->lane->quit))
             futex_wait_shared(&s->lane->bell, bell, CLOCK_NEVER);
         store_relaxed(&s->own->asleep, 0); /* a wake too many is harmless */
     }
-    if (!request_is_there(r, number))
+    if (!request_find(s, number))
         return false;
     int64_t now = clock_now();
     s->spin = now - s->ended < SOON ? SOON : 0;
@@ -78,7 +95,7 @@ static bool serve_wait(struct serving *s, const struct request *r, uint64_t numb
 
 static bool serve_has_ahead(const struct serving *s, uint64_t number)
 {
-    return request_is_there(&s->lane->request[number % RING], number);
+    return request_is_there(s, number);
 }
 
 static void serve_tell(struct serving *s, uint64_t number)
@@ -88,11 +105,13 @@ static void serve_tell(struct serving *s, uint64_t number)
     uint32_t waits = load_seqcst(&s->head->waits);
     if (waits == WAITS_NOBODY)
         return;
-    int64_t now = clock_now(), since = now - s->told;
+    int64_t now = clock_now(), since = now - load_relaxed(&s->told); /* a hint */
+    if (s->many) /* the next may end in a long time only, whatever is ahead */
+        since = LAZIER_NS;
     if ((since < LAZY_NS && serve_has_ahead(s, number + LAZY_AHEAD))
         || (since < LAZIER_NS && serve_has_ahead(s, number + LAZIER_AHEAD)))
         return;
-    s->told = now;
+    store_relaxed(&s->told, now);
     if (waits == WAITS_HELPER) {
         add_release(&s->own->rung, 1); /* pairs with help_sleep's load */
         futex_wake_shared(&s->own->rung);
@@ -141,33 +160,44 @@ static bool serve_is_old(const struct serving *s)
            && serve_memory() > h->recycle_bytes;
 }
 
-static void serve_one(struct serving *s, uint64_t number)
+bool serve_one(struct serving *s, uint64_t number)
 {
     const struct request *r = &s->lane->request[number % RING];
     struct answer *a = &s->own->answer[number % RING];
     if (!serve_claim(r, a, number)) {
         serve_tell(s, number);
-        return;
+        return false;
     }
     serve_run(s, number, r, a, s->own->side[number % RING]);
     /* seq_cst: releases the answer, and see serve_tell */
     store_seqcst(&a->tag, number << ANSWER_BITS | ANSWER_DONE);
-    s->runs++;
-    s->ended = clock_now();
     serve_tell(s, number);
+    return true;
 }
 
-void serve(struct serving *s)
+void serve_take(struct serving *s, bool (*begin)(struct serving *s, uint64_t number))
 {
     uint64_t number = s->lane->first;
     s->ended = clock_now();
     s->spin = SOON;
     store_seqcst(&s->own->up, 1); /* for home's count of the stillborn */
-    while (serve_wait(s, &s->lane->request[number % RING], number)) {
-        serve_one(s, number++);
-        if (unlikely(serve_is_old(s))) {
-            store_release(&s->own->retired, 1); /* pairs with lane_died */
-            return;
-        }
+    while (!s->old && serve_wait(s, &number)) {
+        if (!begin(s, number++))
+            continue;
+        s->runs++;
+        s->ended = clock_now();
+        s->old = serve_is_old(s);
     }
+}
+
+const char *serve(struct serving *s)
+{
+    const char *why = NULL;
+    if (s->many)
+        why = serve_many(s);
+    else
+        serve_take(s, serve_one);
+    if (s->old)
+        store_release(&s->own->retired, 1); /* pairs with lane_died */
+    return why;
 }

@@ -4,9 +4,18 @@
 #include "core/scope.h"
 #include "exec/processes/extents.h"
 #include "exec/processes/shared.h"
+#include <pthread.h>
 
-/* The one worker that this process is.  Holds: running is what `scope` was opened for, or
- * NOTHING_RUNS. */
+/* A request that runs.  Holds: `scope` was opened for request `number`, on `thread`; or that
+ * is NOTHING_RUNS. */
+struct turn {
+    _Atomic uint64_t number; /* changed under serving.latch; crash handlers look without it */
+    tutti_scope *scope;
+    pthread_t thread;
+};
+
+/* The one worker that this process is.  Holds: with `many`, request n runs, if it does,
+ * in turn[n % RING], and `live` run; without, one at most, in turn[0]. */
 struct serving {
     struct head *head;
     struct lane_shared *lane;
@@ -14,26 +23,38 @@ struct serving {
     unsigned index;
     int bell;               /* eventfd of the keeper */
     tutti_executor *inner;
-    struct extents outbox;
-    uint64_t runs;          /* so far */
-    int64_t told, ended;    /* when home was last woken; when the last run ended */
+    struct latch outbox_latch;
+    struct extents outbox;  /* under it */
+    bool many;              /* several requests at once: many.c */
+    bool old;               /* it has done its share: another shall take its place */
+    uint64_t runs;          /* begun so far */
+    _Atomic int64_t told;   /* when home was last woken */
+    int64_t ended;          /* when the last run ended; many: when it was begun */
     int64_t spin;           /* ns to look for the next request before sleeping */
     unsigned missed;        /* looks in a row that saw none */
-    struct latch latch;     /* guards running and scope, for the listener */
-    uint64_t running;
-    tutti_scope *scope;
+    struct latch latch;     /* guards turns, for the listener */
+    struct turn turn[RING];
+    _Atomic unsigned live;  /* under the latch; also read without, as a hint */
 };
 #define NOTHING_RUNS UINT64_MAX
 
 extern struct serving serving;
 
-/* serve.c: take requests until told to leave. */
-void serve(struct serving *s);
+/* serve.c: take requests until told to leave.  NULL, or why it cannot. */
+const char *serve(struct serving *s);
+/* Have them begun one by one, until told to leave or old. */
+void serve_take(struct serving *s, bool (*begin)(struct serving *s, uint64_t number));
+/* Claim request `number`, run it, answer.  False: home has taken it back. */
+bool serve_one(struct serving *s, uint64_t number);
+/* many.c: the same for a worker with an inner executor. */
+const char *serve_many(struct serving *s);
 /* Bytes of its own that this process has in memory: not what it shares with home. */
 uint64_t serve_memory(void);
 /* run.c: run one request to its end; the answer's fields but for the tag are set. */
 void serve_run(struct serving *s, uint64_t number, const struct request *r,
                struct answer *a, unsigned char *side);
+/* Whose fault is it what happens now on this thread?  NOTHING_RUNS: not known.  In handlers. */
+uint64_t turn_of_caller(const struct serving *s);
 /* crash.c: record what kills this process. */
 void crash_watch(struct serving *s);
 /* What that takes time: the unwinder is loaded, our files are listed.  Any thread, once; the
@@ -50,6 +71,8 @@ const char *sandbox_close(const struct head *h);
 void sandbox_give_time(const struct head *h);
 /* listen.c: hear of cancellations. */
 int listen_begin(struct serving *s);
+/* On a thread that tasks run on beside the first: it can be interrupted, too. */
+void listen_let_in(void);
 /* What a request that is about to run has been told before.  Under the latch. */
 bool listen_is_asked(const struct serving *s, uint64_t number);
 #endif

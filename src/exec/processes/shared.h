@@ -48,6 +48,7 @@ enum {
 };
 
 enum { REQUEST_READY = 1, REQUEST_REVOKED = 2, REQUEST_BITS = 2 };
+enum { REQUEST_ASKED = 1, REQUEST_INTERRUPTED };
 enum {
     ANSWER_CLAIMED = 1,
     ANSWER_RUNNING,
@@ -62,6 +63,7 @@ struct request {
     _Alignas(64) _Atomic uint64_t tag;
     uint32_t name, runs;      /* index into names; how many runs lie side by side */
     uint32_t stops;           /* 1: the first run that fails is the last */
+    _Atomic uint32_t asked;   /* it shall end; REQUEST_INTERRUPTED: and its system call, too */
     uint64_t in, in_size;     /* place of the input; bytes of all runs */
     int64_t deadline;
     uint64_t index;           /* of the first run, for messages */
@@ -83,13 +85,14 @@ struct answer {
 struct lane_shared {
     _Atomic uint32_t bell;  /* futex: counts up when there is something for a sleeper */
     _Atomic uint32_t quit;
-    _Alignas(64) _Atomic uint32_t ask; /* futex of the listener: counts cancellations */
-    _Atomic uint64_t ask_number;       /* which request; UINT64_MAX: none */
-    _Atomic uint32_t ask_signal;       /* 1: interrupt its system call, too */
+    _Alignas(64) _Atomic uint32_t ask; /* futex of the listener: counts what was asked of
+                                          requests */
     _Atomic uint64_t released;         /* how many outbox blocks were given back */
     uint64_t release[RELEASES];
     uint64_t outbox;        /* offset of the worker's outbox */
     uint64_t first;         /* the number its first request will have */
+    _Atomic uint64_t posted; /* with ?inner=: numbers below this that are not in their slots
+                                were left out */
     struct request request[RING];
     _Alignas(4096) unsigned char side[RING][SIDE];
 };
@@ -162,6 +165,7 @@ struct head {
     uint64_t recycle_bytes; /* the same for its memory; 0: never */
     uint64_t memory, file;  /* rlimits, in bytes; 0: none */
     uint64_t cpu_seconds;   /* of each task; 0: any */
+    uint64_t stack;         /* of tasks that run inside `inner` */
     uint32_t sandbox;       /* kinds of calls refused: base/calls.h */
     _Alignas(64) _Atomic uint32_t waits;
     _Alignas(64) _Atomic uint32_t names, modules;

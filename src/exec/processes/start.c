@@ -225,11 +225,12 @@ static int lane_prepare(struct procs *p, struct lane *l, unsigned i)
     store_relaxed(&s->released, 0); /* the worker does not run yet, here and below */
     store_relaxed(&s->quit, 0);
     store_relaxed(&s->ask, 0);
-    store_relaxed(&s->ask_number, UINT64_MAX);
-    store_relaxed(&s->ask_signal, 0);
     s->outbox = l->outbox;
     s->first = l->tail = l->head;
-    l->mad = false;
+    store_relaxed(&s->posted, l->head);
+    l->out = 0;
+    l->mad = l->killed = false;
+    memset(l->collected, 0, sizeof l->collected);
     latch_unlock(&l->release_latch);
     return l->outbox ? 0 : why_set(-ENOMEM, "the arena has no room for another worker");
 }

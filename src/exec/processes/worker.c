@@ -14,7 +14,7 @@
 #include <sys/prctl.h>
 #include <unistd.h>
 
-struct serving serving = { .running = NOTHING_RUNS };
+struct serving serving;
 
 enum { WORKER_USELESS = 113 };
 
@@ -61,7 +61,15 @@ _Noreturn static void worker_give_up(const char *why)
 
 static int worker_inner(struct serving *s)
 {
-    const char *url = *s->head->inner ? s->head->inner : "loop://";
+    char url[sizeof s->head->inner + 40];
+    s->many = *s->head->inner;
+    const char *inner = s->many ? s->head->inner : "loop://";
+    snprintf(url, sizeof url, "%s%cstack=%lluk", inner, strchr(inner, '?') ? '&' : '?',
+             (unsigned long long)s->head->stack >> 10);
+    if (strstr(inner, "stack="))
+        strcpy(url, inner);
+    for (unsigned i = 0; i < RING; i++)
+        store_relaxed(&s->turn[i].number, NOTHING_RUNS); /* before there are threads */
     return tutti_executor_open(&s->inner, url);
 }
 
@@ -133,7 +141,9 @@ int worker_main(int argc, char **argv, char **env)
     if (boot.zygote)
         worker_hatch(s);
     worker_begin(s);
-    serve(s);
+    const char *why = serve(s);
+    if (why)
+        worker_give_up(why);
     hooks_fini();
     fflush(NULL);
     _exit(0); /* the program's own exit handlers were made for its `main` */

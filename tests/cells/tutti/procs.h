@@ -120,14 +120,15 @@ static void worker_open(unsigned i)
 {
     struct at_work *w = &at_work[i];
     arena.lane[i].first = RING;
-    arena.lane[i].ask_number = UINT64_MAX;
     lane[i] = (struct lane){ .head = RING, .tail = RING, .pid = 1, .pidfd = -1,
                              .output = { -1, -1 } };
     w->ended = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     poll_for(w->ended, POLL_DEATH, i);
     w->serving = (struct serving){ .head = &arena.head, .lane = &arena.lane[i],
                                    .own = &arena.own[i], .index = i, .bell = procs.bell,
-                                   .inner = cell_nowhere(), .running = NOTHING_RUNS };
+                                   .inner = cell_nowhere() };
+    for (unsigned k = 0; k < RING; k++)
+        store_relaxed(&w->serving.turn[k].number, NOTHING_RUNS);
 }
 
 /* helps: whoever waits collects; keeps: there is a keeper. */
