@@ -127,6 +127,9 @@ static void serve_tell(struct serving *s, uint64_t number)
 /* False: home has taken it back. */
 static bool serve_claim(const struct request *r, struct answer *a, uint64_t number)
 {
+    /* acquire: pairs with serve_one, in which another thread may have answered here before;
+     * home has read that since, but is another process. */
+    (void)load_acquire(&a->tag);
     /* seq_cst, both: pairs with lane_revoke; see shared.h */
     store_seqcst(&a->tag, number << ANSWER_BITS | ANSWER_CLAIMED);
     bool ours = (load_seqcst(&r->tag) & REQUEST_REVOKED) == 0;
