@@ -154,6 +154,8 @@ typedef struct tutti_executor tutti_executor;
  *                      on a large stack; what it starts runs on a loop
  *   arena=size         items shared, inputs and results may take so much each; half of
  *                      the memory there is by default
+ *   spill=folder       what the arena has no room for goes into a file there, which has no
+ *                      name and is gone with the executor; a full disk is -ENOMEM, too
  *   recycle=n, recycle-memory=size   replace a worker after n starts, or when it has grown
  *   grace-ms=n         from asking a task that is over to end until its worker is killed,
  *                      1000; half way its system call is interrupted

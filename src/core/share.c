@@ -5,6 +5,7 @@
 #include "core/owned.h"
 #include "core/scope.h"
 #include "core/thread.h"
+#include <stdio.h>
 #include <sys/mman.h>
 
 enum { BLOCK = 256, BLOCKS = 4096, INDEX_BITS = 20 }; /* 2^20 segments at once */
@@ -124,9 +125,11 @@ static void far_end(struct owned *o)
     memory_free(f);
 }
 
-/* The items, or NULL and *rc. */
+enum { WHY = 240 };
+
+/* The items, or NULL and *rc; why: the executor's words, if it has any. */
 static void *far_share(tutti_scope *s, uint64_t count, size_t item, unsigned flags,
-                       tutti_ref *out, int *rc)
+                       tutti_ref *out, int *rc, char why[WHY])
 {
     uint64_t bytes;
     struct far *f;
@@ -143,6 +146,7 @@ static void *far_share(tutti_scope *s, uint64_t count, size_t item, unsigned fla
     void *base = f->ex->ops->share(f->ex, count, (uint32_t)item, flags, &f->ref);
     if (!base) {
         memory_free(f);
+        snprintf(why, WHY, "%s", tutti_why());
         return NULL;
     }
     *out = f->ref;
@@ -154,10 +158,11 @@ static void *far_share(tutti_scope *s, uint64_t count, size_t item, unsigned fla
     return base;
 }
 
-static void *share_failed(tutti_scope *s, uint64_t count, size_t item, int rc)
+static void *share_failed(tutti_scope *s, uint64_t count, size_t item, int rc,
+                          const char *why)
 {
     scope_fail(s, why_set(rc, "tutti_share: %llu items of %zu bytes: %s",
-                          (unsigned long long)count, item, tutti_strerror(rc)));
+                          (unsigned long long)count, item, *why ? why : tutti_strerror(rc)));
     return NULL;
 }
 
@@ -177,12 +182,13 @@ void *tutti_share(tutti_scope *s, uint64_t count, size_t item, unsigned flags,
     }
     struct tutti_executor *ex = scope_of(s)->ex;
     if (ex && ex->ops->share) {
-        void *base = far_share(s, count, item, flags, out, &rc);
-        return base || !rc ? base : share_failed(s, count, item, rc);
+        char why[WHY] = "";
+        void *base = far_share(s, count, item, flags, out, &rc, why);
+        return base || !rc ? base : share_failed(s, count, item, rc, why);
     }
     struct segment *g = share_make(count, item, flags, &rc);
     if (!g)
-        return share_failed(s, count, item, rc);
+        return share_failed(s, count, item, rc, "");
     if (scope_own(s, &g->owned) < 0) { /* lost by fork() */
         segment_end(&g->owned);
         return NULL;

@@ -135,6 +135,16 @@ static int parse_inner(struct url *u, struct word w, const char *text)
     return 0;
 }
 
+static int parse_spill(struct url *u, struct word w, const char *text)
+{
+    if (!w.size || w.size >= sizeof u->spill)
+        return why_set(-EINVAL, "\"%.60s\": spill is a folder, of less than %d bytes", text,
+                       URL_SPILL);
+    memcpy(u->spill, w.at, w.size);
+    u->spill[w.size] = 0;
+    return 0;
+}
+
 static int parse_output(struct url *u, struct word w, const char *text)
 {
     static const char *const known[] = { "lines", "tagged", "inherit" };
@@ -201,6 +211,7 @@ static int parse_processes(struct url *u, struct word name, struct word value,
     int rc = word_is(name, "inner")     ? parse_inner(u, value, text)
              : word_is(name, "output")  ? parse_output(u, value, text)
              : word_is(name, "sandbox") ? parse_sandbox(u, value, text)
+             : word_is(name, "spill")   ? parse_spill(u, value, text)
                                         : 1;
     if (rc <= 0)
         return rc < 0 ? rc : 1;
@@ -264,7 +275,7 @@ static int parse_option(struct url *u, struct word option, const char *text)
                    word_shown(name), name.at,
                    u->scheme == URL_LOOP        ? "a loop takes stack and io"
                    : u->scheme == URL_PROCESSES ? "there are workers, stack, io, inner, arena, "
-                                                  "recycle, recycle-memory, grace-ms, "
+                                                  "spill, recycle, recycle-memory, grace-ms, "
                                                   "quarantine, output, sandbox, memory, "
                                                   "file-size and cpu-seconds"
                                                 : "there are workers, stack, io, lock "
@@ -310,7 +321,7 @@ int url_parse(struct url *u, const char *text)
 
 /* Text that grows; holds: used < sizeof text. */
 struct shown {
-    char text[400]; /* the longest has some 350 */
+    char text[680]; /* the longest has some 630 */
     size_t used;
     char mark; /* before the next option */
 };
@@ -359,6 +370,10 @@ static void show_processes(struct shown *s, const struct url *u)
     s->mark = *u->inner ? '&' : s->mark;
     if (u->arena)
         show_option(s, "arena", u->arena, "");
+    if (*u->spill) {
+        show(s, "%cspill=%s", s->mark, u->spill);
+        s->mark = '&';
+    }
     if (u->recycle)
         show_option(s, "recycle", u->recycle, "");
     if (u->recycle_bytes)

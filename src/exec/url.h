@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 enum url_scheme { URL_LOOP, URL_THREADS, URL_AUTO, URL_PROCESSES, URL_SIM };
+enum { URL_SPILL = 256 }; /* bytes of a folder's name, with its 0 */
 enum url_output { URL_LINES, URL_TAGGED, URL_INHERIT };
 
 struct url {
@@ -18,6 +19,7 @@ struct url {
     int io;           /* enum io_kind of io/poll.h */
     /* --- processes:// alone --- */
     char inner[48];   /* the executor inside each worker; "": one task at a time */
+    char spill[URL_SPILL];  /* a folder, for what the arena has no room for; "": none */
     uint64_t arena;   /* bytes for items of each kind; 0: half of the memory there is */
     uint64_t recycle, recycle_bytes; /* runs, or bytes, until a worker is replaced; 0: never */
     uint64_t grace;   /* ns from asking a task to end until its worker is killed */

@@ -4,6 +4,7 @@
  * ThreadSanitizer too, which ends a program that maps memory anywhere else.
  * Tests: tests/processes_inside_test.c, tests/processes_test.c. */
 #include "exec/processes/arena.h"
+#include "exec/processes/spill.h"
 #include "base/cpus.h"
 #include "base/memory.h"
 #include "core/context.h"
@@ -56,6 +57,11 @@ static uint64_t arena_most(const struct url *u)
 static bool head_lay_out(struct head *h, const struct url *u, uint64_t stride)
 {
     uint64_t boxes = u->workers * UINT64_C(2) + 2, most = arena_most(u);
+    if (*u->spill) { /* the upper half is for the file */
+        stride /= 2;
+        h->spill = stride;
+        h->spill_part = stride / (2 + boxes) / EXTENT_PAGE * EXTENT_PAGE;
+    }
     h->workers = u->workers;
     h->table = whole_pages(sizeof *h);
     h->lanes = h->table + whole_pages(far_table_size());
@@ -165,11 +171,15 @@ static int arena_books(struct arena *a)
 int arena_open(struct arena *a, const struct url *u, unsigned slot)
 {
     int rc = -ENOMEM;
-    *a = (struct arena){ .fd = -1 };
+    *a = (struct arena){ .fd = -1, .spill.fd = -1 };
     for (const struct place *at = places(); at->base && !a->head; at++)
         rc = arena_try(a, u, at, slot);
     if (rc == 0)
         rc = arena_books(a);
+    if (rc == 0 && *u->spill && (rc = spill_open(a, u)) < 0) {
+        arena_close(a);
+        return rc;
+    }
     if (rc < 0) {
         arena_close(a);
         return why_set(rc, "no arena for worker processes could be had: %s",
@@ -193,6 +203,7 @@ int arena_open(struct arena *a, const struct url *u, unsigned slot)
 void arena_close(struct arena *a)
 {
     struct head *h = a->head;
+    spill_close(a);
     if (h) {
         store_release(&heads[h->slot], NULL); /* as in arena_open */
         munmap(h, h->total);
@@ -202,7 +213,7 @@ void arena_close(struct arena *a)
     extents_fini(&a->read);
     extents_fini(&a->write);
     memory_free(a->outbox_users);
-    *a = (struct arena){ .fd = -1 };
+    *a = (struct arena){ .fd = -1, .spill.fd = -1 };
 }
 
 void *arena_take(struct arena *a, uint64_t n)
@@ -212,6 +223,7 @@ void *arena_take(struct arena *a, uint64_t n)
         return NULL;
     latch_lock(&a->latch);
     void *at = extents_take(&a->read, n, &zeroed);
+    at = at ? at : spill_take(a, TUTTI_READ, n, &zeroed);
     latch_unlock(&a->latch);
     return at;
 }
@@ -219,7 +231,8 @@ void *arena_take(struct arena *a, uint64_t n)
 void arena_give(struct arena *a, void *at, uint64_t n)
 {
     latch_lock(&a->latch);
-    extents_give(&a->read, at, n);
+    if (!spill_give(a, at, n))
+        extents_give(&a->read, at, n);
     latch_unlock(&a->latch);
 }
 
@@ -227,6 +240,8 @@ bool arena_reaches(const struct arena *a, const void *at, uint64_t n)
 {
     const struct head *h = a->head;
     uint64_t from = (uint64_t)(uintptr_t)at - h->base; /* below base: huge */
+    if (head_is_spill(h, from))
+        return from < head_spill_box(h, 0) && n <= head_spill_box(h, 0) - from;
     return from >= h->read && from < h->outs && n <= h->outs - from;
 }
 
@@ -261,11 +276,16 @@ void *arena_share(struct arena *a, uint64_t count, uint32_t item, unsigned flags
     struct extents *from = flags & TUTTI_WRITE ? &a->write : &a->read;
     uint64_t bytes = count * item;
     bool zeroed;
-    if (fault_now())
+    char why[200] = "too many items are shared at once";
+    if (fault_now()) {
+        why_static(-ENOMEM, "out of memory");
         return NULL;
+    }
     latch_lock(&a->latch);
     struct segment_shared *g = segment_free(a);
     void *base = g ? extents_take(from, bytes, &zeroed) : NULL;
+    if (g && !base && !(base = spill_take(a, flags, bytes, &zeroed)))
+        spill_words(a, why, sizeof why);
     if (base) {
         g->base = (uint64_t)(uintptr_t)base - a->head->base;
         g->count = count;
@@ -278,6 +298,8 @@ void *arena_share(struct arena *a, uint64_t count, uint32_t item, unsigned flags
     latch_unlock(&a->latch);
     if (base && !zeroed)
         memset(base, 0, bytes);
+    if (!base)
+        why_set(-ENOMEM, "%s", why);
     return base;
 }
 
@@ -286,8 +308,9 @@ void arena_unshare(struct arena *a, const tutti_ref *r)
     struct segment_shared *g = &a->head->segment[r->id & 0xfffffff];
     latch_lock(&a->latch);
     store_release(&g->id, 0); /* a ref used after the close is a race anyway */
-    extents_give(r->flags & TUTTI_WRITE ? &a->write : &a->read,
-                 head_at(a->head, g->base), g->count * g->item);
+    void *base = head_at(a->head, g->base);
+    if (!spill_give(a, base, g->count * g->item))
+        extents_give(r->flags & TUTTI_WRITE ? &a->write : &a->read, base, g->count * g->item);
     latch_unlock(&a->latch);
 }
 
@@ -339,8 +362,11 @@ void arena_outbox_drop(struct arena *a, uint64_t offset)
     unsigned i = (unsigned)((offset - h->outs) / h->out_size);
     latch_lock(&a->latch);
     /* Pages that a dead worker has left are given back; the next one starts afresh. */
-    if (--a->outbox_users[i] == 0)
+    bool left = --a->outbox_users[i] == 0;
+    if (left)
         madvise(head_at(h, h->outs + i * h->out_size), h->out_size, MADV_REMOVE);
+    if (left && h->spill_part)
+        madvise(head_at(h, head_spill_box(h, i)), h->spill_part, MADV_REMOVE);
     latch_unlock(&a->latch);
 }
 

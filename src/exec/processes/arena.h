@@ -7,6 +7,15 @@
 #include "exec/processes/shared.h"
 #include "exec/url.h"
 
+/* Under the arena's latch.  Holds: part[] are in use while mapped. */
+struct spill {
+    int fd;
+    bool mapped;
+    struct extents part[2]; /* read, write */
+    int error;              /* why spill_take could not */
+    const char *dir;        /* the URL's */
+};
+
 /* Home's view of one arena.  Holds: outbox_user[i] counts the worker that writes there and
  * the results in it that somebody still holds; head is mapped while it is open. */
 struct arena {
@@ -14,6 +23,7 @@ struct arena {
     int fd;            /* close-on-exec, not below ARENA_FD_LEAST */
     struct latch latch; /* guards all below */
     struct extents read, write;
+    struct spill spill;
     unsigned outboxes;
     uint32_t *outbox_users;
     uint32_t segments_from; /* where to look for a free one first */
@@ -31,7 +41,7 @@ enum { ARENA_FD_LEAST = 64, ARENA_FD_LOWEST = 8 };
 int arena_open(struct arena *a, const struct url *u, unsigned slot);
 /* Gone, but for the workers that still have it mapped. */
 void arena_close(struct arena *a);
-/* Bytes that workers can read; not zeroed.  NULL: none left. */
+/* Bytes that workers can read; not zeroed.  NULL: none left, also in the file. */
 void *arena_take(struct arena *a, uint64_t n);
 void arena_give(struct arena *a, void *at, uint64_t n);
 /* Is that block where workers can read it at the same address? */

@@ -18,8 +18,12 @@ static _Atomic unsigned char home_marks[ARENA_SLOTS][SHARED_MARKS];
 static struct far_place place_of(const struct head *h, unsigned me,
                                  _Atomic unsigned char *marks)
 {
+    uint64_t more = h->spill_part ? h->base + h->spill + h->spill_part : 0;
+    uint64_t end = h->spill_part ? h->spill + head_spill_size(h) : h->total;
     return (struct far_place){ .from = h->base,
-                               .to = h->base + h->total,
+                               .to = h->base + end,
+                               .more_from = more,
+                               .more_to = more + h->spill_part,
                                .user_from = h->base + h->write,
                                .user_to = h->base + h->write + h->write_size,
                                .table = head_at(h, h->table),

@@ -76,8 +76,8 @@ void boot_look(void)
     boot.meant = environment_take(BOOT_VARIABLE, text, sizeof text);
     boot.worker = boot.meant && boot_is_true(text);
     if (boot.worker) /* programs that tasks execute get none of these */
-        for (int i = 0; i < 3 + boot.zygote; i++) {
-            const int fd[] = { boot.arena, boot.bell, boot.life, BOOT_ASK };
+        for (int i = 0; i < 5; i++) {
+            const int fd[] = { boot.arena, boot.bell, boot.life, BOOT_ASK, BOOT_SPILL };
             fcntl(fd[i], F_SETFD, FD_CLOEXEC);
         }
 }

@@ -40,8 +40,9 @@ void boot_look(void);
 boot_main *boot_enter(boot_main *real);
 /* worker.c: serve until told to leave. */
 int worker_main(int argc, char **argv, char **env);
-/* The zygote's end of its socket: a descriptor's number, as AT_LIFE of start.c. */
-enum { BOOT_ASK = 6 };
+/* The zygote's end of its socket, and the file of spill=: descriptors' numbers, as AT_LIFE of
+ * start.c. */
+enum { BOOT_ASK = 6, BOOT_SPILL };
 /* 0, or why this process may open no processes://, with words. */
 int boot_may_open(void);
 #endif

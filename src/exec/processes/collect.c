@@ -7,6 +7,7 @@
 #include "core/record.h"
 #include "exec/processes/procs.h"
 #include <signal.h>
+#include <sys/mman.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -30,13 +31,14 @@ static void outbox_release(struct procs *p, struct lane *l, uint64_t offset, uin
     unsigned i = (unsigned)(l - p->lane);
     struct lane_shared *s = head_lane(p->arena.head, i);
     latch_lock(&l->release_latch);
-    uint64_t box = p->arena.head->outs
-                   + (offset - p->arena.head->outs) / p->arena.head->out_size
-                         * p->arena.head->out_size;
+    uint64_t in, box = p->arena.head->outs
+                       + head_box(p->arena.head, offset, &in) * p->arena.head->out_size;
     uint64_t n = load_relaxed(&s->released); /* under the latch */
     uint64_t seen = load_acquire(&head_own(p->arena.head, i)->seen); /* outbox_hear */
+    if (box == l->outbox && head_is_spill(p->arena.head, offset)) /* the worker may be long */
+        madvise(head_at(p->arena.head, offset), whole_pages(size), MADV_REMOVE);
     if (box == l->outbox && seen <= n && n - seen < RELEASES) {
-        s->release[n % RELEASES] = (offset - box) / EXTENT_PAGE << 32
+        s->release[n % RELEASES] = in / EXTENT_PAGE << 32
                                    | (size + EXTENT_PAGE - 1) / EXTENT_PAGE;
         store_release(&s->released, n + 1); /* pairs with outbox_hear */
     }
@@ -48,7 +50,8 @@ static void result_give(struct tutti_out *o)
 {
     struct procs *p = o->ctx;
     uint64_t offset = (uint64_t)(uintptr_t)o->data - p->arena.head->base;
-    uint64_t box = offset - (offset - p->arena.head->outs) % p->arena.head->out_size;
+    uint64_t in, box = p->arena.head->outs
+                       + head_box(p->arena.head, offset, &in) * p->arena.head->out_size;
     for (unsigned i = 0; i < procs_lanes(p); i++)
         outbox_release(p, &p->lane[i], offset, o->size);
     arena_outbox_drop(&p->arena, box);
@@ -70,8 +73,13 @@ static bool answer_place(struct procs *p, struct lane *l, const struct answer *a
     }
     said->boxed = true;
     said->at = head_at(h, out);
-    return out >= l->outbox && out % EXTENT_PAGE == 0 && out - l->outbox < h->out_size
-           && size <= h->out_size - (out - l->outbox);
+    uint64_t in, box = head_box(h, l->outbox, &in), from = l->outbox, room = h->out_size;
+    if (head_is_spill(h, out)) {
+        from = head_spill_box(h, (unsigned)box);
+        room = h->spill_part;
+    }
+    return out >= from && out % EXTENT_PAGE == 0 && out - from < room
+           && size <= room - (out - from);
 }
 
 static bool answer_read(struct procs *p, struct lane *l, const struct answer *shared,

@@ -143,7 +143,7 @@ static void say_fault(struct procs *p, struct text *t, const struct job *j,
     } else if (c->overflow) {
         say(t, ": its stack ran over (ulimit -s)");
     } else if ((c->signal == SIGSEGV || c->signal == SIGBUS) && c->address >= h->base
-               && at < h->total) {
+               && (at < h->total || head_is_spill(h, at))) {
         const char *maker = arena_maker(&p->arena, c->address);
         if (maker)
             say(t, ": it wrote to items that %s has shared with TUTTI_READ", maker);

@@ -218,8 +218,9 @@ void queue_feed(struct procs *p)
             continue;
         int rc = lane_post(p, l, j, deadline);
         if (rc < 0)
-            job_end(p, j, TUTTI_FAILED, rc, 0, memory_strdup("the arena has no room for the "
-                                                             "input; give it more by ?arena="));
+            job_end(p, j, TUTTI_FAILED, rc, 0,
+                    memory_strdup("the arena has no room for the input; give it more by "
+                                  "?arena=, or a file by ?spill="));
         else if (deadline < p->timer)
             p->timer = deadline;
     }

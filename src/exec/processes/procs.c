@@ -56,6 +56,8 @@ static void procs_after_fork(void)
         close(p->bell);
         close(p->poll);
         close(p->arena.fd);
+        if (p->arena.spill.fd >= 0)
+            close(p->arena.spill.fd);
         if (p->births.ask >= 0)
             close(p->births.ask);
     }

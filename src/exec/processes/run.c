@@ -7,12 +7,18 @@
 #include "core/task.h"
 #include "exec/processes/names.h"
 #include "exec/processes/serve.h"
+#include "exec/processes/spill.h"
 #include "sync/far/far.h"
 #include <stdio.h>
 
 enum { WORDS = 320, SIDE_ROOM = SIDE - WORDS };
 
 /* --- room for results -------------------------------------------------------------- */
+
+static uint64_t place_of(const struct serving *s, const void *at)
+{
+    return (uint64_t)(uintptr_t)at - s->head->base;
+}
 
 /* Take back what home has read. */
 static void outbox_hear(struct serving *s)
@@ -21,8 +27,11 @@ static void outbox_hear(struct serving *s)
     uint64_t released = load_acquire(&s->lane->released); /* pairs with outbox_release */
     for (; seen < released; seen++) {
         uint64_t word = s->lane->release[seen % RELEASES];
-        extents_give(&s->outbox, s->outbox.base + (word >> 32) * EXTENT_PAGE,
-                     (word & UINT32_MAX) * EXTENT_PAGE);
+        uint64_t in = (word >> 32) * EXTENT_PAGE, size = (word & UINT32_MAX) * EXTENT_PAGE;
+        if (in < s->outbox.size)
+            extents_give(&s->outbox, s->outbox.base + in, size);
+        else
+            extents_give(&s->spill, s->spill.base + (in - s->outbox.size), size);
     }
     store_release(&s->own->seen, seen); /* pairs with outbox_release: the slots are free */
 }
@@ -33,20 +42,26 @@ static void *outbox_take(struct serving *s, uint64_t n)
     latch_lock(&s->outbox_latch);
     outbox_hear(s);
     void *at = extents_take(&s->outbox, n, &zeroed);
+    at = at ? at : spill_box_take(&s->spill, n);
     latch_unlock(&s->outbox_latch);
     return at;
 }
 
 static void outbox_give(struct serving *s, void *at, uint64_t n)
 {
+    bool spilt = head_is_spill(s->head, place_of(s, at));
     latch_lock(&s->outbox_latch);
-    extents_give(&s->outbox, at, n);
+    extents_give(spilt ? &s->spill : &s->outbox, at, n);
     latch_unlock(&s->outbox_latch);
 }
 
-static uint64_t place_of(const struct serving *s, const void *at)
+static int outbox_full(const struct serving *s, const char *name, size_t n)
 {
-    return (uint64_t)(uintptr_t)at - s->head->base;
+    return why_set(-ENOMEM, s->spill.size ? "%s: neither the arena nor the file of spill= has "
+                                            "room for its result of %zu bytes"
+                                          : "%s: the arena has no room for its result of %zu "
+                                            "bytes; give it more by ?arena=, or a file by "
+                                            "?spill=", name, n);
 }
 
 /* --- words -------------------------------------------------------------------------- */
@@ -104,7 +119,7 @@ static unsigned char *any_grow(struct tutti_out *o, size_t room)
     struct serving *s = o->ctx;
     unsigned char *to = outbox_take(s, room);
     if (!to) {
-        why_set(-ENOMEM, "the arena has no room for a result of %zu bytes", room);
+        outbox_full(s, tutti_task_name(), room);
         return NULL;
     }
     memcpy(to, o->data, o->size);
@@ -134,8 +149,7 @@ static int run_sized(struct serving *s, const tutti_task *t, tutti_bytes in,
                 : t->out_size <= SIDE_ROOM   ? side
                                              : outbox_take(s, t->out_size);
     if (!out)
-        return why_set(-ENOMEM, "%s gives %u bytes, for which the arena has no room", t->name,
-                       t->out_size);
+        return outbox_full(s, t->name, t->out_size);
     int rc = tutti_task_call(t, in, out);
     a->out = out == a->inline_ ? PLACE_INLINE : out == side ? PLACE_SIDE : place_of(s, out);
     a->size = t->out_size;
@@ -164,7 +178,7 @@ static void run_batch(struct serving *s, const tutti_task *t, const struct reque
     uint64_t size = outs + r->runs * sizeof(int32_t);
     unsigned char *out = size <= SIDE_ROOM ? side : outbox_take(s, size);
     if (!out) {
-        answer_fail(a, side, -ENOMEM, "the arena has no room for the results");
+        answer_fail(a, side, outbox_full(s, t->name, size), tutti_why());
         return;
     }
     int32_t *codes = (int32_t *)(void *)(out + outs);

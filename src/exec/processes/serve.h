@@ -25,6 +25,7 @@ struct serving {
     tutti_executor *inner;
     struct latch outbox_latch;
     struct extents outbox;  /* under it */
+    struct extents spill;   /* the same, for what that has no room for; size 0: none */
     bool many;              /* several requests at once: many.c */
     bool old;               /* it has done its share: another shall take its place */
     uint64_t runs;          /* begun so far */

@@ -160,6 +160,7 @@ struct head {
     uint64_t lanes, lane_size, owns, own_size, hatch;
     uint64_t read, read_size, write, write_size, outs, out_size;
     uint64_t table, between, between_size;
+    uint64_t spill, spill_part; /* the file's parts: read, write, each outbox more; 0: none */
     char inner[64];
     uint32_t recycle;       /* runs until a worker makes way for a new one; 0: never */
     uint64_t recycle_bytes; /* the same for its memory; 0: never */
@@ -173,6 +174,37 @@ struct head {
     char module[MODULES][MODULE_PATH];
     _Alignas(4096) struct segment_shared segment[SEGMENTS];
 };
+
+static inline unsigned head_boxes(const struct head *h)
+{
+    return (unsigned)((h->total - h->outs) / h->out_size);
+}
+/* The file: one part for what home shares, one for TUTTI_WRITE, one behind each outbox. */
+static inline unsigned head_spill_parts(const struct head *h)
+{
+    return 2 + head_boxes(h);
+}
+static inline uint64_t head_spill_size(const struct head *h)
+{
+    return h->spill_part * head_spill_parts(h);
+}
+static inline uint64_t head_spill_box(const struct head *h, unsigned box)
+{
+    return h->spill + h->spill_part * (2 + box);
+}
+static inline bool head_is_spill(const struct head *h, uint64_t offset)
+{
+    return offset - h->spill < head_spill_size(h); /* below it: huge */
+}
+/* Which outbox has that offset, and where in it: its own bytes come first, then the file's. */
+static inline unsigned head_box(const struct head *h, uint64_t offset, uint64_t *in)
+{
+    bool spilt = head_is_spill(h, offset);
+    uint64_t from = offset - (spilt ? head_spill_box(h, 0) : h->outs);
+    uint64_t each = spilt ? h->spill_part : h->out_size;
+    *in = from % each + (spilt ? h->out_size : 0);
+    return (unsigned)(from / each);
+}
 
 /* sandbox.c: does this kernel have it, switched on? */
 bool sandbox_has_landlock(void);

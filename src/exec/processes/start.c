@@ -17,7 +17,7 @@
 #include <unistd.h>
 
 /* What the worker finds where; the next and all above are closed. */
-enum { AT_ARENA = 3, AT_BELL, AT_LIFE, AT_ASK = BOOT_ASK, AT_NOTHING };
+enum { AT_ARENA = 3, AT_BELL, AT_LIFE, AT_ASK = BOOT_ASK, AT_SPILL = BOOT_SPILL, AT_NOTHING };
 
 /* What to start.  Holds: ask is a socket for the zygote, which has no lane, else -1. */
 struct spawned {
@@ -151,8 +151,12 @@ static int spawn_actions(posix_spawn_file_actions_t *a, const struct procs *p,
     rc = rc ? rc : posix_spawn_file_actions_adddup2(a, p->life[0], AT_LIFE);
     if (!rc && what->ask >= 0)
         rc = posix_spawn_file_actions_adddup2(a, what->ask, AT_ASK);
-    return rc ? rc : posix_spawn_file_actions_addclosefrom_np(
-                         a, what->ask >= 0 ? AT_NOTHING : AT_ASK);
+    else if (!rc && p->arena.spill.fd >= 0)
+        rc = posix_spawn_file_actions_addclose(a, AT_ASK);
+    if (!rc && p->arena.spill.fd >= 0)
+        rc = posix_spawn_file_actions_adddup2(a, p->arena.spill.fd, AT_SPILL);
+    int first = p->arena.spill.fd >= 0 ? AT_NOTHING : what->ask >= 0 ? AT_SPILL : AT_ASK;
+    return rc ? rc : posix_spawn_file_actions_addclosefrom_np(a, first);
 }
 
 static int spawn_program(struct procs *p, const char *program, char **env,

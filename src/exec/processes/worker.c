@@ -5,6 +5,7 @@
 #include "exec/processes/boot.h"
 #include "exec/processes/names.h"
 #include "exec/processes/serve.h"
+#include "exec/processes/spill.h"
 #include "exec/processes/zygote.h"
 #include <fcntl.h>
 #include <poll.h>
@@ -82,6 +83,8 @@ static void worker_ready(struct serving *s)
     s->head = arena_enter(boot.arena, boot.base, &why);
     if (!s->head)
         worker_give_up(why);
+    if (!spill_enter(s->head, BOOT_SPILL))
+        worker_give_up("the file of spill= cannot be mapped");
     prctl(PR_SET_NAME, "tutti-worker");
     leave_signals_to_home();
     names_load(s->head);
@@ -110,6 +113,10 @@ static void worker_begin(struct serving *s)
         worker_give_up("the arena cannot be mapped for writing");
     s->lane = head_lane(s->head, s->index);
     s->own = head_own(s->head, s->index);
+    uint64_t in;
+    unsigned box = head_box(s->head, s->lane->outbox, &in);
+    if (!spill_own(s->head, BOOT_SPILL, box))
+        worker_give_up("the file of spill= cannot be mapped for writing");
     close(boot.arena); /* what is mapped is all we can ever write */
     if (tie_to_home(boot.life, s->head->home) < 0)
         _exit(0); /* nobody is left to tell */
@@ -124,6 +131,9 @@ static void worker_begin(struct serving *s)
         worker_give_up(why);
     if (extents_init(&s->outbox, head_at(s->head, s->lane->outbox), s->head->out_size,
                      s->head->out_size / 4) < 0
+        || (s->head->spill_part
+            && extents_init(&s->spill, head_at(s->head, head_spill_box(s->head, box)),
+                            s->head->spill_part, 0) < 0)
         || !between_enter(s) || worker_inner(s) < 0 || listen_begin(s) < 0
         || hooks_init() < 0)
         worker_give_up(*tutti_why() ? tutti_why() : "out of memory");

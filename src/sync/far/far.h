@@ -115,7 +115,8 @@ enum { FAR_INSIDE = 1, FAR_HOLDS = 2 };
  * far_region_least. */
 struct far_place {
     uint64_t from, to;           /* all of the arena */
-    uint64_t user_from, user_to; /* where objects of the user's may lie */
+    uint64_t user_from, user_to; /* where objects of the user's may lie... */
+    uint64_t more_from, more_to; /* ...and here, if there is more */
     void *table, *region;
     unsigned lanes, me, slot;
     _Atomic unsigned char *marks; /* ours, one for each object */

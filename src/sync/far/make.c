@@ -139,7 +139,10 @@ int far_share(tutti_scope *scope, void *user, size_t size, unsigned tag,
     if ((rc = far_space_of(scope, &s)) < 0 || !s)
         return rc;
     uint64_t at = (uintptr_t)user;
-    if (at % 8 || at < s->at.user_from || at > s->at.user_to - size)
+    const struct far_place *p = &s->at;
+    bool lies = (at >= p->user_from && at <= p->user_to - size)
+                || (at >= p->more_from && p->more_to && at <= p->more_to - size);
+    if (at % 8 || !lies)
         return why_set(-EINVAL, "%p is not in memory from tutti_share with TUTTI_WRITE on "
                        "this executor", user);
     if (far_find(user, (enum far_kind)as->kind))
