@@ -332,28 +332,75 @@ TEST(nobody_misses_a_zygote_that_is_killed)
 
 static atomic_int storm_over;
 
-TUTTI_TASK_FLAGS(slow, "crash.slow", struct in, int, TUTTI_IDEMPOTENT);
-static int slow(const struct in *in, int *out)
+/* When and where each task began, for the first two times. */
+struct begun {
+    atomic_int times, pid;
+    _Atomic tutti_time at[2];
+};
+struct timed {
+    int value;
+    struct begun *begun;
+};
+TUTTI_TASK_FLAGS(slow, "crash.slow", struct timed, int, TUTTI_IDEMPOTENT);
+static int slow(const struct timed *in, int *out)
 {
-    tutti_time until = tutti_now() + 30000;
+    tutti_time now = tutti_now(), until = now + 30000;
+    int times = atomic_fetch_add(&in->begun->times, 1);
+    if (times == 0)
+        in->begun->pid = getpid();
+    if (times < 2)
+        in->begun->at[times] = now;
     while (tutti_now() < until)
         ;
     *out = in->value * 2;
     return 0;
 }
 
+enum { STORM_KILLS = 60 };
+static struct {
+    int pid;
+    tutti_time at;
+} killed[STORM_KILLS];
+
 /* Whatever this process has for children, workers that do not serve yet and the zygote too. */
 static void *storm(void *arg)
 {
     unsigned seed = *(unsigned *)arg;
-    for (int i = 0; i < 60 && !atomic_load(&storm_over); i++) {
+    for (int i = 0; i < STORM_KILLS && !atomic_load(&storm_over); i++) {
         struct timespec while_ = { 0, check_random(&seed) % 5000000 };
         nanosleep(&while_, NULL);
         pid_t pid = child_named(NULL, check_random(&seed) % 3);
+        killed[i].pid = pid;
+        killed[i].at = tutti_now();
         if (pid > 0)
             kill(pid, SIGKILL);
     }
     return NULL;
+}
+
+static int by_size(const void *a, const void *b)
+{
+    tutti_time x = *(const tutti_time *)a, y = *(const tutti_time *)b;
+    return (x > y) - (x < y);
+}
+
+/* How long after a kill did the task that it had stopped begin again? */
+static void tell_of_deaths(const struct begun *b, int n)
+{
+    tutti_time after[STORM_KILLS];
+    int deaths = 0;
+    for (int i = 0; i < n; i++) {
+        int k = 0; /* the first kill of its process: that one, and others, came later */
+        while (k < STORM_KILLS && (killed[k].pid != b[i].pid || killed[k].at < b[i].at[0]))
+            k++;
+        if (b[i].times > 1 && k < STORM_KILLS && deaths < STORM_KILLS)
+            after[deaths++] = b[i].at[1] - killed[k].at;
+    }
+    qsort(after, (size_t)deaths, sizeof *after, by_size);
+    if (deaths)
+        printf("# what %d kills had stopped began again after %.2f ms at the median, %.2f at "
+               "most\n", deaths, (double)after[deaths / 2] / 1e6,
+               (double)after[deaths - 1] / 1e6);
 }
 
 TEST(a_storm_at_any_moment_loses_nothing_either)
@@ -366,8 +413,11 @@ TEST(a_storm_at_any_moment_loses_nothing_either)
     tutti_executor *ex = processes_open_bounded("processes://2?quarantine=60");
     CHECK_INT(pthread_create(&storms, NULL, storm, &seed), 0);
     tutti_scope_open(&s, ex, TUTTI_NEVER, TUTTI_KEEP_GOING);
+    tutti_ref ref;
+    struct begun *begun = tutti_share(&s, N, sizeof *begun, TUTTI_WRITE, &ref);
+    CHECK(begun != NULL);
     for (int i = 0; i < N; i++) {
-        struct in in = { WELL, i };
+        struct timed in = { i, &begun[i] };
         CHECK_INT(slow_submit(&s, &in, &f[i]), 0);
     }
     for (int i = 0; i < N; i++) {
@@ -378,6 +428,7 @@ TEST(a_storm_at_any_moment_loses_nothing_either)
     }
     atomic_store(&storm_over, 1);
     pthread_join(storms, NULL);
+    tell_of_deaths(begun, N);
     CHECK_INT(tutti_scope_close(&s), 0);
     CHECK_INT(tutti_executor_close(ex), 0);
     CHECK_INT(waitpid(-1, NULL, WNOHANG), -1); /* none that home does not know */
