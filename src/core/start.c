@@ -184,8 +184,11 @@ int tutti_submit(tutti_scope *public, const tutti_task *type, tutti_bytes in,
     int place = start_may(s) ? 0 : start_check(s, "tutti_submit"), rc = place < 0 ? place : 0;
     if (rc == 0 && (rc = submit_check(type, "tutti_submit")) == 0
         && ((type->in_size && in.size != type->in_size) || (in.size && !in.data)))
-        rc = why_set(-EINVAL, "tutti_submit: %s takes %u bytes, not %zu", type->name,
-                     type->in_size, in.size);
+        rc = in.size && !in.data
+                 ? why_set(-EINVAL, "tutti_submit: %s is given %zu bytes at NULL", type->name,
+                           in.size)
+                 : why_set(-EINVAL, "tutti_submit: %s takes %u bytes, not %zu", type->name,
+                           type->in_size, in.size);
     if (rc == 0)
         rc = start_typed(s, place, type, in, false, f, "tutti_submit");
     else

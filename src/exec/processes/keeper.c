@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/futex.h"
 #include "base/memory.h"
+#include "base/slab.h"
 #include "exec/processes/procs.h"
 #include <signal.h>
 #include <sys/epoll.h>
@@ -155,6 +156,7 @@ static void *keeper_main(void *arg)
         for (int i = 0; i < n; i++)
             keeper_event(p, e[i].data.u64 >> 32, (unsigned)e[i].data.u64);
     }
+    slab_thread_end(); /* of tasks it has ended; it may have no context, whose end does that */
     return NULL;
 }
 

@@ -61,7 +61,7 @@ enum far_kind {
 /* In the table: written by home only, and while id is 0 but for the last two.  The
  * address of one is a tutti_chan or tutti_table. */
 struct far_entry {
-    uint32_t epoch;        /* first, as in struct tutti_chan: FAR_EPOCH */
+    _Alignas(16) uint32_t epoch; /* first, and aligned, as in struct tutti_chan: FAR_EPOCH */
     uint32_t kind;
     _Atomic uint64_t id;   /* generation << FAR_INDEX_BITS | index; 0: free */
     uint64_t user;         /* the address of the user's object; 0: it has none */
