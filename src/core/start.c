@@ -39,7 +39,7 @@ static __attribute__((noinline)) int start_out_of_memory(struct scope *s, int pl
                                                          const char *call)
 {
     int rc = why_set(-ENOMEM, "%s: out of memory%s", call,
-                     s->ex->ops->take ? ", or of room in the arena" : "");
+                     s->ex->ops->take ? ", or of room in the arena (?arena=, ?spill=)" : "");
     scope_fail((tutti_scope *)(void *)s, rc);
     return start_not(s, place, rc);
 }
