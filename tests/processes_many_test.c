@@ -273,6 +273,16 @@ TEST(workers_are_recycled_with_what_they_have_begun)
     }
 }
 
+TEST(what_is_wrong_with_the_inner_one_is_said_at_once)
+{
+    tutti_executor *ex;
+    processes_needed();
+    CHECK_INT(tutti_executor_open(&ex, "processes://1?inner=loop://?spares=3"), -EINVAL);
+    CHECK_HAS(tutti_why(), "spares");
+    CHECK_INT(tutti_executor_open(&ex, "processes://1?inner=threads://0"), -EINVAL);
+    CHECK_HAS(tutti_why(), "threads://0");
+}
+
 /* --- ends ---------------------------------------------------------------------------------- */
 
 TEST(one_of_them_is_cancelled)

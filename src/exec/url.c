@@ -130,9 +130,10 @@ static int parse_inner(struct url *u, struct word w, const char *text)
     if (!known || w.size >= sizeof u->inner)
         return why_set(-EINVAL, "\"%.60s\": inside a worker there can be loop:// or "
                        "threads://N, not \"%.*s\"", text, word_shown(w), w.at);
+    struct url parsed; /* what is wrong with it is said here, not by each worker */
     memcpy(u->inner, w.at, w.size);
     u->inner[w.size] = 0;
-    return 0;
+    return url_parse(&parsed, u->inner);
 }
 
 static int parse_spill(struct url *u, struct word w, const char *text)

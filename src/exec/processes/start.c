@@ -192,7 +192,10 @@ static int spawn(struct procs *p, const struct spawned *what, pid_t *pid)
     rc = rc ? rc : surroundings_make(&s, p, what->index);
     if (rc == 0 && (rc = -spawn_program(p, program, s.env, what, pid)) < 0)
         why_set(rc, "a worker process could not be started: %s: %s%s", program,
-                tutti_strerror(rc), rc == -ENOENT && boot.entered ? " (is /proc mounted?)" : "");
+                tutti_strerror(rc),
+                rc == -ENOENT && boot.entered ? " (is /proc mounted?)"
+                : rc == -EACCES               ? " (is its filesystem mounted noexec?)"
+                                              : "");
     memory_free(s.env);
     return rc;
 }
