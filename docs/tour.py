@@ -52,6 +52,14 @@ ROWS = [
     ('behaves as under an interpreter lock', '`threads://?lock=interpreter` shows it', 'gil', [
         ('mandelbrot', 'computing ({name})'), ('echo', 'waiting ({name})')]),
 ]
+# What there is no figure for.
+TOLD = [
+    ('brings code that is not trusted', '`processes://?sandbox=all`',
+     'a task that opens a file or a socket, or starts a program, fails alone, by the name of '
+     'the call'),
+    ('keeps one state in all processes, also when one of them dies', '`tutti/shared.h`',
+     '`examples/tally.c`, and proc-channel below'),
+]
 
 
 def seconds(value):
@@ -90,6 +98,7 @@ def table(kept):
             w = known[0]
             text.append(f'| {work} | {use} | {w["count"]:,} times {w["each"]}: {w["ms"]:.1f} '
                         f'ms, {ratio(w["ratio"])} |')
+    text += [f'| {work} | {use} | {words} |' for work, use, words in TOLD]
     text.append('| you do not know | `make tour` | the same table for your machine, in a '
                 'few minutes |')
     return '\n'.join(text + ['', words_of(kept)])

@@ -2,6 +2,7 @@
  * the name of the call; what it allows goes on; limits hold; and a worker that the kernel
  * killed for want of memory is told from one that somebody killed. */
 #include "processes.h"
+#include <tutti/shared.h>
 #include <fcntl.h>
 #include <pthread.h>
 #include <stdbool.h>
@@ -208,6 +209,66 @@ TEST(all_leaves_a_runtime_that_works)
     refused(READ, "open");
     refused(SOCKET, "socket");
     end();
+}
+
+/* What processes share needs no call that a sandbox refuses, also where they wait for it. */
+struct shared {
+    tutti_mutex lock;
+    tutti_event go;
+    long sum;
+};
+struct shared_in {
+    struct shared *b;
+    tutti_chan *to;
+    tutti_table *words;
+    int n;
+};
+TUTTI_TASK(share, "sandbox.share", struct shared_in, int);
+static int share(const struct shared_in *in, int *out)
+{
+    int rc = tutti_event_wait(&in->b->go);
+    for (long i = 0; i < in->n && rc == 0; i++) {
+        tutti_mutex_lock(&in->b->lock);
+        in->b->sum++;
+        tutti_mutex_unlock(&in->b->lock);
+        rc = tutti_table_add(in->words, (tutti_bytes){ "k", 1 }, 1, NULL);
+        rc = rc ? rc : tutti_chan_send(in->to, &i);
+    }
+    *out = in->n;
+    return rc;
+}
+
+TEST(what_processes_share_works_in_it)
+{
+    enum { N = 300 };
+    static const char *const urls[] = { "processes://2?sandbox=all",
+                                        "processes://2?sandbox=all&inner=threads://2" };
+    for (int u = 0; u < 2; u++) {
+        tutti_ref r;
+        tutti_future f[2];
+        int64_t words = 0;
+        long x;
+        int out;
+        begin(urls[u]);
+        struct shared_in in = { .n = N };
+        in.b = tutti_share(&scope, 1, sizeof *in.b, TUTTI_WRITE, &r);
+        CHECK_INT(tutti_mutex_share(&scope, &in.b->lock), 0);
+        CHECK_INT(tutti_event_share(&scope, &in.b->go), 0);
+        CHECK_INT(tutti_chan_share(&in.to, &scope, sizeof(long), 2), 0);
+        CHECK_INT(tutti_table_share(&in.words, &scope, 10, 8, 8), 0);
+        for (int i = 0; i < 2; i++)
+            CHECK_INT(share_submit(&scope, &in, &f[i]), 0);
+        tutti_sleep_until(tutti_after(5 * TUTTI_MS)); /* most likely they wait by then */
+        tutti_event_set(&in.b->go);
+        for (int i = 0; i < 2 * N; i++)
+            CHECK_INT(tutti_chan_recv(in.to, &x), 1);
+        for (int i = 0; i < 2; i++)
+            CHECK_INT(share_take(f[i], &out), 0);
+        CHECK_INT(in.b->sum, 2 * N);
+        CHECK_INT(tutti_table_get(in.words, (tutti_bytes){ "k", 1 }, &words, sizeof words), 8);
+        CHECK_INT(words, 2 * N);
+        end();
+    }
 }
 
 TEST(workers_that_a_zygote_forks_have_it_too)

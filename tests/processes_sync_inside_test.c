@@ -680,23 +680,50 @@ TEST(a_forged_latch_does_not_hold_up_home)
 
 /* --- the n-th failure ----------------------------------------------------------------------------- */
 
+/* Each kind, in memory of its own that is there already. */
+static int share_kind(tutti_scope *s, int kind, void *at)
+{
+    tutti_chan *c = NULL;
+    tutti_table *t = NULL;
+    int rc;
+    switch (kind) {
+    case 0: return tutti_mutex_share(s, at);
+    case 1: return tutti_sem_share(s, at, 3);
+    case 2: return tutti_event_share(s, at);
+    case 3: return tutti_cond_share(s, at);
+    case 4: return tutti_barrier_share(s, at, 2);
+    case 5:
+        rc = tutti_chan_share(&c, s, 8, 100);
+        CHECK((rc == 0) == (c != NULL));
+        return rc;
+    default:
+        rc = tutti_table_share(&t, s, 100, 8, 8);
+        CHECK((rc == 0) == (t != NULL));
+        return rc;
+    }
+}
+
 TEST(the_nth_request_fails)
 {
     struct home h;
     home_open(&h, "processes://1");
-    for (long n = 1; n < 50; n++) {
-        tutti_scope in;
-        tutti_scope_open(&in, h.ex, TUTTI_NEVER, TUTTI_KEEP_GOING);
-        tutti_ref r;
-        tutti_mutex *m = tutti_share(&in, 1, sizeof *m, TUTTI_WRITE, &r);
-        CHECK(m != NULL);
-        fault_arm(n, false);
-        int rc = tutti_mutex_share(&in, m);
-        long asked = fault_arm(0, false);
-        CHECK(rc == 0 || rc == -ENOMEM || rc == -EAGAIN);
-        CHECK_INT(tutti_scope_close(&in), 0);
-        if (rc == 0 && asked < n)
-            break;
+    for (int kind = 0; kind < 7; kind++) {
+        long n = 1, asked = 1, failed = 0;
+        for (int rc = -1; rc || asked >= n; n++) {
+            CHECK(n < 50);
+            tutti_scope in;
+            tutti_ref r;
+            tutti_scope_open(&in, h.ex, TUTTI_NEVER, TUTTI_KEEP_GOING);
+            void *at = tutti_share(&in, 1, 256, TUTTI_WRITE, &r);
+            CHECK(at != NULL);
+            fault_arm(n, false);
+            rc = share_kind(&in, kind, at);
+            asked = fault_arm(0, false);
+            CHECK(rc == 0 || rc == -ENOMEM || rc == -EAGAIN);
+            failed += rc != 0;
+            CHECK_INT(tutti_scope_close(&in), 0);
+        }
+        CHECK(failed > 0);
     }
     check_all_well(&h);
     home_close(&h);

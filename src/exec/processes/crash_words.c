@@ -141,7 +141,7 @@ static void say_fault(struct procs *p, struct text *t, const struct job *j,
         say(t, ": it called %s", call ? call : "the system");
         say(t, call ? "(), which its sandbox refuses" : " by a number its sandbox refuses");
     } else if (c->overflow) {
-        say(t, ": its stack ran over (ulimit -s)");
+        say(t, ": its stack ran over (%s)", *p->url->inner ? "?stack=" : "ulimit -s");
     } else if ((c->signal == SIGSEGV || c->signal == SIGBUS) && c->address >= h->base
                && (at < h->total || head_is_spill(h, at))) {
         const char *maker = arena_maker(&p->arena, c->address);
