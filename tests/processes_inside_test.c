@@ -55,6 +55,7 @@ static int mad(const unsigned *in, int *out)
     store_relaxed(&own->retired, check_random(&seed) % 2);
     own->objects = (uint32_t)nearly(&seed, 10);
     own->crash.frames = (uint32_t)nearly(&seed, 3);
+    own->crash.number = nearly(&seed, turn_of_caller(&serving));
     for (int i = 0; i < OBJECTS; i++)
         memset(own->object[i].path, check_random(&seed) % 2 ? 'x' : '%', MODULE_PATH);
     memset(own->side[turn_of_caller(&serving) % RING], (int)(seed % 256), SIDE);
@@ -63,12 +64,12 @@ static int mad(const unsigned *in, int *out)
     return -(int)(check_random(&seed) % 200);
 }
 
-TEST(home_survives_workers_that_write_rubbish)
+static void survive(const char *url, int rounds)
 {
-    enum { ROUNDS = 300, AROUND = 20 };
-    tutti_executor *ex = processes_open_bounded("processes://2?grace-ms=100");
+    enum { AROUND = 20 };
+    tutti_executor *ex = processes_open_bounded(url);
     unsigned seed = check_seed();
-    for (int round = 0; round < ROUNDS; round++) {
+    for (int round = 0; round < rounds; round++) {
         tutti_scope s;
         tutti_future f[AROUND], m;
         unsigned in = check_random(&seed);
@@ -93,6 +94,19 @@ TEST(home_survives_workers_that_write_rubbish)
         tutti_scope_close(&s);
     }
     CHECK_INT(tutti_executor_close(ex), 0);
+}
+
+TEST(home_survives_workers_that_write_rubbish)
+{
+    survive("processes://2?grace-ms=100", 300);
+}
+TEST(home_survives_such_as_run_several_tasks)
+{
+    survive("processes://2?grace-ms=100&inner=threads://2", 150);
+}
+TEST(home_survives_such_as_have_a_file_behind_their_outbox)
+{
+    survive("processes://2?grace-ms=100&arena=1m&spill=/tmp", 100);
 }
 
 /* --- the book of pages ----------------------------------------------------------- */

@@ -18,8 +18,13 @@ static tutti_event many_over;  /* no more will be taken */
 
 static int many_run(void *number)
 {
+    struct serving *s = &serving;
     listen_let_in();
-    serve_one(&serving, (uint64_t)(uintptr_t)number);
+    serve_one(s, (uint64_t)(uintptr_t)number);
+    /* acquire: pairs with many_begin: those below have been counted before */
+    uint64_t next = load_acquire(&s->next);
+    if (sub_acqrel(&s->begun, 1) == 1) /* pairs with itself: all of them have answered */
+        serve_check(s, next);
     return 0; /* a task's failure is its own */
 }
 
@@ -31,6 +36,8 @@ static bool many_begin(struct serving *s, uint64_t number)
     /* Here, where it is done once: a task's library is loaded, its inits are called. */
     if (!name_task(s->head, r->name, why, sizeof why))
         return serve_one(s, number); /* says so */
+    add_relaxed(&s->begun, 1);           /* `next` releases it */
+    store_release(&s->next, number + 1); /* pairs with many_run */
     while (tutti_go(&many_scope, many_run, (void *)(uintptr_t)number) < 0)
         nanosleep(&nap, NULL); /* out of memory, of which those that run give some back */
     return true;

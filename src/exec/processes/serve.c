@@ -12,6 +12,7 @@
 #include "base/futex.h"
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <unistd.h>
 
 enum {
@@ -70,18 +71,52 @@ static bool serve_spin(struct serving *s, uint64_t *number)
     }
 }
 
+void serve_check(struct serving *s, uint64_t next)
+{
+    /* relaxed, all three: whom this wakes looks again, and says again that it sleeps */
+    if (unlikely(load_relaxed(&s->sleeps) && !load_relaxed(&s->own->asleep)))
+        futex_wake_shared(&s->lane->bell);
+    /* Of many, those before as well: home may not have come to them, as each tells by itself
+     * when it ends, and another could overwrite them since. */
+    uint64_t again = s->many ? 64 : 0, from = load_relaxed(&s->checked);
+    from = from > again ? from - again : 0;
+    from = next - from < RING ? from : next - RING;
+    store_relaxed(&s->checked, next); /* two at once check twice */
+    for (uint64_t i = from; i < next; i++) {
+        /* relaxed, both: written by home and by this process, long ago */
+        uint64_t number = load_relaxed(&s->lane->request[i % RING].tag) >> REQUEST_BITS;
+        uint64_t tag = load_relaxed(&s->own->answer[i % RING].tag);
+        unsigned state = tag & ((1 << ANSWER_BITS) - 1);
+        if (number < s->lane->first || number >= next)
+            continue;
+        if (tag >> ANSWER_BITS == number && (state == ANSWER_DONE || state == ANSWER_SKIPPED))
+            continue;
+        fprintf(stderr, "tutti: worker process: its answers were overwritten\n");
+        abort();
+    }
+}
+
+static void serve_sleep(struct serving *s, uint32_t bell)
+{
+    store_relaxed(&s->sleeps, true); /* both: see serve_check */
+    futex_wait_shared(&s->lane->bell, bell, CLOCK_NEVER);
+    store_relaxed(&s->sleeps, false);
+}
+
 /* False: we shall leave. */
 static bool serve_wait(struct serving *s, uint64_t *number)
 {
     if (s->spin && !load_relaxed(&s->live)) /* many: a hint */
         s->missed = serve_spin(s, number) ? 0 : s->missed + 1;
     while (!request_find(s, number) && !load_acquire(&s->lane->quit)) { /* lane_quit */
+        if (!s->many)
+            serve_check(s, *number);
         uint32_t bell = load_acquire(&s->lane->bell); /* pairs with lane_ring */
         /* seq_cst, all: pairs with lane_ring */
         store_seqcst(&s->own->asleep, 1);
         fence_seqcst();
         if (!request_find(s, number) && !load_seqcst(&s->lane->quit))
-            futex_wait_shared(&s->lane->bell, bell, CLOCK_NEVER);
+            serve_sleep(s, bell);
         store_relaxed(&s->own->asleep, 0); /* a wake too many is harmless */
     }
     if (!request_find(s, number))
@@ -181,6 +216,7 @@ bool serve_one(struct serving *s, uint64_t number)
 void serve_take(struct serving *s, bool (*begin)(struct serving *s, uint64_t number))
 {
     uint64_t number = s->lane->first;
+    store_relaxed(&s->checked, number);
     s->ended = clock_now();
     s->spin = SOON;
     store_seqcst(&s->own->up, 1); /* for home's count of the stillborn */

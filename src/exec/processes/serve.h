@@ -36,6 +36,11 @@ struct serving {
     struct latch latch;     /* guards turns, for the listener */
     struct turn turn[RING];
     _Atomic unsigned live;  /* under the latch; also read without, as a hint */
+    _Atomic uint64_t checked; /* answers below it were as they were given */
+    _Atomic bool sleeps;    /* it has said so to home, in memory that tasks can reach */
+    _Atomic unsigned begun; /* many: closures that have not ended */
+    _Atomic uint64_t next;  /* many: all requests before it were left out or are, or were,
+                               counted in `begun` */
 };
 #define NOTHING_RUNS UINT64_MAX
 
@@ -47,6 +52,10 @@ const char *serve(struct serving *s);
 void serve_take(struct serving *s, bool (*begin)(struct serving *s, uint64_t number));
 /* Claim request `number`, run it, answer.  False: home has taken it back. */
 bool serve_one(struct serving *s, uint64_t number);
+/* Nothing runs: are the answers given since this was last asked, below `next`, and the word that it sleeps, as they were
+ * given?  Home would wait for ever for answers that a task has overwritten, so this process
+ * ends; and would not wake one that seems to be awake. */
+void serve_check(struct serving *s, uint64_t next);
 /* many.c: the same for a worker with an inner executor. */
 const char *serve_many(struct serving *s);
 /* Bytes of its own that this process has in memory: not what it shares with home. */
