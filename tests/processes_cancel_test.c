@@ -105,6 +105,34 @@ TEST(a_deadline_reaches_a_task_and_kills_a_deaf_one)
     }
 }
 
+/* The worker has long served, and nothing but the task's deadline concerns the executor's
+ * own thread, which went to sleep before there was one. */
+TEST(a_deadline_reaches_a_task_of_a_quiet_executor)
+{
+    tutti_executor *ex = processes_open_bounded("processes://1?grace-ms=40");
+    tutti_scope s;
+    struct in in = { .manner = LISTENS };
+    tutti_future f;
+    for (int manner = LISTENS; manner <= DEAF; manner += DEAF) {
+        tutti_scope_open(&s, ex, TUTTI_NEVER, TUTTI_KEEP_GOING);
+        atomic_int *begun = share_counter(&s, &in);
+        CHECK_INT(endless_submit(&s, &in, &f), 0);
+        until_begun(begun, 1);
+        tutti_future_cancel(f);
+        CHECK_INT(tutti_future_await(f, NULL), -ECANCELED);
+        usleep(200000); /* until it sleeps; too short a time makes this an easier case */
+        tutti_scope t;
+        in.manner = manner;
+        tutti_scope_open(&t, ex, tutti_after(50 * TUTTI_MS), 0);
+        CHECK_INT(endless_submit(&t, &in, &f), 0);
+        CHECK_INT(tutti_future_await(f, NULL), -ETIMEDOUT);
+        CHECK_INT(tutti_scope_close(&t), -ETIMEDOUT);
+        CHECK_INT(tutti_scope_close(&s), 0);
+        in.manner = LISTENS;
+    }
+    CHECK_INT(tutti_executor_close(ex), 0);
+}
+
 TEST(one_future_is_cancelled_and_the_others_live)
 {
     tutti_executor *ex = processes_open_bounded("processes://2?grace-ms=20000");

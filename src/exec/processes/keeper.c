@@ -61,7 +61,7 @@ static int keeper_sleep(struct procs *p, struct epoll_event *e)
         store_seqcst(&p->arena.head->waits, WAITS_KEEPER);
         got = procs_collect(p);
     }
-    int64_t left = keeper_next(p);
+    int64_t left = p->sleeps_until = keeper_next(p);
     latch_unlock(&p->latch);
     left = left == CLOCK_NEVER ? CLOCK_NEVER : left - clock_now();
     bool look = load_acquire(&p->look); /* pairs with keeper_rouse; it rings as well */
@@ -160,13 +160,25 @@ static void *keeper_main(void *arg)
     return NULL;
 }
 
-void keeper_rouse(struct procs *p)
+static void keeper_ring(struct procs *p)
 {
     uint64_t one = 1;
-    if (swap_acqrel(&p->look, 1)) /* pairs with keeper_work: somebody rang, it will look */
-        return;
     ssize_t done = write(p->bell, &one, sizeof one);
     (void)done; /* full: it is rung */
+}
+
+void keeper_rouse(struct procs *p)
+{
+    if (!swap_acqrel(&p->look, 1)) /* pairs with keeper_work: somebody rang, it will look */
+        keeper_ring(p);
+}
+
+void keeper_heed(struct procs *p)
+{
+    if (likely(!p->keeper_sleeps || p->timer >= p->sleeps_until))
+        return;
+    p->sleeps_until = p->timer; /* once */
+    keeper_ring(p);
 }
 
 /* --- beginning and end ---------------------------------------------------------------------- */

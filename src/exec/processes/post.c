@@ -224,6 +224,7 @@ void queue_feed(struct procs *p)
         else if (deadline < p->timer)
             p->timer = deadline;
     }
+    keeper_heed(p);
 }
 
 /* Of a lane whose requests begin in any order: no need to revoke it. */

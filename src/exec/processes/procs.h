@@ -104,6 +104,7 @@ struct procs {
     bool keeper_sleeps;
     bool closing;
     int64_t timer;           /* when the keeper has to look at asked tasks */
+    int64_t sleeps_until;    /* while keeper_sleeps: when it wakes by itself */
     uint64_t deaths, replaced, started;
     uint64_t ooms; /* oom_kills() when last asked */
     /* --- */
@@ -214,6 +215,8 @@ void procs_look(struct procs *p);
 int keeper_begin(struct procs *p);
 void keeper_end(struct procs *p);
 void keeper_rouse(struct procs *p);
+/* timer may have moved: to before the keeper wakes by itself, it hears.  Under the latch. */
+void keeper_heed(struct procs *p);
 
 /* --- output.c --- */
 void lane_output(struct procs *p, unsigned i, int which, bool last);
