@@ -37,12 +37,11 @@ static uint64_t next_round(uint64_t word)
 static int how_it_was(uint64_t word, uint32_t r)
 {
     uint32_t ago = round_of(word) - r;
-    if (broken_of(word) == DIED)
-        return DIED;
     if (ago == 0)
         return broken_of(word) ? (int)broken_of(word) : -1;
-    if (ago > PAST_BITS / 2)
-        return CUT; /* nobody of that round can be here but by rubbish */
+    if (ago > PAST_BITS / 2) /* nobody of that round can be here but by rubbish */
+        return broken_of(word) == DIED ? DIED : CUT;
+    /* One that was complete stays so, whoever of it has died since. */
     return (int)(word >> (PAST_SHIFT + 2 * (ago - 1)) & 3);
 }
 
