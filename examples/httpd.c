@@ -7,18 +7,21 @@
  *
  * Requests are taken apart by libhttp-parser as they come.  The answers to a burst of
  * requests are gathered and go out together when the task waits for the next.  Small
- * files are kept in memory, by each worker for itself, and looked at again after a
- * second; large ones are sent by the kernel.  A client has ten seconds to finish a
- * request that it began, and a minute to begin the next; one that sends nonsense gets
- * 400 and is hung up on. */
+ * files are kept in memory, by each worker for itself, the 256 last asked for, and looked
+ * at again after a second; large ones are sent by the kernel.  A client has ten seconds to finish a
+ * request that it began, and a minute to begin the next or to take what it was sent; one
+ * that sends nonsense gets 400 and is hung up on. */
 #include "common/example.h"
 #include "common/folder.h"
 #include "common/serve.h"
 #include "common/site.h"
 #include <http_parser.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <tutti/stream.h>
@@ -48,7 +51,12 @@ struct client {
     tutti_stream *stream;
     http_parser parser;
     char target[TARGET_MOST];
-    size_t target_size, request_size;
+    size_t target_size; /* <= TARGET_MOST, which says: too long */
+    size_t request_size;
+    char field[5]; /* the header's name, if it is as short as "host" */
+    size_t field_size;
+    int in_field, hosts;
+    int nonsense; /* the parser takes it, and the standard does not */
     int code; /* negative: the stream has failed */
     int last; /* nothing follows */
 };
@@ -101,16 +109,67 @@ static int on_begin(http_parser *parser)
 {
     struct client *c = parser->data;
     c->target_size = 0;
+    c->in_field = c->hosts = c->nonsense = 0;
     return 0;
 }
 
 static int on_target(http_parser *parser, const char *at, size_t n)
 {
     struct client *c = parser->data;
-    if (n < TARGET_MOST - c->target_size)
+    if (n < TARGET_MOST - c->target_size) {
         memcpy(c->target + c->target_size, at, n);
-    c->target_size += n;
+        c->target_size += n;
+    } else {
+        c->target_size = TARGET_MOST; /* stays there: no difference may turn over */
+    }
     return 0;
+}
+
+static int on_field(http_parser *parser, const char *at, size_t n)
+{
+    struct client *c = parser->data;
+    if (!c->in_field)
+        c->field_size = 0;
+    c->in_field = 1;
+    if (n <= sizeof c->field - c->field_size) {
+        memcpy(c->field + c->field_size, at, n);
+        c->field_size += n;
+    } else {
+        c->field_size = sizeof c->field;
+    }
+    c->nonsense |= memchr(at, ' ', n) != NULL; /* before the colon */
+    return 0;
+}
+
+static int on_value(http_parser *parser, const char *at, size_t n)
+{
+    struct client *c = parser->data;
+    (void)at;
+    (void)n;
+    if (c->in_field && c->field_size == 4 && !strncasecmp(c->field, "host", 4))
+        c->hosts++;
+    c->in_field = 0;
+    return 0;
+}
+
+/* What follows is HTTP all the same, whatever else the client could speak. */
+static int on_headers(http_parser *parser)
+{
+    if (parser->method != HTTP_CONNECT)
+        parser->upgrade = 0;
+    return 0;
+}
+
+/* The target's path, when it came as "http://host/path" too. */
+static struct page *find(const struct client *c, int *status)
+{
+    const char *at = c->target, *end = at + c->target_size;
+    if (c->target_size > 7 && !strncasecmp(at, "http://", 7)) {
+        at = memchr(at + 7, '/', c->target_size - 7);
+        if (!at)
+            return site_find("/", 1, status);
+    }
+    return site_find(at, (size_t)(end - at), status);
 }
 
 static int on_complete(http_parser *parser)
@@ -119,15 +178,18 @@ static int on_complete(http_parser *parser)
     struct page *page = NULL;
     int status = 0;
     c->request_size = 0;
-    c->last = !http_should_keep_alive(parser);
-    if (parser->http_major != 1)
-        c->last = status = 400;
+    c->last = !http_should_keep_alive(parser) || parser->method == HTTP_CONNECT;
+    if (parser->http_major != 1 || c->nonsense || c->hosts > 1
+        || (parser->http_minor > 0 && !c->hosts))
+        status = 400;
     else if (parser->method != HTTP_GET && parser->method != HTTP_HEAD)
         status = 405;
     else if (c->target_size >= TARGET_MOST)
         status = 414;
     else
-        page = site_find(c->target, c->target_size, &status);
+        page = find(c, &status);
+    if (status == 400)
+        c->last = 1;
     c->code = page ? answer_page(c, page) : answer_error(c, status);
     site_release(page);
     return c->code < 0 || c->last; /* else the parser goes on with the next */
@@ -136,6 +198,9 @@ static int on_complete(http_parser *parser)
 static const http_parser_settings settings = {
     .on_message_begin = on_begin,
     .on_url = on_target,
+    .on_header_field = on_field,
+    .on_header_value = on_value,
+    .on_headers_complete = on_headers,
     .on_message_complete = on_complete,
 };
 
@@ -189,6 +254,8 @@ int httpd_talk(tutti_stream *stream)
 static int serve(int fd)
 {
     TUTTI_STREAM(stream, fd);
+    unsigned limit = IDLE_TIME / TUTTI_MS; /* for one that does not read, too */
+    setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &limit, sizeof limit);
     int rc = httpd_talk(&stream);
     return rc < 0 ? rc : tutti_stream_close(&stream);
 }

@@ -7,50 +7,20 @@ lead out, clients that are slow or leave, the end by SIGTERM; and examples/echo 
 """
 import os
 import random
-import signal
 import socket
 import subprocess
 import sys
 import tempfile
 import time
+from served import Server
 from tap import case, finish
 
 BIN = sys.argv[1]
 EXECUTORS = ('loop://?io=uring', 'loop://?io=epoll', 'threads://2')
 
 
-class Server:
-    def __init__(self, name, executor, *words):
-        with socket.socket() as s:
-            s.bind(('127.0.0.1', 0))
-            self.port = s.getsockname()[1]
-        self.run = subprocess.Popen([os.path.join(BIN, name), '--executor', executor, *words,
-                                     f'tcp:127.0.0.1:{self.port}'], stdout=subprocess.PIPE,
-                                    stderr=subprocess.PIPE, text=True)
-        until = time.monotonic() + 20
-        while True:
-            try:
-                self.connect().close()
-                return
-            except ConnectionRefusedError:
-                if self.run.poll() is not None or time.monotonic() > until:
-                    raise
-                time.sleep(0.01)
-
-    def connect(self):
-        try:
-            return socket.create_connection(('127.0.0.1', self.port), timeout=30)
-        except OSError: # a server that has died resets those whom it had not yet accepted
-            if self.run.poll() is None:
-                raise
-            print('# the server ended:', self.run.returncode, repr(self.run.stderr.read()),
-                  flush=True)
-            raise
-
-    def end(self):
-        self.run.send_signal(signal.SIGTERM)
-        out, err = self.run.communicate(timeout=30)
-        return self.run.returncode, out, err
+def serve(name, executor, *words):
+    return Server(os.path.join(BIN, name), executor, *words)
 
 
 def all_of(s):
@@ -134,10 +104,14 @@ def check_errors(server, where):
         b'400': [b'nonsense\r\n\r\n', b'\0\1\2\3', b'GET\r\n\r\n', b'GET /a b HTTP/1.1\r\n\r\n',
                  b'GET / HTTP/9.9\r\n\r\n', get('*'), get('/%zz'), get('/%00'), get('/%4'),
                  b'GET /a.txt HTTP/1.1\r\nBad Header\r\n\r\n', get('/', 'Content-Length: x'),
-                 b'\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03'],
+                 b'\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03',
+                 b'GET / HTTP/1.1\r\n\r\n', b'GET / HTTP/1.1\r\nHosts: here\r\n\r\n',
+                 get('/', 'host: there'), get('/', 'X : y')],
         b'405': [get('/a.txt', 'Content-Length: 0', method='POST'),
                  get('/a.txt', method='DELETE')],
-        b'414': [get('/' + 'x' * 3000)],
+        b'414': [get('/' + 'x' * 3000), get('/' + 'x' * 15000)],
+        b'200': [get('http://here/a.txt'), get('HTTP://here'), get('/', 'hOsT-not: x'),
+                 b'GET / HTTP/1.0\r\n\r\n', b'\r\n' + get('/')],
     }
     for code, texts in wanted.items():
         for text in texts:
@@ -146,6 +120,18 @@ def check_errors(server, where):
     got = ask(server, get('/a.txt') + b'nonsense\r\n\r\n' + get('/a.txt'))
     case(got.count(b'200 OK') == 1 and got.count(b'400 Bad') == 1 and
          b'Connection: close' in got, f'{where}: nonsense after a request ends it', got)
+    with server.connect() as s: # closed by it, not by us
+        s.sendall(get('/%zz') + get('/a.txt'))
+        case(all_of(s).count(b'HTTP/1.1') == 1, f'{where}: a target that is none ends it')
+    for text in (get('here:80', method='CONNECT'), get('/', 'Connection: Upgrade',
+                                                       'Upgrade: h2c')):
+        got = ask(server, text)
+        case(got.count(b'HTTP/1.1') == 1, f'{where}: one answer to {text[:20]!r}', got)
+    for pieces in (1, 2, 3, 50):
+        got = ask(server, get('/' + 'x' * 200000), pieces)
+        case(status(got) in (b'414', b'431', b''), f'{where}: a target in {pieces} pieces that '
+             'has no end', got[:100])
+    case(status(ask(server, get('/a.txt'))) == b'200', f'{where}: it serves after that')
     got = ask(server, b'GET /a.txt HTTP/1.1\r\n' + b'X: y\r\n' * 100000, 20)
     case(status(got) in (b'400', b'431', b''), f'{where}: endless headers', got[:100])
     seed = int(os.environ.get('CHECK_SEED', '0')) or random.randrange(1, 2**31)
@@ -188,7 +174,7 @@ def check_clients(server, where):
 def check_site(executor):
     with tempfile.TemporaryDirectory() as root:
         make_site(root)
-        server = Server('httpd', executor, root)
+        server = serve('httpd', executor, root)
         check_answers(server, executor)
         check_errors(server, executor)
         check_clients(server, executor)
@@ -206,7 +192,7 @@ def check_slow(executor):
     """A request that is begun and not ended is over after ten seconds."""
     with tempfile.TemporaryDirectory() as root:
         make_site(root)
-        server = Server('httpd', executor, root)
+        server = serve('httpd', executor, root)
         with server.connect() as s:
             began = time.monotonic()
             s.sendall(b'GET /a.txt HTT')
@@ -228,8 +214,26 @@ def check_slow(executor):
         case(code == 0, 'and the server ends well')
 
 
+def check_many(executor):
+    """Large files are kept open, but not all that were ever asked for."""
+    many = 400
+    with tempfile.TemporaryDirectory() as root:
+        for i in range(many):
+            with open(os.path.join(root, f'{i}.bin'), 'wb') as f:
+                f.truncate(70000)
+        server = serve('httpd', executor, root)
+        for _ in range(2):
+            got = ask(server, b''.join(get(f'/{i}.bin', method='HEAD') for i in range(many)))
+            case(got.count(b'200 OK') == many, f'{executor}: {many} files', got[:100])
+        got = server.descriptors()
+        case(got < 300, f'{executor}: fewer of them are open', got)
+        got = ask(server, get('/7.bin') + get('/399.bin'))
+        case(got.count(b'200 OK') == 2 and len(got) > 140000, f'{executor}: and served', got[:99])
+        case(server.end()[0] == 0, f'{executor}: SIGTERM ends it well')
+
+
 def check_echo(executor):
-    server = Server('echo', executor)
+    server = serve('echo', executor)
     with server.connect() as s:
         for n in (1, 64, 5000, 200000):
             text = os.urandom(n)
@@ -254,5 +258,6 @@ for wanted_executor in EXECUTORS:
     if granted(wanted_executor):
         check_site(wanted_executor)
         check_echo(wanted_executor)
+check_many('loop://')
 check_slow('loop://')
 finish()

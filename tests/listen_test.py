@@ -13,6 +13,7 @@ import socket
 import subprocess
 import sys
 import time
+from served import Server
 from tap import case, finish
 
 BIN = os.path.join(sys.argv[1], 'listen')
@@ -27,25 +28,9 @@ def digest(text):
     return data.hex()
 
 
-class Server:
+class Listen(Server):
     def __init__(self, executor):
-        with socket.socket() as s:
-            s.bind(('127.0.0.1', 0))
-            self.port = s.getsockname()[1]
-        self.run = subprocess.Popen([BIN, '--executor', executor, f'tcp:127.0.0.1:{self.port}'],
-                                    stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-        until = time.monotonic() + 20
-        while True:
-            try:
-                self.connect().close()
-                return
-            except ConnectionRefusedError:
-                if self.run.poll() is not None or time.monotonic() > until:
-                    raise
-                time.sleep(0.01)
-
-    def connect(self):
-        return socket.create_connection(('127.0.0.1', self.port), timeout=LIMIT)
+        super().__init__(BIN, executor, patience=LIMIT)
 
     def ask(self, *lines):
         """Lines in one piece, and the answers until the server hangs up."""
@@ -56,11 +41,6 @@ class Server:
             while more := s.recv(65536):
                 got += more
         return got.decode().splitlines()
-
-    def end(self):
-        self.run.send_signal(signal.SIGTERM)
-        out, err = self.run.communicate(timeout=LIMIT)
-        return self.run.returncode, out, err
 
 
 def check_answers(server, where):
@@ -122,7 +102,7 @@ def check_crashes(server, where, processes):
 
 
 for wanted in ('loop://', 'threads://2', 'processes://2'):
-    one = Server(wanted)
+    one = Listen(wanted)
     check_answers(one, wanted)
     if wanted != 'loop://': # there the work is done between the pings
         check_busy(one, wanted)

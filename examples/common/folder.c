@@ -63,8 +63,11 @@ int folder_open(struct folder *f, const char *name)
     }
     close(ends[0]);
     f->watched = ends[1];
-    if (f->watcher < 0 ||
-        recv(ends[1], f->path, sizeof f->path, MSG_WAITALL) != sizeof f->path)
+    ssize_t got;
+    do
+        got = f->watcher < 0 ? -1 : recv(ends[1], f->path, sizeof f->path, MSG_WAITALL);
+    while (got < 0 && f->watcher > 0 && errno == EINTR);
+    if (got != sizeof f->path)
         f->path[0] = 0;
     return f->path[0] ? 0 : -1;
 }
@@ -75,7 +78,7 @@ void folder_close(struct folder *f)
         folder_remove(f->path);
     if (f->watched)
         close(f->watched);
-    if (f->watcher > 0)
-        waitpid(f->watcher, NULL, 0);
+    while (f->watcher > 0 && waitpid(f->watcher, NULL, 0) < 0 && errno == EINTR)
+        ;
     *f = (struct folder){ .watched = 0 };
 }

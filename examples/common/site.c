@@ -10,11 +10,15 @@
 #include <sys/stat.h>
 #include <tutti/io.h>
 
-enum { BUCKETS = 256, KEPT_MOST = 64 << 10 };
+enum { BUCKETS = 256, KEPT_MOST = 64 << 10, PAGES_MOST = 256 };
 #define CHECK_EVERY TUTTI_SEC
 
+/* Holds: each page is in its bucket and in the chain from newest to oldest by last use; count
+ * of them, at most PAGES_MOST: each has up to KEPT_MOST bytes, or a descriptor. */
 struct pages {
     struct page *bucket[BUCKETS];
+    struct page *newest, *oldest;
+    size_t count;
 };
 
 static char *site_directory;
@@ -160,6 +164,58 @@ static int page_is_fresh(struct page *p)
 
 /* --- the worker's pages ----------------------------------------------------------- */
 
+static void age_out(struct pages *all, struct page *p)
+{
+    *(p->newer ? &p->newer->older : &all->newest) = p->older;
+    *(p->older ? &p->older->newer : &all->oldest) = p->newer;
+    p->newer = p->older = NULL;
+    all->count--;
+}
+
+static void age_in(struct pages *all, struct page *p)
+{
+    p->older = all->newest;
+    *(p->older ? &p->older->newer : &all->oldest) = p;
+    all->newest = p;
+    all->count++;
+}
+
+static void drop(struct pages *all, struct page *p)
+{
+    struct page **at = &all->bucket[p->hash % BUCKETS];
+    while (*at != p)
+        at = &(*at)->next;
+    *at = p->next;
+    age_out(all, p);
+    site_release(p);
+}
+
+static struct page *known(struct pages *all, const char *path, uint64_t hash)
+{
+    struct page *p = all->bucket[hash % BUCKETS];
+    while (p && (p->hash != hash || strcmp(p->path, path)))
+        p = p->next;
+    if (p && !page_is_fresh(p)) {
+        drop(all, p);
+        return NULL;
+    }
+    if (p && p != all->newest) {
+        age_out(all, p);
+        age_in(all, p);
+    }
+    return p;
+}
+
+static struct page *page_keep(struct pages *all, struct page *p)
+{
+    struct page **bucket = &all->bucket[p->hash % BUCKETS];
+    if (all->count == PAGES_MOST)
+        drop(all, all->oldest);
+    p->next = *bucket;
+    age_in(all, p);
+    return *bucket = p;
+}
+
 static void *pages_make(void)
 {
     return calloc(1, sizeof(struct pages));
@@ -167,35 +223,11 @@ static void *pages_make(void)
 static void pages_drop(void *arg)
 {
     struct pages *all = arg;
-    for (int i = 0; i < BUCKETS; i++)
-        while (all->bucket[i]) {
-            struct page *p = all->bucket[i];
-            all->bucket[i] = p->next;
-            site_release(p);
-        }
+    while (all->oldest)
+        drop(all, all->oldest);
     free(all);
 }
 static tutti_local local = { pages_make, pages_drop, { 0 } };
-
-static struct page *known(struct page **at, const char *path, uint64_t hash)
-{
-    for (; *at; at = &(*at)->next)
-        if ((*at)->hash == hash && !strcmp((*at)->path, path)) {
-            struct page *p = *at;
-            if (page_is_fresh(p))
-                return p;
-            *at = p->next;
-            site_release(p);
-            return NULL;
-        }
-    return NULL;
-}
-
-static struct page *page_keep(struct page **bucket, struct page *p)
-{
-    p->next = *bucket;
-    return *bucket = p;
-}
 
 struct page *site_find(const char *target, size_t n, int *status)
 {
@@ -210,17 +242,16 @@ struct page *site_find(const char *target, size_t n, int *status)
     if (*status)
         return NULL;
     uint64_t hash = hash_of(path);
-    struct page **bucket = &all->bucket[hash % BUCKETS];
-    struct page *p = known(bucket, path, hash);
+    struct page *p = known(all, path, hash);
     if (!p) {
         struct page *made = page_open(path, status); /* parks: */
         if (!made)
             return NULL;
-        p = known(bucket, path, hash); /* another may have come by the same page */
+        p = known(all, path, hash); /* another may have come by the same page */
         if (p)
             site_release(made);
         else
-            p = page_keep(bucket, made);
+            p = page_keep(all, made);
     }
     p->users++;
     return p;

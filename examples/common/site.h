@@ -13,7 +13,7 @@ struct page {
     size_t head_size, size;
     int fd;
     unsigned users; /* the table, and each answer under way */
-    struct page *next;
+    struct page *next, *newer, *older; /* the table's */
     uint64_t hash;
     int64_t checked;           /* when the file was last looked at */
     int64_t changed, changed_ns; /* its time of change then */
