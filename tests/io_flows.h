@@ -8,7 +8,9 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <stdbool.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <tutti/io.h>
 #include <tutti/stream.h>
 #include <tutti/sync.h>
@@ -209,6 +211,58 @@ FLOW(sendfile)
     }
     close_fd(file);
     return rc;
+}
+
+static int write_to_fifo(void *path)
+{
+    int fd = tutti_open(path, O_WRONLY, 0);
+    int rc = fd < 0 ? fd : tutti_write_all(fd, "hello", 5);
+    close_fd(fd);
+    return rc;
+}
+
+/* Each end waits for the other. */
+FLOW(fifo)
+{
+    char path[100], buf[16];
+    snprintf(path, sizeof path, "/tmp/tutti-flow-%d.fifo", (int)getpid());
+    unlink(path);
+    if (mkfifo(path, 0600) < 0)
+        return -EMFILE;
+    tutti_scope s;
+    tutti_scope_open(&s, flow_on, TUTTI_NEVER, 0);
+    int rc = tutti_go(&s, write_to_fifo, path);
+    int fd = rc < 0 ? rc : tutti_open(path, O_RDONLY, 0);
+    for (rc = fd; rc > 0;)
+        rc = tutti_read(fd, buf, sizeof buf);
+    if (rc < 0)
+        tutti_scope_cancel(&s);
+    rc = worse(rc, tutti_scope_close(&s));
+    close_fd(fd);
+    close_fd(open(path, O_RDWR | O_NONBLOCK | O_CLOEXEC)); /* who was abandoned may go */
+    unlink(path);
+    return rc;
+}
+
+/* A stream into a file that always blocks, and out of it. */
+FLOW(streams_of_files)
+{
+    tutti_stream t;
+    tutti_bytes b;
+    int file = memfd_create("flow", MFD_CLOEXEC), rc = file < 0 ? -EMFILE : 0;
+    int copy = rc < 0 ? rc : dup(file);
+    if (copy >= 0) {
+        tutti_stream_open(&t, copy);
+        rc = tutti_stream_write(&t, much, 10000);
+        rc = rc < 0 ? rc : tutti_stream_write(&t, much, 10000);
+        rc = rc < 0 ? rc : tutti_stream_flush(&t);
+        rc = worse(rc, tutti_stream_close(&t));
+        lseek(file, 0, SEEK_SET);
+    }
+    tutti_stream_open(&t, file);
+    while (rc >= 0 && (rc = tutti_stream_some(&t, &b)) > 0)
+        ;
+    return worse(rc, tutti_stream_close(&t));
 }
 
 /* --- datagrams, pipes, waits ------------------------------------------------------------- */

@@ -4,6 +4,7 @@
  * runs through as soon as it may. */
 #include "cut.h"
 #include "io_flows.h"
+#include "ring_faults.h"
 #include "base/memory.h"
 #include "io/poll.h"
 #include <dirent.h>
@@ -119,11 +120,26 @@ WRAPPED(ssize_t, recvfrom,
 WRAPPED(ssize_t, sendto,
         (int fd, const void *b, size_t n, int f, const struct sockaddr *a, socklen_t s),
         (fd, b, n, f, a, s), ENOBUFS)
-WRAPPED(ssize_t, sendfile, (int to, int fd, off_t *at, size_t n), (to, fd, at, n), ENOMEM)
-WRAPPED(ssize_t, preadv2, (int fd, const struct iovec *v, int n, off_t at, int f),
+/* By the names that they have for the linker where off_t has 64 bits. */
+WRAPPED(ssize_t, sendfile64, (int to, int fd, off_t *at, size_t n), (to, fd, at, n), ENOMEM)
+WRAPPED(ssize_t, preadv64v2, (int fd, const struct iovec *v, int n, off_t at, int f),
         (fd, v, n, at, f), EIO)
-WRAPPED(ssize_t, pwritev2, (int fd, const struct iovec *v, int n, off_t at, int f),
+WRAPPED(ssize_t, pwritev64v2, (int fd, const struct iovec *v, int n, off_t at, int f),
         (fd, v, n, at, f), ENOSPC)
+WRAPPED(ssize_t, pread64, (int fd, void *b, size_t n, off_t at), (fd, b, n, at), EIO)
+WRAPPED(ssize_t, pwrite64, (int fd, const void *b, size_t n, off_t at), (fd, b, n, at), ENOSPC)
+WRAPPED(int, fsync, (int fd), (fd), EIO)
+
+int __real_open64(const char *path, int flags, ...);
+int __wrap_open64(const char *path, int flags, unsigned mode);
+int __wrap_open64(const char *path, int flags, unsigned mode)
+{
+    if (fault_now()) {
+        errno = ENFILE;
+        return -1;
+    }
+    return __real_open64(path, flags, mode);
+}
 
 int __real_epoll_ctl(int epoll, int op, int fd, struct epoll_event *ev);
 int __wrap_epoll_ctl(int epoll, int op, int fd, struct epoll_event *ev);
@@ -399,6 +415,15 @@ EVERYWHERE(names)
 EVERYWHERE(sockets_of_ones_own)
 EVERYWHERE(files)
 EVERYWHERE(sendfile)
+/* Without a ring the one end would wait on a rescue thread for the other, for which no second
+ * thread can be started. */
+static struct flow the_fifo = { "fifo", flow_fifo, false };
+CUT_ANYWHERE(fifo)
+TEST(fifo_short_of_anything__uring)
+{
+    faults(&the_fifo, "loop://?io=uring", true);
+}
+EVERYWHERE(streams_of_files)
 EVERYWHERE(datagrams)
 EVERYWHERE(pipes)
 EVERYWHERE(signals)

@@ -204,6 +204,14 @@ static void shell(char **argv, const char *text)
     argv[3] = NULL;
 }
 
+static void start(tutti_process *p, char *const argv[], unsigned flags)
+{
+    int rc = tutti_process_open(p, argv, flags);
+    if (rc == -ENOSYS)
+        check_skip("processes have no descriptors here");
+    CHECK_INT(rc, 0);
+}
+
 ON_IO(a_process_is_talked_to_and_waited_for)
 {
     char *argv[4];
@@ -212,7 +220,7 @@ ON_IO(a_process_is_talked_to_and_waited_for)
     tutti_bytes b;
     (void)s;
     shell(argv, "read x; echo got $x; echo oops >&2; exit 7");
-    CHECK_INT(tutti_process_open(&p, argv, TUTTI_PIPE_IN | TUTTI_PIPE_OUT | TUTTI_PIPE_ERR), 0);
+    start(&p, argv, TUTTI_PIPE_IN | TUTTI_PIPE_OUT | TUTTI_PIPE_ERR);
     CHECK_INT(tutti_write_all(p.in, "this\n", 5), 0);
     TUTTI_STREAM(out, p.out);
     TUTTI_STREAM(err, p.err);
@@ -242,7 +250,7 @@ ON_IO(a_signal_ends_a_process)
     tutti_process_end end = { .size = sizeof end };
     (void)s;
     shell(argv, "exec sleep 100");
-    CHECK_INT(tutti_process_open(&p, argv, 0), 0);
+    start(&p, argv, 0);
     CHECK_INT(tutti_process_signal(&p, SIGTERM), 0);
     CHECK_INT(tutti_process_wait(&p, &end), 0);
     CHECK_INT(end.signal, SIGTERM);
@@ -261,7 +269,7 @@ ON_IO(the_deadline_kills_all_that_a_process_has_started)
     (void)s;
     shell(argv, "sleep 100 & echo $!; setsid sleep 100 & echo $!; "
                 "sh -c 'sleep 100 & echo $!; wait' & wait");
-    CHECK_INT(tutti_process_open(&p, argv, TUTTI_PIPE_OUT), 0);
+    start(&p, argv, TUTTI_PIPE_OUT);
     TUTTI_STREAM(out, p.out);
     p.out = -1;
     for (int i = 0; i < 3; i++) {
@@ -286,7 +294,7 @@ ON_IO(closing_kills_what_still_runs)
     tutti_process p;
     (void)s;
     shell(argv, "sleep 100 & wait");
-    CHECK_INT(tutti_process_open(&p, argv, TUTTI_PIPE_OUT | TUTTI_ERR_TO_OUT), 0);
+    start(&p, argv, TUTTI_PIPE_OUT | TUTTI_ERR_TO_OUT);
     tutti_process_close(&p);
 }
 

@@ -97,6 +97,12 @@ static void untrusted(tutti_stream *t, int rc)
     CHECK_HAS(tutti_why(), "not trusted");
     CHECK_INT(tutti_stream_some(t, &b), -EINVAL); /* it is not open */
 }
+static void hostless(tutti_stream *t, int rc)
+{
+    (void)t;
+    CHECK_INT(rc, -EINVAL);
+    CHECK_HAS(tutti_why(), "needs a host");
+}
 static void silent(tutti_stream *t, int rc)
 {
     CHECK_INT(rc, 0);
@@ -112,7 +118,10 @@ ON_IO(a_certificate_is_for_its_host_and_from_those_who_are_trusted)
     with_server(s, client, "there.test", untrusted, 1);
     with_server(s, client, "127.0.0.2", untrusted, 1);
     with_server(s, strict, "here.test", untrusted, 1);
+    with_server(s, client, NULL, hostless, 1);
+    with_server(s, client, "", hostless, 1);
     with_server(s, careless, "there.test", silent, 2);
+    with_server(s, careless, NULL, silent, 2);
     tutti_tls_close(client);
     tutti_tls_close(strict);
     tutti_tls_close(careless);

@@ -617,6 +617,36 @@ TEST(no_memory_or_descriptors_for_a_poller_is_an_error__uring)
     starve_poller("loop://?io=uring");
 }
 
+/* How much a thread that waits for the first time asks for, once it had got only the first. */
+static int first_wait(int failures)
+{
+    int status;
+    pid_t pid = fork();
+    if (pid == 0) {
+        tutti_case k[] = { tutti_on_fd(fds[0], POLLIN), tutti_on_time(0) };
+        for (int i = 0; i < failures; i++) {
+            k[1] = tutti_on_time(tutti_after(TUTTI_MS));
+            fault_arm(2, true);
+            CHECK_INT(tutti_wait(k, 2), -ENOMEM);
+        }
+        fault_arm(1000000, false);
+        k[1] = tutti_on_time(tutti_after(TUTTI_MS));
+        CHECK_INT(tutti_wait(k, 2), 1);
+        _exit((int)fault_arm(0, false));
+    }
+    CHECK(pid > 0 && waitpid(pid, &status, 0) == pid && WIFEXITED(status));
+    return WEXITSTATUS(status);
+}
+
+TEST(a_thread_that_got_no_poller_does_not_ask_for_its_end_again)
+{
+    open_pipe(fds);
+    int all = first_wait(0);
+    CHECK(all > 2);
+    CHECK(first_wait(1) < all);
+    CHECK_INT(first_wait(5), first_wait(1));
+}
+
 /* --- for other event loops ----------------------------------------------------------- */
 
 static int readable(int fd)

@@ -155,12 +155,14 @@ static int tls_begin(struct tls *t, const tutti_tls *shared, const char *host)
         return 0;
     }
     SSL_set_connect_state(t->ssl);
+    if ((!host || !*host) && SSL_get_verify_mode(t->ssl) != SSL_VERIFY_NONE)
+        return tutti_fail(-EINVAL, "TLS: whose certificate is to be checked needs a host");
     unsigned char address[16];
     int number = host && (inet_pton(AF_INET, host, address) == 1
                           || inet_pton(AF_INET6, host, address) == 1);
     if (number && !X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(t->ssl), host))
         return tls_fail(-EINVAL, "TLS: the host");
-    if (host && !number
+    if (host && *host && !number
         && (!SSL_set1_host(t->ssl, host) || !SSL_set_tlsext_host_name(t->ssl, host)))
         return tls_fail(-EINVAL, "TLS: the host");
     return 0;

@@ -42,7 +42,8 @@ TUTTI_API int tutti_pipe(int ends[2]);
 
 /* As open(2), close-on-exec.  A descriptor or -errno.  [any] [wait] */
 TUTTI_API int tutti_open(const char *path, int flags, unsigned mode);
-/* At most n bytes from that place of the file; 0 behind its end; -errno.  [any] [wait] */
+/* At most n bytes from that place of the file; 0 behind its end; -ESPIPE of what has no places;
+ * -errno.  [any] [wait] */
 TUTTI_API int tutti_pread(int fd, void *buf, size_t n, int64_t offset);
 /* ... to that place: how many were written.  [any] [wait] */
 TUTTI_API int tutti_pwrite(int fd, const void *buf, size_t n, int64_t offset);
@@ -138,7 +139,8 @@ typedef struct tutti_process_end { /* set size before the call */
 } tutti_process_end;
 
 /* Run argv[0], found by $PATH, in a process group of its own.  0; -ENOENT and others of
- * posix_spawn(3); -EMFILE; -EINVAL.  [any] */
+ * posix_spawn(3); -EMFILE; -ENOSYS where processes have no descriptors (valgrind); -EINVAL.
+ * [any] */
 TUTTI_API int tutti_process_open(tutti_process *p, char *const argv[], unsigned flags);
 /* Wait for its end: 0 and *end (may be NULL).  Cut off, or at the deadline, it and all that it
  * has started are killed: the cut's code, and *end is filled.  -EINVAL if it is not open;

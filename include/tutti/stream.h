@@ -1,6 +1,9 @@
 /* tutti/stream.h - buffered bytes in both directions over a socket, a pipe, or what else
  * carries them (TLS: tutti/tls.h).
  *
+ * Over a file or a terminal it works as well; without an io_uring such a one is written to on
+ * the task's own thread, which may block.
+ *
  * A stream that waits for bytes holds no buffer: one is taken when they have come and goes
  * back when they were used up.  What is written is gathered until the task parks or
  * ends, then goes out in one piece; a peer that does not read holds the writer up.

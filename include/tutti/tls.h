@@ -30,9 +30,11 @@ TUTTI_API int tutti_tls_server_open(tutti_tls **out, const tutti_tls_options *o)
 TUTTI_API void tutti_tls_close(tutti_tls *t);
 
 /* Open *s over the connected socket fd, which is the stream's from now on, and greet the peer,
- * whose certificate must be for `host` (sent as its name too).  0; on error *s is not open and
- * fd is closed: -EACCES: the certificate is not trusted, tutti_why() says why; -EPROTO: what
- * came was no TLS; or as tutti_stream_some.  [any] [wait] */
+ * whose certificate must be for `host` (sent as its name too; NULL only if unverified).  0; on
+ * error *s is not open and fd is closed: -EACCES: the certificate is not trusted, tutti_why()
+ * says why; -EPROTO: what came was no TLS, or was refused; -EINVAL: no host; or as
+ * tutti_stream_some.  Later reading gives -EPIPE where the connection ended without a goodbye,
+ * as it does when somebody cuts it.  [any] [wait] */
 TUTTI_API int tutti_tls_connect(tutti_tls *t, tutti_stream *s, int fd, const char *host);
 /* The same from the server's side.  [any] [wait] */
 TUTTI_API int tutti_tls_accept(tutti_tls *t, tutti_stream *s, int fd);

@@ -90,7 +90,7 @@ struct context *context_of_thread(void)
 
 /* --- fork() ---------------------------------------------------------------- */
 
-enum { FORK_WATCHERS = 16 };
+enum { FORK_WATCHERS = 24 };
 static void (*fork_watchers[FORK_WATCHERS])(void);
 static unsigned fork_watcher_count; /* grows while the program loads, by one thread */
 

@@ -291,6 +291,8 @@ static int poller_look(struct poller *p, int64_t until)
 
 static void poller_run_ring(struct poller *p, int64_t until)
 {
+    if (unlikely(load_acquire(&p->look))) /* pairs with poller_forget, as drop_stale's */
+        ring_drop_unsubmitted(p->ring);
     ring_run(p->ring, until);
     if (p->rung) {
         p->rung = false;

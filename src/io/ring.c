@@ -142,10 +142,32 @@ static int slots_grow(struct ring *r)
 
 static void reap(struct ring *r);
 
+/* The operation of a slot as user_data names it; NULL: it is over, or of a cancel. */
+static struct ring_op *op_of(const struct ring *r, uint64_t data)
+{
+    uint32_t at = (uint32_t)data;
+    return at < r->room && r->slots[at].generation == data >> 32 ? r->slots[at].op : NULL;
+}
+
+void ring_drop_unsubmitted(struct ring *r)
+{
+    const struct io_uring_sq *sq = &r->uring.sq;
+    for (unsigned i = sq->sqe_head; i != sq->sqe_tail; i++) {
+        struct io_uring_sqe *sqe = &sq->sqes[i & sq->ring_mask];
+        struct ring_op *op = op_of(r, sqe->user_data);
+        if (sqe->opcode == IORING_OP_ASYNC_CANCEL || !op || !op->state
+            || !fd_stale(op->state, op->generation))
+            continue;
+        op->closed = op->dropped = true;
+        *sqe = (struct io_uring_sqe){ .opcode = IORING_OP_NOP, .user_data = sqe->user_data };
+    }
+}
+
 static struct io_uring_sqe *sqe_get(struct ring *r)
 {
     struct io_uring_sqe *sqe = io_uring_get_sqe(&r->uring);
     for (int i = 0; unlikely(!sqe) && i < SUBMIT_TRIES; i++) {
+        ring_drop_unsubmitted(r);
         io_uring_submit(&r->uring);
         reap(r); /* what has ended gives back its memory while that is in the cache */
         sqe = io_uring_get_sqe(&r->uring);
@@ -180,7 +202,7 @@ int ring_begin(struct ring *r, struct ring_op *op, const struct ring_want *want)
     if (op->state)
         op->generation = fd_enter(op->state);
     op->under_way = true;
-    op->closed = false;
+    op->closed = op->dropped = false;
     r->active += !op->inside;
     return 0;
 }
@@ -227,11 +249,10 @@ static void op_over(struct ring *r, struct ring_op *op)
 
 static void completed(struct ring *r, uint64_t data, int res, uint32_t flags)
 {
-    uint32_t at = (uint32_t)data;
-    struct ring_op *op = at < r->room ? r->slots[at].op : NULL;
-    if (!op || r->slots[at].generation != data >> 32)
+    struct ring_op *op = op_of(r, data);
+    if (!op)
         return; /* of a cancel */
-    op->res = res;
+    op->res = unlikely(op->dropped) ? -ECANCELED : res;
     op->flags = flags;
     if (!(flags & IORING_CQE_F_MORE))
         op_over(r, op);

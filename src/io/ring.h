@@ -30,6 +30,7 @@ struct ring_op {
     int32_t res;          /* as the system call, or -errno */
     uint32_t flags;       /* the completion's */
     bool under_way, closed; /* closed: ended because its descriptor was */
+    bool dropped;         /* ... before the kernel had heard of it */
     bool inside;          /* of the poller itself: keeps nobody awake */
 };
 
@@ -60,6 +61,9 @@ bool ring_busy(const struct ring *r);
 void ring_run(struct ring *r, int64_t until);
 /* Cancel all whose descriptor was closed by us. */
 void ring_drop_stale(struct ring *r);
+/* The same for those that are still to be submitted, before they are: their number may stand
+ * for another file by now. */
+void ring_drop_unsubmitted(struct ring *r);
 
 /* --- buffers that the kernel chooses when data has come --------------------------- */
 

@@ -7,6 +7,7 @@
 #include <netdb.h>
 #include <netinet/in.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 /* --- reading ------------------------------------------------------------------ */
 
@@ -63,6 +64,8 @@ int address_parse(struct address_text *t, const char *text)
     if (!colon || !colon[1] || strlen(colon + 1) >= ADDRESS_PORT)
         return bad(text, "it has no port, as in tcp:localhost:80");
     strcpy(t->port, colon + 1);
+    if (strspn(t->port, "0123456789") == strlen(t->port) && strtoul(t->port, NULL, 10) > 65535)
+        return bad(text, "a port is at most 65535"); /* the name service would cut it */
     return parse_host(t, host, (size_t)(colon - host), text);
 }
 

@@ -67,6 +67,16 @@ static bool nonblocking(int fd)
     return flags >= 0 && flags & O_NONBLOCK;
 }
 
+/* What cannot be asked not to block: a terminal, a pipe of an old kernel. */
+static bool is_ready(int fd, short events)
+{
+    struct pollfd p = { fd, events, 0 };
+    int kept = errno;
+    bool yes = !file_is_regular(fd) && poll(&p, 1, 0) == 1;
+    errno = kept;
+    return yes;
+}
+
 int net_try_read(int fd, void *buf, size_t n, bool told)
 {
     int kept = errno;
@@ -74,12 +84,22 @@ int net_try_read(int fd, void *buf, size_t n, bool told)
     if (rc < 0 && errno == ENOTSOCK) {
         struct iovec v = { buf, n };
         rc = preadv2(fd, &v, 1, -1, RWF_NOWAIT);
-        if (no_nowait(rc) && (told || nonblocking(fd)))
+        if (no_nowait(rc) && (told || nonblocking(fd) || is_ready(fd, POLLIN)))
             rc = read(fd, buf, n);
         else if (no_nowait(rc))
             errno = EAGAIN;
     }
     return told_as_code(rc, kept);
+}
+
+/* A pipe that is ready takes PIPE_BUF without blocking; a terminal all that it can, nobody
+ * knows how much. */
+static ssize_t write_slow(int fd, const void *buf, size_t n, bool told)
+{
+    if (told || is_ready(fd, POLLOUT))
+        return write(fd, buf, n < PIPE_BUF || file_is_regular(fd) ? n : PIPE_BUF);
+    errno = EAGAIN;
+    return -1;
 }
 
 int net_try_write(int fd, const void *buf, size_t n, bool told)
@@ -90,12 +110,9 @@ int net_try_write(int fd, const void *buf, size_t n, bool told)
         struct iovec v = { (void *)(uintptr_t)buf, n };
         bool free = nonblocking(fd);
         rc = free ? write(fd, buf, n) : pwritev2(fd, &v, 1, -1, RWF_NOWAIT);
-        if (!free && no_nowait(rc)) {
-            if (told) /* a pipe that is ready takes this much without blocking */
-                rc = write(fd, buf, n < PIPE_BUF ? n : PIPE_BUF);
-            else
-                errno = EAGAIN;
-        }
+        if (!free && (no_nowait(rc)
+                      || (told && rc < 0 && errno == EAGAIN && file_is_regular(fd))))
+            rc = write_slow(fd, buf, n, told);
     }
     return told_as_code(rc, kept);
 }
@@ -194,6 +211,7 @@ int tutti_close(int fd)
 {
     int kept = errno;
     poller_forget(fd); /* before the number can stand for another file */
+    connect_forget(fd);
     int rc = close(fd) < 0 && errno != EINTR ? -errno : 0;
     errno = kept;
     return rc < 0 ? net_failed("tutti_close", rc) : 0;

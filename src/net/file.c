@@ -138,6 +138,11 @@ static int at_offset(int fd, void *buf, size_t n, int64_t offset, bool out)
         return -EINVAL;
     n = v.iov_len = n < NET_MOST ? n : NET_MOST;
     if (net_ring(c, &p)) {
+        if (lseek(fd, 0, SEEK_CUR) < 0) { /* a ring would read what has no places */
+            rc = -errno;
+            errno = kept;
+            return rc;
+        }
         struct ring_want want = { .opcode = out ? IORING_OP_WRITE : IORING_OP_READ,
                                   .fd = fd, .addr = (uintptr_t)buf, .len = (uint32_t)n,
                                   .off = (uint64_t)offset };
@@ -183,13 +188,71 @@ int tutti_fsync(int fd)
     return rc >= 0 ? 0 : net_failed("tutti_fsync", rc);
 }
 
+static bool is_fifo(int fd)
+{
+    struct stat st;
+    int kept = errno;
+    bool yes = fstat(fd, &st) == 0 && S_ISFIFO(st.st_mode);
+    errno = kept;
+    return yes;
+}
+
+static void close_quietly(int fd)
+{
+    int kept = errno;
+    if (fd >= 0)
+        close(fd);
+    errno = kept;
+}
+
+/* The kernel tries each open without waiting first, and takes what that gives for the answer;
+ * but for a FIFO to be read it was to wait for a writer.  So `fd` stays open, lest one that
+ * waits for us find nobody, and it is opened once more in earnest, which ends when a writer
+ * is there; or one has been there meanwhile, which fd tells.  fd, or negative. */
+static int await_writer(struct context *c, struct poller *p, struct ring_want *want, int fd)
+{
+    struct ring_op opened = { 0 }, seen = { 0 }, *ops[] = { &opened, &seen };
+    struct ring_want look = { .opcode = IORING_OP_POLL_ADD, .fd = fd, .op_flags = POLLIN };
+    want->sqe_flags = IOSQE_ASYNC;
+    uint64_t ticket = wait_prepare(c, "writer of a FIFO", want);
+    for (int i = 0; i < 2; i++) {
+        ops[i]->who = c;
+        ops[i]->ticket = ticket;
+    }
+    int rc = ring_begin(poller_ring(p), &seen, &look);
+    rc = rc < 0 ? rc : ring_begin(poller_ring(p), &opened, want);
+    if (rc < 0)
+        wait_abandon(c, ticket); /* if not, it has been woken, and goes on all the same */
+    else
+        rc = wait_park(c, ticket, CLOCK_NEVER, WAIT_CUTTABLE);
+    opened.who = seen.who = NULL;
+    io_settle(c, p, &opened);
+    io_settle(c, p, &seen);
+    if (opened.res > 0)
+        close_quietly(opened.res);
+    else if (rc >= 0 && seen.res <= 0)
+        rc = opened.res;
+    if (rc >= 0)
+        return fd;
+    close_quietly(fd);
+    return rc;
+}
+
 static int open_by_ring(struct context *c, struct poller *p, const char *path, int flags,
                         unsigned mode)
 {
     struct ring_want want = { .opcode = IORING_OP_OPENAT, .fd = AT_FDCWD,
                               .addr = (uintptr_t)path, .len = mode,
                               .op_flags = (uint32_t)flags | O_CLOEXEC };
-    return io_do(c, p, &want, "file to be opened", CLOCK_NEVER);
+    bool waits = !(flags & (O_NONBLOCK | O_PATH));
+    int rc = io_do(c, p, &want, "file to be opened", CLOCK_NEVER);
+    if (rc >= 0)
+        return waits && (flags & O_ACCMODE) == O_RDONLY && is_fifo(rc)
+                   ? await_writer(c, p, &want, rc) : rc;
+    if (rc != -ENXIO || !waits)
+        return rc;
+    want.sqe_flags = IOSQE_ASYNC; /* a FIFO that nobody reads */
+    return io_do(c, p, &want, "reader of a FIFO", CLOCK_NEVER);
 }
 
 int tutti_open(const char *path, int flags, unsigned mode)

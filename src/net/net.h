@@ -18,8 +18,12 @@ int net_new(int fd);
 /* Note what failed: the words of the system for a negative code. */
 int net_failed(const char *call, int code);
 
+/* fd was closed by tutti_close: whoever connects it on a rescue thread waits no longer. */
+void connect_forget(int fd);
+
 /* One end of the bytes of a descriptor, without waiting: as read(2) and write(2) but
- * -EAGAIN.  told: the descriptor was reported to be ready. */
+ * -EAGAIN.  told: the descriptor was reported to be ready, so a file on a disk, which always
+ * is, is written even if that blocks. */
 int net_try_read(int fd, void *buf, size_t n, bool told);
 int net_try_write(int fd, const void *buf, size_t n, bool told);
 #endif

@@ -120,9 +120,10 @@ int tutti_process_open(tutti_process *public, char *const argv[], unsigned flags
     int rc = ends_open(p, &e, flags);
     rc = rc < 0 ? rc : spawn(p, &e, argv, flags);
     if (rc == 0) {
-        p->pidfd = fault_now() ? -1 : (int)syscall(SYS_pidfd_open, p->pid, 0);
+        p->pidfd = fault_now() ? (errno = EMFILE, -1)
+                               : (int)syscall(SYS_pidfd_open, p->pid, 0);
         if (p->pidfd < 0) { /* without it nobody could wait for it */
-            rc = -EMFILE;
+            rc = -errno;
             kill(-p->pid, SIGKILL);
             waitpid(p->pid, NULL, 0);
         }

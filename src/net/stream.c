@@ -12,6 +12,11 @@ struct stream *stream_check(tutti_stream *s, const char *call)
     return stream_of(s);
 }
 
+int stream_failed(const struct stream *s, const char *call, int rc)
+{
+    return s->ops && context_self()->why_code == rc ? rc : net_failed(call, rc);
+}
+
 void tutti_stream_open(tutti_stream *t, int fd)
 {
     struct stream *s = stream_of(t);

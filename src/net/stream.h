@@ -20,6 +20,7 @@ struct stream_in {
                               BLOCK_SIZE memory of its own */
     bool ended;
     bool dry;              /* the last read took all there was */
+    enum { FLOW_UNKNOWN, FLOW_BYTES, FLOW_PIECES } flow; /* of a short read BYTES say so */
     bool much;             /* ... filled the buffer it was lent: take a larger one */
     bool no_socket;        /* read it as any descriptor */
 };
@@ -38,7 +39,8 @@ struct stream_out {
     } as;
     int error;
     _Atomic int broken;      /* error, where it has ended the connection; the reader looks */
-    bool corked, no_socket;
+    enum stream_way { WAY_SEND, WAY_WRITE, WAY_TRY } way; /* with a ring; SEND: a socket */
+    bool corked;
 };
 
 struct stream {
@@ -57,6 +59,21 @@ static inline struct stream *stream_of(tutti_stream *s)
 }
 /* The open stream, or NULL after saying what is wrong: -EINVAL then. */
 struct stream *stream_check(tutti_stream *s, const char *call);
+
+/* Around a call of the ops: whether it has found words for its failure, which then stay. */
+static inline int words_begin(struct context *c)
+{
+    int kept = c->why_code;
+    c->why_code = 0;
+    return kept;
+}
+static inline void words_end(struct context *c, int kept, int rc)
+{
+    if (rc >= 0 && c->why_code == 0)
+        c->why_code = kept;
+}
+/* Note that call failed with rc, unless what carries s has said why. */
+int stream_failed(const struct stream *s, const char *call, int rc);
 
 void stream_in_begin(struct stream_in *in);
 void stream_in_end(struct stream_in *in);

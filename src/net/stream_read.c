@@ -5,9 +5,12 @@
  * fits.  The block goes back when its bytes are used up and the next are waited for, so who
  * waits holds none.  Tests: tests/stream_test.c, tests/fuzz/stream_fuzz.c. */
 #include "base/memory.h"
+#include "net/file.h"
 #include "net/stream.h"
 #include <linux/io_uring.h>
 #include <poll.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
 
 enum { ROOM_LEAST = 512 }; /* less room in a block is not worth a system call */
 
@@ -143,6 +146,24 @@ static int receive_ring(struct context *c, struct poller *p, struct stream *s)
     return rc;
 }
 
+/* A terminal gives a line at a time, a socket of packets a packet: a short read of those says
+ * nothing of what is behind. */
+static bool gives_all(struct stream *s)
+{
+    struct stream_in *in = &s->in;
+    if (unlikely(in->flow == FLOW_UNKNOWN)) {
+        int kind = 0, kept = errno;
+        socklen_t size = sizeof kind;
+        struct stat st;
+        bool all = getsockopt(s->fd, SOL_SOCKET, SO_TYPE, &kind, &size) == 0
+                       ? kind == SOCK_STREAM
+                       : fstat(s->fd, &st) == 0 && S_ISFIFO(st.st_mode);
+        in->flow = all ? FLOW_BYTES : FLOW_PIECES;
+        errno = kept;
+    }
+    return in->flow == FLOW_BYTES;
+}
+
 /* By readiness: registered once, edge-triggered, so after a short read the next edge is
  * waited for without trying. */
 static int receive_ready(struct context *c, struct poller *p, struct stream *s)
@@ -162,8 +183,10 @@ static int receive_ready(struct context *c, struct poller *p, struct stream *s)
         rc = net_try_read(s->fd, at, room, in->dry);
         if (rc == -EINTR)
             continue;
+        if (rc == -EAGAIN && file_is_regular(s->fd))
+            return file_transfer(s->fd, at, room, -1, false);
         if (rc != -EAGAIN) {
-            in->dry = rc >= 0 && (size_t)rc < room;
+            in->dry = rc >= 0 && (size_t)rc < room && gives_all(s);
             return rc;
         }
         in->dry = true;
@@ -179,7 +202,11 @@ static int receive_above(struct stream *s)
     if (rc < 0)
         return rc;
     char *at = in->data + in->have;
-    return s->ops->read(s->ctx, at, (size_t)(in->block + in->room - at));
+    struct context *c = context_self();
+    int kept = words_begin(c);
+    rc = s->ops->read(s->ctx, at, (size_t)(in->block + in->room - at));
+    words_end(c, kept, rc);
+    return rc;
 }
 
 /* At least one byte more than there is: 1; 0 at the end; negative. */
@@ -222,12 +249,12 @@ static int show(struct stream_in *in, size_t n, tutti_bytes *b)
     return 1;
 }
 
-static int told(const char *call, int rc)
+static int told(const struct stream *s, const char *call, int rc)
 {
     return rc >= 0 ? rc
            : rc == -EMSGSIZE ? why_set(rc, "%s: more than the stream's limit", call)
            : rc == -ENODATA  ? why_set(rc, "%s: the stream ended in the middle", call)
-                             : net_failed(call, rc);
+                             : stream_failed(s, call, rc);
 }
 
 int tutti_stream_some(tutti_stream *t, tutti_bytes *b)
@@ -238,7 +265,7 @@ int tutti_stream_some(tutti_stream *t, tutti_bytes *b)
     use_up(&s->in);
     int rc = s->in.have ? 1 : fill(s);
     size_t n = s->in.have < s->in.limit ? s->in.have : s->in.limit;
-    return likely(rc > 0) ? show(&s->in, n, b) : told(__func__, rc);
+    return likely(rc > 0) ? show(&s->in, n, b) : told(s, __func__, rc);
 }
 
 int tutti_stream_more(tutti_stream *t, tutti_bytes *b)
@@ -249,7 +276,7 @@ int tutti_stream_more(tutti_stream *t, tutti_bytes *b)
     struct stream_in *in = &s->in;
     int rc = in->have > in->shown ? 1 : fill(s);
     show(in, rc > 0 ? in->have : in->shown, b);
-    return told(__func__, rc);
+    return told(s, __func__, rc);
 }
 
 int tutti_stream_exactly(tutti_stream *t, size_t n, tutti_bytes *b)
@@ -263,7 +290,7 @@ int tutti_stream_exactly(tutti_stream *t, size_t n, tutti_bytes *b)
         rc = fill(s);
     if (rc == 0 && s->in.have)
         rc = -ENODATA;
-    return rc > 0 ? show(&s->in, n, b) : told(__func__, rc);
+    return rc > 0 ? show(&s->in, n, b) : told(s, __func__, rc);
 }
 
 /* The place behind the first delimiter, 0: none; *from: what needs not be searched again. */
@@ -301,7 +328,7 @@ int tutti_stream_until(tutti_stream *t, tutti_bytes delimiter, tutti_bytes *b)
     int64_t n = find(s, delimiter);
     if (n == 0 && s->in.have)
         n = -ENODATA;
-    return n > 0 ? show(&s->in, (size_t)n, b) : told(__func__, (int)n);
+    return n > 0 ? show(&s->in, (size_t)n, b) : told(s, __func__, (int)n);
 }
 
 int tutti_stream_line(tutti_stream *t, tutti_bytes *b)
@@ -313,7 +340,7 @@ int tutti_stream_line(tutti_stream *t, tutti_bytes *b)
     if (n == 0 && s->in.have && s->in.have <= s->in.limit)
         return show(&s->in, s->in.have, b); /* the last */
     if (n <= 0)
-        return told(__func__, (int)n);
+        return told(s, __func__, (int)n);
     show(&s->in, (size_t)n, b);
     const char *text = b->data;
     b->size -= b->size > 1 && text[b->size - 2] == '\r' ? 2 : 1;

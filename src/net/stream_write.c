@@ -2,24 +2,33 @@
  *
  * Design: bytes are gathered in a block until the task parks (core/context.h: corks) or the
  * block is full; then the block goes out as a whole, without anybody waiting: by an operation
- * of the ring, or as far as the socket takes it, the rest when the poller reports room.  Only
- * one block is on its way; who writes more than fits behind it waits for it.
+ * of the ring, or as far as the socket takes it, the rest when the poller reports room (a file
+ * or a terminal, without a ring: by a call that may block).  Only one block is on its way; who
+ * writes more than fits behind it waits for it.
  *
  * While a block is on its way its operation or node is in the poller of the worker that sent
  * it, so the writing half stays there until it is flushed.
  * Tests: tests/stream_test.c. */
 #include "base/memory.h"
+#include "net/file.h"
 #include "net/stream.h"
 #include <assert.h>
+#include <fcntl.h>
 #include <linux/io_uring.h>
 #include <poll.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 
 static struct stream *stream_of_out(struct stream_out *out)
 {
     return list_entry(out, struct stream, out);
+}
+
+static bool by_ring(const struct stream_out *o)
+{
+    return o->poller && poller_ring(o->poller) && o->way != WAY_TRY;
 }
 
 static void send_go_on(struct stream *s);
@@ -52,22 +61,50 @@ static void send_failed(struct stream *s, int code)
     errno = kept;
 }
 
+/* Some is out, or will never be: who waits is woken when all is, else goes on waiting for the
+ * operation or the node that is under way now, whichever it is. */
+static void went_on(struct stream *s, struct context *who, uint64_t ticket)
+{
+    struct stream_out *o = &s->out;
+    if (!o->sending)
+        send_next(s);
+    if (!o->sending) {
+        if (who && wait_claim(who, ticket))
+            wait_wake(who, 0);
+    } else if (by_ring(o)) {
+        o->as.op.who = who;
+        o->as.op.ticket = ticket;
+    } else {
+        o->as.node.wait.who = who;
+        o->as.node.wait.ticket = ticket;
+    }
+}
+
+/* It is no socket.  A file or a terminal blocks who writes to it, so the ring has a thread for
+ * that; it does not wait for what is non-blocking, so that, and pipes, go by trying. */
+static enum stream_way way_of(int fd)
+{
+    struct stat st;
+    int flags = fcntl(fd, F_GETFL);
+    bool pipe = fstat(fd, &st) < 0 || S_ISFIFO(st.st_mode);
+    return flags < 0 || flags & O_NONBLOCK || pipe ? WAY_TRY : WAY_WRITE;
+}
+
 /* The ring has sent some, on its owner's turn. */
 static void op_ended(struct ring_op *op)
 {
     struct stream_out *o = list_entry(op, struct stream_out, as.op);
+    struct context *who = op->who; /* a node may take its place */
+    uint64_t ticket = op->ticket;
     if (op->res > 0)
         sent(o, (size_t)op->res);
-    else if (op->res == -ENOTSOCK)
-        o->no_socket = true; /* a pipe: by trying, from here on */
+    else if (op->res == -ENOTSOCK && o->way == WAY_SEND)
+        o->way = way_of(stream_of_out(o)->fd);
     else if (op->res != -EINTR && op->res != -EAGAIN && !io_again(op))
         send_failed(stream_of_out(o), op->res ? op->res : -EPIPE);
     if (o->sending)
         send_go_on(stream_of_out(o));
-    else
-        send_next(stream_of_out(o));
-    if (!o->sending && op->who && wait_claim(op->who, op->ticket))
-        wait_wake(op->who, 0);
+    went_on(stream_of_out(o), who, ticket);
 }
 
 /* There is room again, the poller says. */
@@ -81,14 +118,7 @@ static void room_again(struct wait_node *n)
         send_failed(stream_of_out(o), node->got);
     else
         send_go_on(stream_of_out(o));
-    if (!o->sending)
-        send_next(stream_of_out(o));
-    if (!o->sending && who && wait_claim(who, ticket))
-        wait_wake(who, 0);
-    if (o->sending) { /* the node is enlisted anew */
-        o->as.node.wait.who = who;
-        o->as.node.wait.ticket = ticket;
-    }
+    went_on(stream_of_out(o), who, ticket);
 }
 
 static void send_by_ring(struct stream *s)
@@ -99,6 +129,11 @@ static void send_by_ring(struct stream *s)
                               .addr = (uintptr_t)(o->sending + o->sending_at),
                               .len = (uint32_t)(o->sending_size - o->sending_at),
                               .op_flags = MSG_NOSIGNAL | MSG_WAITALL };
+    if (o->way == WAY_WRITE) {
+        want.opcode = IORING_OP_WRITE;
+        want.op_flags = 0;
+        want.off = UINT64_MAX; /* where the file stands */
+    }
     op->ended = op_ended;
     int rc = ring_begin(poller_ring(o->poller), op, &want);
     if (rc < 0)
@@ -106,13 +141,14 @@ static void send_by_ring(struct stream *s)
 }
 
 /* As much as there is room for; the node is enlisted for the rest.  A thread without a poller
- * leaves the rest to its next write or flush. */
-static void send_by_trying(struct stream *s)
+ * leaves the rest to its next write or flush.  told: it is a file on a disk, which is written
+ * here and now. */
+static void send_by_trying(struct stream *s, bool told)
 {
     struct stream_out *o = &s->out;
     while (o->sending) {
         int rc = net_try_write(s->fd, o->sending + o->sending_at,
-                               o->sending_size - o->sending_at, false);
+                               o->sending_size - o->sending_at, told);
         if (rc >= 0) {
             sent(o, (size_t)rc);
         } else if (rc == -EAGAIN && o->poller) {
@@ -123,6 +159,7 @@ static void send_by_trying(struct stream *s)
                 return;
             if (rc < 0)
                 send_failed(s, rc);
+            told = file_is_regular(s->fd);
         } else if (rc == -EAGAIN) {
             return;
         } else if (rc != -EINTR) {
@@ -134,10 +171,10 @@ static void send_by_trying(struct stream *s)
 static void send_go_on(struct stream *s)
 {
     struct stream_out *o = &s->out;
-    if (o->poller && poller_ring(o->poller) && !o->no_socket)
+    if (by_ring(o))
         send_by_ring(s);
     else
-        send_by_trying(s);
+        send_by_trying(s, false);
 }
 
 /* Is a block on its way, which will go on by itself? */
@@ -155,6 +192,8 @@ static void send_begin(struct stream *s)
     o->sending_at = 0;
     o->gathered = NULL;
     o->gathered_size = 0;
+    o->as.op.who = NULL; /* the last one's, who may be gone */
+    o->as.node.wait.who = NULL;
     send_go_on(s);
 }
 
@@ -222,11 +261,11 @@ static int wait_sent(struct stream *s, struct context *c)
         if (!o->poller) { /* a plain thread sends itself */
             rc = net_ready(c, s->fd, POLLOUT, CLOCK_NEVER);
             if (rc >= 0)
-                send_go_on(s);
+                send_by_trying(s, file_is_regular(s->fd));
             continue;
         }
         assert(o->poller == c->carrier->poller(c));
-        bool ring = poller_ring(o->poller) && !o->no_socket;
+        bool ring = by_ring(o);
         uint64_t ticket = wait_prepare(c, "room in a stream", s);
         struct context **who = ring ? &o->as.op.who : &o->as.node.wait.who;
         *(ring ? &o->as.op.ticket : &o->as.node.wait.ticket) = ticket;
@@ -262,7 +301,7 @@ void stream_out_end(struct stream *s)
     struct stream_out *o = &s->out;
     struct context *c = context_self();
     cork_out(o);
-    if (on_its_way(o) && poller_ring(o->poller) && !o->no_socket) {
+    if (on_its_way(o) && by_ring(o)) {
         o->error = o->error ? o->error : -ECANCELED;
         o->as.op.ended = NULL;
         io_settle(c, o->poller, &o->as.op);
@@ -315,6 +354,15 @@ static int gather(struct stream *s, const char *at, size_t n)
     return 0;
 }
 
+static int write_above(struct stream *s, const char *at, size_t n)
+{
+    struct context *c = context_self();
+    int kept = words_begin(c);
+    int rc = s->ops->write(s->ctx, at, n);
+    words_end(c, kept, rc);
+    return rc;
+}
+
 int tutti_stream_write(tutti_stream *t, const void *data, size_t n)
 {
     struct stream *s = stream_check(t, __func__);
@@ -322,10 +370,10 @@ int tutti_stream_write(tutti_stream *t, const void *data, size_t n)
         return -EINVAL;
     int rc = s->out.error;
     if (rc == 0 && n > 0)
-        rc = s->ops ? s->ops->write(s->ctx, data, n)
+        rc = s->ops ? write_above(s, data, n)
              : n > STREAM_OUT ? write_through(s, data, n)
                               : gather(s, data, n);
-    return likely(rc >= 0) ? 0 : net_failed(__func__, rc);
+    return likely(rc >= 0) ? 0 : stream_failed(s, __func__, rc);
 }
 
 int tutti_stream_print(tutti_stream *t, const char *format, ...)

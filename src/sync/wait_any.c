@@ -280,6 +280,7 @@ struct own_poller {
     struct thread_sleep sleep;
     struct poller *poller;
     uint32_t epoch; /* fork_epoch when opened: the parent's is not for the child */
+    bool ends;      /* own_end is registered; it stays so in a child */
 };
 static _Thread_local struct own_poller own_poller;
 
@@ -315,6 +316,7 @@ static void own_end(void *unused)
     (void)unused;
     poller_close(own_poller.poller);
     own_poller.poller = NULL;
+    own_poller.ends = false; /* another's end may wait once more, after us */
 }
 
 static struct poller *own_open(void)
@@ -323,10 +325,11 @@ static struct poller *own_open(void)
     uint32_t epoch = load_relaxed(&fork_epoch); /* changes only in a child's one thread */
     if (own->poller && own->epoch == epoch)
         return own->poller;
-    if (own->poller)
-        poller_close(own->poller); /* copies of the parent's; own_end is registered */
-    else if (thread_at_end(own_end, NULL) < 0)
+    poller_close(own->poller); /* copies of the parent's */
+    own->poller = NULL;
+    if (!own->ends && thread_at_end(own_end, NULL) < 0)
         return NULL;
+    own->ends = true;
     own->poller = poller_open(IO_EPOLL);
     own->epoch = epoch;
     own->sleep = (struct thread_sleep){ own_park, own_interrupt };
