@@ -94,7 +94,7 @@ ON_IO(closing_a_descriptor_ends_all_waits_for_it_and_no_others)
 
 ON_IO(bad_descriptors_are_told)
 {
-    char byte;
+    char byte = 0;
     (void)s;
     CHECK_INT(tutti_read(-1, &byte, 1), -EBADF);
     CHECK_HAS(tutti_why(), "tutti_read: ");

@@ -132,6 +132,58 @@ ON_IO(a_full_pipe_holds_its_writer_up)
     CHECK_INT(tutti_close(ends[0]), 0);
 }
 
+static tutti_scope greeters;
+static int greeted;
+static int greet(int fd)
+{
+    greeted++;
+    return tutti_close(fd);
+}
+static int serve_greetings(void *listener)
+{
+    tutti_scope_open(&greeters, NULL, TUTTI_NEVER, TUTTI_KEEP_GOING);
+    int rc = tutti_serve(&greeters, (int)(intptr_t)listener, greet);
+    return rc == -ECANCELED ? tutti_scope_close(&greeters) : rc;
+}
+
+/* Not one with each look at what has come: who is behind busy ones would wait for all. */
+static int crowd_comes(void *unused)
+{
+    enum { CROWD = 20 };
+    struct sockaddr_storage at;
+    socklen_t size = sizeof at;
+    int fds[CROWD], l = listen_somewhere("tcp:127.0.0.1:0");
+    (void)unused;
+    CHECK_INT(getsockname(l, (struct sockaddr *)&at, &size), 0);
+    for (int i = 0; i < CROWD; i++) {
+        fds[i] = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+        CHECK_INT(connect(fds[i], (struct sockaddr *)&at, size), 0);
+    }
+    TUTTI_SCOPE(server, NULL, TUTTI_NEVER, TUTTI_KEEP_GOING);
+    CHECK_INT(tutti_go(&server, serve_greetings, fd_arg(l)), 0);
+    while (!greeted)
+        tutti_yield();
+    tutti_scope_stats st = { .size = sizeof st };
+    CHECK_INT(tutti_scope_stat(&greeters, &st), 0);
+    CHECK_INT((int)st.started, CROWD);
+    CHECK_INT(tutti_close(l), 0);
+    CHECK_INT(tutti_scope_close(&server), 0);
+    for (int i = 0; i < CROWD; i++)
+        close(fds[i]);
+    return 0;
+}
+TEST(clients_that_came_together_are_accepted_together__epoll)
+{
+    CHECK_INT(tutti_run("loop://?io=epoll", crowd_comes, NULL), 0);
+}
+TEST(clients_that_came_together_are_accepted_together__uring)
+{
+    int rc = tutti_run("loop://?io=uring", crowd_comes, NULL);
+    if (rc == -ENOTSUP)
+        check_skip(tutti_why());
+    CHECK_INT(rc, 0);
+}
+
 /* --- addresses ----------------------------------------------------------------------- */
 
 ON_IO(addresses_that_are_none_are_named)

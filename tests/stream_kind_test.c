@@ -68,6 +68,36 @@ ON_IO(over_a_file_on_a_disk)
     read_lines(fd);
 }
 
+/* It never waits for anything, and yet others have their turns. */
+static atomic_int turns;
+static int take_turns(void *unused)
+{
+    (void)unused;
+    while (tutti_yield() == 0)
+        atomic_fetch_add(&turns, 1);
+    return 0;
+}
+
+static int read_without_waiting(void *unused)
+{
+    tutti_bytes b;
+    int fd = memfd_create("stream", MFD_CLOEXEC);
+    (void)unused;
+    CHECK_INT(ftruncate(fd, 16 << 20), 0);
+    TUTTI_SCOPE(others, NULL, TUTTI_NEVER, TUTTI_KEEP_GOING);
+    CHECK_INT(tutti_go(&others, take_turns, NULL), 0);
+    TUTTI_STREAM(in, fd);
+    while (tutti_stream_some(&in, &b) > 0)
+        ;
+    CHECK(atomic_load(&turns) > 10);
+    return 0;
+}
+
+TEST(a_stream_that_never_waits_lets_others_run)
+{
+    CHECK_INT(tutti_run("loop://?io=epoll", read_without_waiting, NULL), 0);
+}
+
 ON_IO(over_a_full_disk_the_error_comes)
 {
     (void)s;

@@ -118,12 +118,29 @@ int tutti_listen(const char *address)
 
 /* --- accepting -------------------------------------------------------------------- */
 
-static int accept_once(struct context *c, int listener)
+/* One that is there already; -EAGAIN: none, or the listener is somebody's own and blocks. */
+static int accept_there(int listener)
+{
+    int kept = errno, flags = fcntl(listener, F_GETFL), fd = -EAGAIN;
+    if (flags >= 0 && flags & O_NONBLOCK) {
+        fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+        fd = fd < 0 ? -errno : fd;
+    }
+    errno = kept;
+    return fd;
+}
+
+/* more: one has come a moment ago, and others may have with it: on a ring each would be a turn
+ * of the worker, and clients behind a busy hundred wait for as many. */
+static int accept_once(struct context *c, int listener, bool more)
 {
     struct poller *p;
     if (fault_now())
         return -EMFILE;
     if (net_ring(c, &p)) {
+        int there = more ? accept_there(listener) : -EAGAIN;
+        if (there != -EAGAIN)
+            return there;
         struct ring_want want = { .opcode = IORING_OP_ACCEPT, .fd = listener,
                                   .op_flags = SOCK_CLOEXEC | SOCK_NONBLOCK };
         return io_do(c, p, &want, "connection to come", CLOCK_NEVER);
@@ -183,14 +200,14 @@ static int accept_when_scarce(struct context *c, int listener, bool *told)
     return rc;
 }
 
-int tutti_accept(int listener)
+static int accept_next(int listener, bool more)
 {
     struct context *c = context_self();
     bool told = false;
     unsigned passed = 0;
     int rc = context_check(c);
     while (rc >= 0) {
-        rc = accept_once(c, listener);
+        rc = accept_once(c, listener, more);
         if (likely(rc >= 0))
             return net_new(rc);
         if (accept_passing(rc))
@@ -201,6 +218,11 @@ int tutti_accept(int listener)
             rc = accept_when_scarce(c, listener, &told);
     }
     return net_failed("tutti_accept", rc);
+}
+
+int tutti_accept(int listener)
+{
+    return accept_next(listener, false);
 }
 
 /* --- serving ---------------------------------------------------------------------- */
@@ -226,11 +248,12 @@ static void client_drop(void *arg)
 
 int tutti_serve(tutti_scope *s, int listener, int (*serve)(int fd))
 {
+    enum { BURST = 64 }; /* then others have their turn */
     int rc = 0;
     if (!serve)
         return why_null(__func__);
-    while (rc >= 0) {
-        int fd = tutti_accept(listener);
+    for (unsigned n = 0; rc >= 0; n++) {
+        int fd = accept_next(listener, n % BURST != 0);
         struct client *k = fd < 0 ? NULL : memory_alloc(sizeof *k);
         if (fd >= 0 && !k)
             tutti_close(fd); /* that client's bad luck; memory may come back */

@@ -18,6 +18,7 @@ struct stream_in {
     int64_t until;         /* reading waits no longer */
     struct lender *lender; /* whose block it is; NULL: ours, and if it is longer than
                               BLOCK_SIZE memory of its own */
+    uint8_t run;           /* reads since it last waited */
     bool ended;
     bool dry;              /* the last read took all there was */
     enum { FLOW_UNKNOWN, FLOW_BYTES, FLOW_PIECES } flow; /* of a short read BYTES say so */

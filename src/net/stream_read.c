@@ -13,6 +13,7 @@
 #include <sys/stat.h>
 
 enum { ROOM_LEAST = 512 }; /* less room in a block is not worth a system call */
+enum { RUN_MOST = 16 };    /* reads without waiting before others have their turn */
 
 void stream_in_begin(struct stream_in *in)
 {
@@ -91,6 +92,7 @@ static int receive_lent(struct context *c, struct poller *p, struct stream *s)
     int rc;
     if (!l)
         return -ENOBUFS;
+    in->run = 0;
     do {
         rc = ring_begin(poller_ring(p), &op, &want);
         rc = rc < 0 ? rc : io_await(c, &op, "bytes of a stream", in->until);
@@ -123,7 +125,10 @@ static int receive_own(struct context *c, struct poller *p, struct stream *s, bo
                               .ioprio = in->dry ? IORING_RECVSEND_POLL_FIRST : 0,
                               .addr = (uintptr_t)at, .len = (uint32_t)room };
     rc = there ? net_try_read(s->fd, at, room, false) : -EAGAIN;
-    rc = rc == -EAGAIN ? io_do(c, p, &want, "bytes of a stream", in->until) : rc;
+    if (rc == -EAGAIN) {
+        in->run = 0;
+        rc = io_do(c, p, &want, "bytes of a stream", in->until);
+    }
     in->much = rc > 0 && (size_t)rc == room;
     in->dry = rc > 0 && (size_t)rc < room;
     return rc;
@@ -171,6 +176,8 @@ static int receive_ready(struct context *c, struct poller *p, struct stream *s)
     struct stream_in *in = &s->in;
     for (;;) {
         int rc = 0;
+        if (in->dry)
+            in->run = 0;
         if (in->dry && p)
             rc = io_ready(c, p, s->fd, POLLIN, in->until, true);
         else if (in->dry)
@@ -231,10 +238,15 @@ static int fill(struct stream *s)
     } else {
         rc = receive_ready(c, p, s);
     }
-    if (rc > 0)
+    if (rc > 0) {
         in->have += (size_t)rc;
-    else if (rc == 0 && (rc = load_relaxed(&s->out.broken)) == 0) /* see send_failed */
+        if (unlikely(++in->run == RUN_MOST)) { /* a peer that is as fast as we are */
+            in->run = 0;
+            tutti_yield();
+        }
+    } else if (rc == 0 && (rc = load_relaxed(&s->out.broken)) == 0) { /* see send_failed */
         in->ended = true;
+    }
     if (in->have == 0)
         block_back(in);
     return rc > 0 ? 1 : rc;
