@@ -50,7 +50,9 @@ TUTTI_API int tutti_pwrite(int fd, const void *buf, size_t n, int64_t offset);
 /* Until what was written is on the disk: 0 or -errno.  [any] [wait] */
 TUTTI_API int tutti_fsync(int fd);
 /* Send n bytes of `file` from that place on to the socket or pipe `to`.  How many were sent:
- * less than n only where the file ends; -errno, and how many were is not told.
+ * less than n only where the file ends; -errno, and how many were is not told.  What of the
+ * file is not in memory is read on this thread if `to` is non-blocking, as sockets of this
+ * library are: from a slow disk, tutti_pread and tutti_write_all hold up nobody else.
  * [any] [wait] */
 TUTTI_API int64_t tutti_sendfile(int to, int file, int64_t offset, size_t n);
 
