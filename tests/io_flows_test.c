@@ -315,8 +315,8 @@ static long next_n(const struct flow *f, long n, unsigned *seed)
 {
     bool few = f->warm || UNDER_ASAN || UNDER_TSAN || getenv("CHECK_VALGRIND");
     bool most = getenv("TUTTI_TEST_ALL") && !few;
-    long every = few ? 8 : most ? 200 : 32, part = few ? 1 : most ? 16 : 3;
-    return n < every ? n + 1 : n + 1 + (long)(check_random(seed) % (unsigned)(n / part));
+    long every = few ? 4 : most ? 200 : 32, step = few ? n * 3 : n / (most ? 16 : 3);
+    return n < every ? n + 1 : n + 1 + (long)(check_random(seed) % (unsigned)step);
 }
 
 static void faults(struct flow *f, const char *url, bool in_task)
