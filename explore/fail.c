@@ -229,9 +229,9 @@ void fail_watch(void)
 {
     static const int fatal[] = { SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP,
                                  SIGXCPU };
-    enum { STACK = 64 << 10 };
-    stack_t stack = { .ss_size = STACK };
-    stack.ss_sp = scarce_map(NULL, STACK);
+    enum { ALTERNATE = 64 << 10 };
+    stack_t stack = { .ss_size = ALTERNATE };
+    stack.ss_sp = scarce_map(NULL, ALTERNATE);
     if (!stack.ss_sp || sigaltstack(&stack, NULL))
         cannot("no stack for signals");
     struct sigaction act = { .sa_sigaction = on_signal,

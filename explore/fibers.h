@@ -3,6 +3,16 @@
 #define EXPLORE_FIBERS_H
 #include "engine.h"
 
+#define STACKS_AT ((char *)0x130000000000)
+/* As much as a program has by default; a frame does not jump over the guard. */
+enum { STACK = 8 << 20, GUARD = 1 << 20 };
+
+/* Whether an address is in some thread's stack. */
+static inline bool stacks_own(const void *a)
+{
+    return (uintptr_t)a - (uintptr_t)STACKS_AT < (uintptr_t)(STACK + GUARD) * THREADS;
+}
+
 bool threads_open(void); /* once, before the first schedule */
 void threads_reset(void);
 struct thread *thread_new(void); /* NULL: none left */

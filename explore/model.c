@@ -13,6 +13,7 @@
  * Tests: tests/cells/litmus.c, sequences.c, stale_cas.c. */
 #include "clock.h"
 #include "engine.h"
+#include "fibers.h"
 #include "gaps.h"
 #include "heap.h"
 #include "model.h"
@@ -195,11 +196,11 @@ static void unseen_write(const void *a)
         shared->unseen_at = (uintptr_t)a;
 }
 
-/* The atomic of that size at a, new if there was none or memory has another value than
+/* The atomic of that size at a, in its cell c, new if there was none or memory has another value than
  * it knows of. */
-static struct location *location_at(void *a, int size, wide raw)
+static struct location *location_at(const struct cell *c, void *a, int size, wide raw)
 {
-    struct location *l = cell_of((uintptr_t)a >> 3)->locations;
+    struct location *l = c->locations;
     while (l && (l->address != a || l->size != size))
         l = l->next;
     if (rare(!l)) {
@@ -230,7 +231,7 @@ static struct location *location_of(void *a, int size, wide raw, bool write)
     const void *pc = ex.me->pc;
     if (heap_owns(a))
         heap_check(a, (size_t)size, write, pc);
-    else
+    else if (rare(stacks_own(a)))
         stack_check(a, write, pc);
     if (write && rare(restore_tracks))
         restore_touched(a, (size_t)size);
@@ -238,7 +239,7 @@ static struct location *location_of(void *a, int size, wide raw, bool write)
     struct cell *c = cell_of((uintptr_t)a >> 3);
     if (rare(c->n || size == 16))
         race_atomic(c, a, size, write, pc);
-    struct location *l = location_at(a, size, raw);
+    struct location *l = location_at(c, a, size, raw);
     touch(l, write);
     assert(newest(l)->value == raw && !l->reset);
     return l;
@@ -320,7 +321,7 @@ wide model_load(void *a, int size, wide raw, int order)
 bool model_misses(void *a, int size, wide *seen, int order)
 {
     wide raw = *seen;
-    struct location *l = location_at(a, size, raw);
+    struct location *l = location_at(cell_of((uintptr_t)a >> 3), a, size, raw);
     struct store *s = choose(l, order);
     if (usual(s->value == raw))
         return false;

@@ -6,6 +6,7 @@
 #include "clock.h"
 #include "engine.h"
 #include "fail.h"
+#include "fibers.h"
 #include "heap.h"
 #include "objects.h"
 #include "restore.h"
@@ -56,7 +57,7 @@ void object_live(void *address)
     uintptr_t told = ex.result->address; /* heap_check() changes it, failing or not */
     if (heap_owns(address))
         heap_check(address, 1, false, ex.me->pc);
-    else
+    else if (stacks_own(address))
         stack_check(address, false, ex.me->pc);
     ex.result->address = told;
     const struct object *o = object_find(address, OBJECT_GONE);

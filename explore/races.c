@@ -7,6 +7,7 @@
 #include "clock.h"
 #include "engine.h"
 #include "fail.h"
+#include "fibers.h"
 #include "heap.h"
 #include "races.h"
 #include "restore.h"
@@ -123,7 +124,7 @@ void race_access(const void *a, size_t n, bool write, const void *pc)
     ex.accesses++;
     if (heap_owns(a))
         heap_check(a, n, write, pc);
-    else
+    else if (stacks_own(a))
         stack_access(a, write, pc);
     if (write && rare(restore_tracks))
         restore_touched(a, n);

@@ -26,10 +26,7 @@
 #include <sys/mman.h>
 #include <sys/syscall.h>
 
-#define STACKS_AT ((char *)0x130000000000)
 #define BLOCKS_AT ((char *)0x140000000000)
-/* As much as a program has by default; a frame does not jump over the guard. */
-enum { STACK = 8 << 20, GUARD = 1 << 20 };
 /* glibc's struct pthread, rounded up generously: what follows the thread pointer. */
 enum { DESCRIPTOR = 4096, BLOCK_MAX = 1 << 18 };
 
@@ -278,8 +275,6 @@ struct thread *thread_of(const void *tp)
 
 struct thread *thread_of_stack(const void *address)
 {
-    const char *p = address;
-    if (p < STACKS_AT || p >= STACKS_AT + (size_t)(STACK + GUARD) * THREADS)
-        return NULL;
-    return &ex.thread[(size_t)(p - STACKS_AT) / (STACK + GUARD)];
+    size_t at = (size_t)((const char *)address - STACKS_AT);
+    return stacks_own(address) ? &ex.thread[at / (STACK + GUARD)] : NULL;
 }
