@@ -89,7 +89,8 @@ class Suite:
                              stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
                              check=False, stdin=subprocess.DEVNULL)
         try:
-            return run.returncode, json.loads(run.stdout)
+            report = json.loads(run.stdout)
+            return run.returncode, dict(report, said=report.get('error', 'no failure'))
         except json.JSONDecodeError:
             return run.returncode, {'said': (run.stdout + run.stderr).strip()}
 
@@ -106,7 +107,7 @@ def complaint(bug, code, report):
     """Why this report is not a find of that bug; None if it is."""
     failure = report.get('failure')
     if code != 1 or not failure:
-        return f'not found: exit {code}, {report.get("said", "no failure")}'
+        return f'not found: exit {code}, {report["said"]}'
     if failure['kind'] not in bug.kinds:
         return (f'found as {failure["kind"]}, not {"|".join(bug.kinds)}: '
                 f'{failure["words"]}')
