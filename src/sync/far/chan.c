@@ -63,8 +63,10 @@ static void chan_take(struct far *f, struct look *k, void *item)
 static bool chan_untold(const struct far *f, unsigned q)
 {
     struct far_entry *e = f->entry;
-    /* acquire: pairs with chan_bury; relaxed: under the state's latch, or a hint */
-    uint64_t deaths = load_acquire(q == SENDERS ? &e->back : &e->deaths);
+    /* seq_cst: pairs with chan_bury, which looks who waits after it has counted: after
+     * far_enlist we see the death or it sees us.  relaxed: under the state's latch, or a
+     * hint */
+    uint64_t deaths = load_seqcst(q == SENDERS ? &e->back : &e->deaths);
     uint64_t told = load_relaxed(&f->state->told[q]);
     return told < deaths;
 }
@@ -183,12 +185,12 @@ static void chan_bury(struct far *f, unsigned lane, bool retired)
     uint64_t bit = UINT64_C(1) << lane % 64;
     if (retired) /* between two tasks */
         return;
-    /* acquire: pairs with far_came; release: with chan_untold.  The one tells the
+    /* acquire: pairs with far_came; seq_cst: with chan_untold.  The one tells the
      * other. */
     if (load_acquire(&st->been[SENDERS][lane / 64]) & bit)
-        add_release(&f->entry->deaths, 1);
+        add_seqcst(&f->entry->deaths, 1);
     if (load_acquire(&st->been[RECEIVERS][lane / 64]) & bit)
-        add_release(&f->entry->back, 1);
+        add_seqcst(&f->entry->back, 1);
 }
 
 const struct far_ops far_chan_ops = { chan_settle, chan_pass, NULL, chan_bury, NULL };
