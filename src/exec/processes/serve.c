@@ -219,7 +219,7 @@ void serve_take(struct serving *s, bool (*begin)(struct serving *s, uint64_t num
     store_relaxed(&s->checked, number);
     s->ended = clock_now();
     s->spin = SOON;
-    store_seqcst(&s->own->up, 1); /* for home's count of the stillborn */
+    store_release(&s->own->up, 1); /* for home's count of the stillborn */
     while (!s->old && serve_wait(s, &number)) {
         if (!begin(s, number++))
             continue;
