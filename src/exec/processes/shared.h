@@ -21,7 +21,7 @@
  * then looks at the answer's tag; both sequentially consistent, so at least one sees the
  * other: either the worker skips it or home knows that it may have begun.  Only RUNNING
  * is ambiguous when a worker dies: whatever is before it never ran.
- * Tests: tests/processes_test.c, tests/processes_inside_test.c, tests/cells/tutti/proc*.c. */
+ * Tests: tests/processes_test.c, tests/processes_inside_test.c, tests/cells/tutti/. */
 #ifndef EXEC_PROCESSES_SHARED_H
 #define EXEC_PROCESSES_SHARED_H
 #include "base/atomic.h"
