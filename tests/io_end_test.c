@@ -190,8 +190,9 @@ TEST(cut_off_at_each_wait_nothing_is_left_open__uring)
     io_run(cut_everywhere, "loop://?io=uring", true);
 }
 
-/* The ring has not heard yet of who waits when the number stands for another file. */
-ON_IO(who_waited_for_a_number_takes_nothing_from_its_next_file)
+/* The ring has not heard yet of who waits when the number stands for another file.  On one
+ * thread; between two it is as with close(2) and read(2) at the same moment. */
+static void reuse_at_once(tutti_scope *s)
 {
     for (int i = 0; i < 3; i++) {
         int old[2], new[2];
@@ -214,6 +215,19 @@ ON_IO(who_waited_for_a_number_takes_nothing_from_its_next_file)
         CHECK_INT(tutti_close(new[0]), 0);
         CHECK_INT(tutti_close(new[1]), 0);
     }
+}
+
+TEST(who_waited_for_a_number_takes_nothing_from_its_next_file__epoll)
+{
+    io_run(reuse_at_once, "loop://?io=epoll", true);
+}
+TEST(who_waited_for_a_number_takes_nothing_from_its_next_file__uring)
+{
+    io_run(reuse_at_once, "loop://?io=uring", true);
+}
+TEST(who_waited_for_a_number_takes_nothing_from_its_next_file__defer)
+{
+    io_run(reuse_at_once, "threads://1?io=uring-defer", true);
 }
 
 /* Nobody accepts, and there is no room for more of them, so connecting goes on. */

@@ -252,6 +252,8 @@ static void completed(struct ring *r, uint64_t data, int res, uint32_t flags)
     struct ring_op *op = op_of(r, data);
     if (!op)
         return; /* of a cancel */
+    if (unlikely(res == -EBADF) && op->state && fd_stale(op->state, op->generation))
+        op->closed = op->dropped = true; /* by another thread, just before it was submitted */
     op->res = unlikely(op->dropped) ? -ECANCELED : res;
     op->flags = flags;
     if (!(flags & IORING_CQE_F_MORE))
