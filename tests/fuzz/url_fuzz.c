@@ -21,14 +21,15 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     int rc = url_parse(&u, text);
     if (rc < 0 && !*tutti_why())
         abort();
-    if (rc == 0 && u.scheme == URL_THREADS && !u.workers)
-        u.workers = 2;
+    bool crew = rc == 0 && (u.scheme == URL_THREADS || u.scheme == URL_PROCESSES);
+    if (crew && !u.workers)
+        u.workers = 2; /* as who opens it does */
     if (rc == 0 && u.scheme != URL_AUTO) {
         u.stack &= ~(size_t)1023; /* printed in KiB */
         char *printed = url_print(&u);
         if (!printed || url_parse(&again, printed) < 0 || again.scheme != u.scheme
             || again.stack != u.stack || again.lock != u.lock
-            || (u.scheme == URL_THREADS && again.workers != u.workers))
+            || (crew && again.workers != u.workers))
             abort();
         memory_free(printed);
     }
