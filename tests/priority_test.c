@@ -1,7 +1,8 @@
 /* tests/priority_test.c - two classes of tasks: the low one runs when nothing else can, and
- * yet is never starved. */
+ * yet is never starved; and nothing else is that a worker could begin. */
 #include "urls.h"
 #include <pthread.h>
+#include <tutti/fork.h>
 #include <tutti/sync.h>
 
 /* --- the order ------------------------------------------------------------------ */
@@ -161,6 +162,95 @@ TEST(it_gets_one_turn_in_some_thirty)
 {
     CHECK_INT(tutti_run("loop://", count_share, NULL), 0);
     CHECK_INT(tutti_run("threads://1", count_share, NULL), 0);
+}
+
+/* --- nor is anything else -------------------------------------------------------------- */
+
+static int ends_it(void *unused)
+{
+    (void)unused;
+    atomic_store(&stop, 1);
+    return 0;
+}
+
+/* Low ones that go on for ever do not keep another of their class from beginning. */
+ON_URLS(a_low_one_begins_beside_low_ones_that_yield)
+{
+    tutti_executor *ex = urls_open(url);
+    tutti_scope low;
+    turns = stop = 0;
+    tutti_scope_open(&low, ex, TUTTI_NEVER, TUTTI_LOW);
+    for (int i = 0; i < 12; i++)
+        CHECK_INT(tutti_go(&low, yields, &turns), 0);
+    urls_until(&turns, 100);
+    CHECK_INT(tutti_go(&low, ends_it, NULL), 0);
+    CHECK_INT(tutti_scope_close(&low), 0);
+    CHECK_INT(tutti_executor_close(ex), 0);
+}
+
+/* Starts itself again in the scope that it is given, until `stop`. */
+static int again(void *scope)
+{
+    return atomic_load(&stop) ? 0 : tutti_go(scope, again, scope);
+}
+
+/* Tasks of a loop, on a worker that nobody steals from, beside those that it has queued. */
+static int beside_a_loop(void *arg)
+{
+    (void)arg;
+    TUTTI_SCOPE(s, NULL, TUTTI_NEVER, 0);
+    stop = 0;
+    CHECK_INT(tutti_go(&s, ends_it, NULL), 0);
+    tutti_executor *loop = urls_open("loop://");
+    tutti_scope on_loop;
+    tutti_scope_open(&on_loop, loop, TUTTI_NEVER, 0);
+    for (int i = 0; i < 3; i++)
+        CHECK_INT(tutti_go(&on_loop, again, &on_loop), 0);
+    CHECK_INT(tutti_scope_close(&on_loop), 0);
+    CHECK_INT(tutti_executor_close(loop), 0);
+    return tutti_scope_close(&s);
+}
+
+TEST(a_task_begins_beside_a_loop_of_the_same_worker)
+{
+    CHECK_INT(tutti_run("threads://1", beside_a_loop, NULL), 0);
+}
+
+/* More tasks than a worker's queue has room for, so some are always where those from outside
+ * are; and a forked call that its own task waits for. */
+static tutti_event begun;
+
+TUTTI_FORK_1(int, tells, tutti_event *);
+static int tells(tutti_at at, tutti_event *e)
+{
+    (void)at;
+    tutti_event_set(e);
+    return 0;
+}
+
+static int waits_for_its_call(void *unused)
+{
+    (void)unused;
+    tutti_at at = tutti_fork_here();
+    tells_fork(&at, &begun);
+    int rc = tutti_event_wait(&begun);
+    tells_join(&at);
+    atomic_store(&stop, 1);
+    return rc;
+}
+
+ON_URLS(a_forked_call_begins_beside_tasks_without_end)
+{
+    tutti_executor *ex = urls_open(url);
+    tutti_scope s;
+    stop = 0;
+    tutti_event_clear(&begun);
+    tutti_scope_open(&s, ex, TUTTI_NEVER, 0);
+    for (int i = 0; i < 600; i++)
+        CHECK_INT(tutti_go(&s, again, &s), 0);
+    CHECK_INT(tutti_go(&s, waits_for_its_call, NULL), 0);
+    CHECK_INT(tutti_scope_close(&s), 0);
+    CHECK_INT(tutti_executor_close(ex), 0);
 }
 
 /* --- it is handed on ------------------------------------------------------------------- */

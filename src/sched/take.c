@@ -10,6 +10,7 @@
 
 enum {
     LOW_EVERY = 32,  /* so often the low class goes first; a multiple of FAIR_EVERY */
+    SELDOM = 4 * LOW_EVERY, /* so often what comes last by the usual order goes first */
     POLL_EVERY = 64, /* so often descriptors are looked at though there is work */
     LINGER = SMALL(200, 1), /* pauses, some 2 us: what an answer from another worker takes */
     LINGER_VAIN = 4, /* so often in a row for nothing, and it is seldom tried again */
@@ -64,13 +65,41 @@ static struct runnable *worker_take_task(struct worker *w)
     return t ? &t->run : worker_take_call(w);
 }
 
+/* One of the low class from the pool, not begun, where such may begin. */
+static struct runnable *worker_injected_low(struct worker *w)
+{
+    /* relaxed: as in worker_injected */
+    struct task *t = load_relaxed(&w->takes) ? pool_injected_low(w->pool) : NULL;
+    return t ? &t->run : NULL;
+}
+
+/* What was begun goes first, but not always: it may go on for ever. */
 struct runnable *worker_take_low(struct worker *w)
 {
-    struct runnable *r = fifo_pop(&w->low);
-    if (r || !load_relaxed(&w->takes)) /* as in worker_injected */
-        return r;
-    struct task *t = pool_injected_low(w->pool);
-    return t ? &t->run : NULL;
+    bool seldom = load_relaxed(&w->tick) % SELDOM == 0; /* ours */
+    struct runnable *r = seldom ? worker_injected_low(w) : NULL;
+    if (!r)
+        r = fifo_pop(&w->low);
+    return r || seldom ? r : worker_injected_low(w);
+}
+
+/* Tasks from outside, forked calls, tasks started here: each of these goes first in its turn,
+ * before those that worker_take_task prefers, which may never end. */
+static struct runnable *worker_take_seldom(struct worker *w)
+{
+    for (uint32_t i = 0, turn = load_relaxed(&w->tick) / SELDOM; i < 3; i++) { /* ours */
+        struct task *t = NULL;
+        struct runnable *r = NULL;
+        if ((turn + i) % 3 == 0)
+            t = worker_injected(w);
+        else if ((turn + i) % 3 == 1)
+            r = worker_take_call(w);
+        else
+            t = deque_pop(&w->deque);
+        if (t || r)
+            return t ? &t->run : r;
+    }
+    return NULL;
 }
 
 /* What was begun goes on before anything new begins: it may be about to cancel the rest, and
@@ -78,7 +107,7 @@ struct runnable *worker_take_low(struct worker *w)
  * who yield to each other keep nobody from beginning. */
 static __attribute__((noinline)) struct runnable *worker_take_fair(struct worker *w)
 {
-    bool seldom = load_relaxed(&w->tick) % (FAIR_EVERY * 4) == 0; /* ours */
+    bool seldom = load_relaxed(&w->tick) % SELDOM == 0; /* ours */
     if (unlikely(!load_relaxed(&w->takes))) /* a hint */
         spare_turn(w);
     if (seldom && w->closers.count)
@@ -88,8 +117,7 @@ static __attribute__((noinline)) struct runnable *worker_take_fair(struct worker
         if (low)
             return low;
     }
-    struct task *t = seldom ? worker_injected(w) : NULL;
-    struct runnable *r = t ? &t->run : seldom ? worker_take_call(w) : NULL;
+    struct runnable *r = seldom ? worker_take_seldom(w) : NULL;
     return r ? r : worker_take_task(w);
 }
 
