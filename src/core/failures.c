@@ -1,5 +1,5 @@
 /* core/failures.c - what went wrong in a scope: the first failure, which closing returns,
- * and a list of them.  Tests: tests/scope_test.c. */
+ * and a list of them.  Tests: tests/failures_test.c, tests/scope_test.c. */
 #include "base/memory.h"
 #include "core/owned.h"
 #include "core/record.h"
@@ -37,6 +37,7 @@ void scope_note_failure(struct scope *s, int code, int signal, const char *task,
     scope_lock(s);
     /* relaxed: the latch orders it; loads elsewhere come after all has ended */
     bool first = cas_relaxed(&s->failure, &none, code);
+    s->failures++;
     if (first && scope_more(s) && words)
         s->more->words = memory_strdup(words);
     failure_keep(s, code, signal, task, index, words);
@@ -87,7 +88,7 @@ int tutti_scope_failures(tutti_scope *public,
     scope_lock(s);
     struct failure *f = s->more ? s->more->failures : NULL;
     size_t n = s->more ? s->more->kept : 0;
-    uint64_t failed = load_relaxed(&s->failed); /* a moment old */
+    uint64_t all = s->failures;
     scope_unlock(s);
     for (; f && n && each; f = f->next, n--) {
         tutti_end end = f->code == -TUTTI_ECRASH  ? TUTTI_CRASHED
@@ -97,5 +98,5 @@ int tutti_scope_failures(tutti_scope *public,
                             f->words ? f->words : tutti_strerror(f->code), f->index };
         each(ctx, &o);
     }
-    return failed > INT32_MAX ? INT32_MAX : (int)failed;
+    return all > INT32_MAX ? INT32_MAX : (int)all;
 }

@@ -69,6 +69,7 @@ struct scope {
     struct list child_link, children, members;
     struct list closing_link;
     struct list owned, pending, done, given;
+    uint64_t failures;       /* its own so far, those that core/failures.c could not keep too */
     struct scope_more *more; /* made when needed */
 };
 _Static_assert(sizeof(struct scope) <= sizeof(tutti_scope), "grow tutti_scope");
