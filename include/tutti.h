@@ -418,7 +418,9 @@ TUTTI_API int tutti_blocking(tutti_fn *fn, void *arg, tutti_drop *drop);
 /* A future holds its result until released or its scope closes; later uses give
  * -ESTALE, never a stray write.  Any number of callers may await one.  Whose failure?
  * The future's, and it cancels nobody; but one that nobody has awaited, taken or
- * released when the scope closes is the scope's.  A zero future gives -EINVAL. */
+ * released when the scope closes is the scope's.  A zero future gives -EINVAL, and so
+ * does one that this process never made (not set, or sent here in bytes); to cancel or
+ * release such a one aborts. */
 
 /* Wait; returns the task's code, and its result in *out (may be NULL), readable
  * until the future is released.  If tutti_future_done() is still 0 after an error, it
@@ -463,9 +465,10 @@ typedef struct tutti_outcome { /* set size before the call */
 } tutti_outcome;
 /* 0, -ESTALE, -EINVAL.  [any] */
 TUTTI_API int tutti_future_outcome(tutti_future f, tutti_outcome *out);
-/* Call each(ctx, o) for every failed task of *s so far (the first 1000 kept, the
- * rest counted); returns how many failed.  A failure is listed when it is the
- * scope's: closures at once, futures at close.  each may be NULL.  [owner] */
+/* Call each(ctx, o) for every failure that is *s's so far, as they came (the first
+ * 1000 kept, the rest counted); returns how many those are: tasks without a future,
+ * and what failed the scope without a task.  A future's is whoever's awaits it; one
+ * that nobody looked at comes at close.  each may be NULL.  [owner] */
 TUTTI_API int tutti_scope_failures(tutti_scope *s,
                                    void (*each)(void *ctx,
                                                 const tutti_outcome *o),

@@ -95,6 +95,29 @@ static tutti_future stale(void)
     tutti_scope_close(&s);
     return f;
 }
+/* What lay where a future should: a number, an address, all bits, one whose bits have
+ * changed. */
+static int odd_future(int which, int (*take)(tutti_future))
+{
+    tutti_future spoilt = stale();
+    spoilt._[which == 4] ^= UINT64_C(1) << 50;
+    tutti_future odd[] = { { { 7, 7 } },
+                           { { (uintptr_t)&odd, (uintptr_t)&never } },
+                           { { UINT64_MAX, UINT64_MAX } },
+                           spoilt,
+                           spoilt,
+                           { { 0, 1 } },
+                           { { (uintptr_t)&never, 0 } } };
+    return take(odd[which]);
+}
+/* The least of what the call makes of each: 0 if it takes any of them. */
+static int odd_futures(int (*take)(tutti_future))
+{
+    int rc = -EINVAL;
+    for (int i = 0; i < 7 && rc == -EINVAL; i++)
+        rc = odd_future(i, take);
+    return rc == -EINVAL ? rc : 0;
+}
 static tutti_future promised(void)
 {
     tutti_future f;
@@ -404,6 +427,43 @@ CALL(cancel_none, NOTHING, VOID(tutti_future_cancel(none)))
 CALL(cancel_stale, NOTHING, VOID(tutti_future_cancel(stale())))
 CALL(release_none, NOTHING, VOID(tutti_future_release(none)))
 CALL(release_stale, NOTHING, VOID(tutti_future_release(stale())))
+static int await_odd(tutti_future f)
+{
+    return tutti_future_await(f, NULL);
+}
+static int take_odd(tutti_future f)
+{
+    return tutti_future_take(f, room, 4);
+}
+static int outcome_odd(tutti_future f)
+{
+    return tutti_future_outcome(f, &(tutti_outcome){ 72 });
+}
+static int wait_odd_future(tutti_future f)
+{
+    tutti_case c = tutti_on_done(f);
+    return tutti_wait(&c, 1);
+}
+CALL(await_odd, CODE, odd_futures(await_odd))
+CALL(take_odd, CODE, odd_futures(take_odd))
+CALL(done_odd, CODE, odd_futures(tutti_future_done))
+CALL(outcome_odd, CODE, odd_futures(outcome_odd))
+CALL(wait_done_odd, CODE, odd_futures(wait_odd_future))
+static int cancel_odd(tutti_future f)
+{
+    return VOID(tutti_future_cancel(f));
+}
+static int release_odd(tutti_future f)
+{
+    return VOID(tutti_future_release(f));
+}
+CALL(cancel_number, ABORT, odd_future(0, cancel_odd))
+CALL(cancel_address, ABORT, odd_future(1, cancel_odd))
+CALL(cancel_bits, ABORT, odd_future(2, cancel_odd))
+CALL(cancel_spoilt, ABORT, odd_future(3, cancel_odd))
+CALL(release_number, ABORT, odd_future(0, release_odd))
+CALL(release_address, ABORT, odd_future(1, release_odd))
+CALL(release_spoilt, ABORT, odd_future(4, release_odd))
 static int next_bad(tutti_scope *s)
 {
     tutti_future f;
@@ -430,6 +490,11 @@ static int fulfil_bad(tutti_future f, tutti_bytes value)
 }
 CALL(fulfil_none, CODE, fulfil_bad(none, empty))
 CALL(fulfil_stale, CODE, fulfil_bad(stale(), empty))
+static int fulfil_odd(tutti_future f)
+{
+    return fulfil_bad(f, empty);
+}
+CALL(fulfil_odd, CODE, odd_futures(fulfil_odd))
 CALL(fulfil_nowhere, CODE, fulfil_bad(promised(), nowhere))
 CALL(fulfil_task, CODE, fulfil_bad(ready(), empty))
 static int fulfil_twice(void)

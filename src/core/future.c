@@ -7,9 +7,17 @@
 
 enum { STATE_MASK = (1 << RECORD_STATE_BITS) - 1, OUTCOME_STALE = INT32_MAX - 2 };
 
+/* NULL: f is none, or holds what no ticket of this process does. */
 static struct record *record_of(tutti_future f)
 {
-    return (struct record *)(uintptr_t)f._[0];
+    bool is_sealed = f._[1] >> RECORD_COUNT_BITS
+                     == record_seal(f._[0]) >> RECORD_COUNT_BITS;
+    return likely(is_sealed) ? (struct record *)(uintptr_t)f._[0] : NULL;
+}
+
+static bool future_is_none(tutti_future f)
+{
+    return !f._[0] && !f._[1];
 }
 
 /* Under the latch. */
@@ -50,10 +58,20 @@ static struct record *record_lock(tutti_future f, int *rc)
     return NULL;
 }
 
-static int future_bad(int rc)
+static int future_bad(tutti_future f, int rc)
 {
-    return why_static(rc, rc == -EINVAL ? "the future is none: nothing was started for it"
-                                        : tutti_strerror(rc));
+    return why_static(rc, rc != -EINVAL       ? tutti_strerror(rc)
+                          : future_is_none(f) ? "the future is none: nothing was started for it"
+                                              : "no future of this process: it was never "
+                                                "set, or holds other bytes now");
+}
+
+/* The same for calls that can give no code: none and stale ones are nothing to them. */
+static void future_heed(tutti_future f, int rc, const char *call)
+{
+    if (rc == -EINVAL && !future_is_none(f))
+        misuse("%s in %s: it was given no future of this process: one that was never set, or "
+               "holds other bytes now", call, tutti_task_name());
 }
 
 /* Under the latch: wait until r is done, let the latch go and take it again.  0: done and
@@ -78,7 +96,7 @@ static int record_wait(struct record **r, tutti_future f, struct context *c)
         }
         *r = record_lock(f, &rc);
         if (!*r)
-            return future_bad(rc == -ESTALE && closed ? -ECANCELED : rc);
+            return future_bad(f, rc == -ESTALE && closed ? -ECANCELED : rc);
     }
     return 0;
 }
@@ -92,7 +110,7 @@ static int future_finish(tutti_future f, struct record **r)
         return rc;
     *r = record_lock(f, &rc);
     if (!*r)
-        return future_bad(rc);
+        return future_bad(f, rc);
     return record_wait(r, f, c);
 }
 
@@ -146,7 +164,7 @@ int tutti_future_done(tutti_future f)
     int rc;
     struct record *r = record_lock(f, &rc);
     if (!r)
-        return future_bad(rc);
+        return future_bad(f, rc);
     bool done = record_state(r) == RECORD_DONE;
     record_unlock(r);
     return done;
@@ -156,8 +174,10 @@ void tutti_future_cancel(tutti_future f)
 {
     int rc;
     struct record *r = record_lock(f, &rc);
-    if (!r)
+    if (!r) {
+        future_heed(f, rc, "tutti_future_cancel");
         return;
+    }
     if (record_state(r) == RECORD_PROMISED) {
         record_unlock(r);
         tutti_future_fulfil(f, -ECANCELED, (tutti_bytes){ NULL, 0 });
@@ -177,6 +197,8 @@ void tutti_future_release(tutti_future f)
     struct record *r = record_lock(f, &rc);
     if (r)
         record_release(r);
+    else
+        future_heed(f, rc, "tutti_future_release");
 }
 
 int tutti_future_outcome(tutti_future f, tutti_outcome *out)
@@ -186,7 +208,7 @@ int tutti_future_outcome(tutti_future f, tutti_outcome *out)
         return why_set(-EINVAL, "tutti_future_outcome: set size first");
     struct record *r = record_lock(f, &rc);
     if (!r)
-        return future_bad(rc);
+        return future_bad(f, rc);
     bool done = record_state(r) == RECORD_DONE;
     tutti_outcome all = { out->size,
                           done ? r->end : TUTTI_PENDING,
@@ -314,7 +336,7 @@ int tutti_future_fulfil(tutti_future f, int code, tutti_bytes value)
 static struct latch *done_latch(tutti_case *c, int *rc)
 {
     struct record *r = record_of(c->on.future);
-    *rc = r ? -ESTALE : 0;
+    *rc = r ? -ESTALE : future_is_none(c->on.future) ? 0 : -EINVAL;
     return r && tutti_future_done(c->on.future) >= 0 ? &r->latch : NULL;
 }
 

@@ -6,6 +6,7 @@
 #include "core/waiters.h"
 #include <sched.h>
 
+const char record_place = 0;
 static struct slab records = SLAB(1, struct record, next);
 
 void out_free(struct tutti_out *o)
@@ -25,7 +26,9 @@ struct record *record_open(struct scope *s, uint64_t state, const char *name,
     if (!r)
         return NULL;
     /* relaxed: nobody has a ticket of this generation yet */
-    uint64_t generation = (load_relaxed(&r->tag) >> RECORD_STATE_BITS) + 1;
+    uint64_t count = (load_relaxed(&r->tag) >> RECORD_STATE_BITS) + 1;
+    uint64_t generation = record_seal((uintptr_t)r)
+                          | (count & ((UINT64_C(1) << RECORD_COUNT_BITS) - 1));
     if (record_lost(r)) /* reused in a child: whoever held its latch is gone */
         store_relaxed(&r->latch.word, LATCH_FREE);
     latch_lock(&r->latch); /* holders of stale tickets look in */

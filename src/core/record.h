@@ -32,7 +32,7 @@ enum {
  * start of the task to its end; waiters is empty once the state is RECORD_DONE. */
 struct record {
     struct latch latch;
-    /* generation << RECORD_STATE_BITS | state.  Changed under the latch, but for
+    /* generation << RECORD_STATE_BITS | state; see record_seal.  Changed under the latch, but for
      * PROMISED -> FILLING -> FILLED, by whoever fulfils, which may be a signal handler. */
     _Atomic uint64_t tag;
     struct scope *scope;
@@ -53,6 +53,17 @@ struct record {
     struct record *next; /* in the slab */
 };
 
+/* The upper bits of a record's generations, which only tickets of this process have: they
+ * follow from its address, and from where the library lies.  So garbage in a tutti_future is
+ * told, but for one in 32,768, before its address is looked at; and what is never an address
+ * of the program's, or a small number, always, since the first bit is set. */
+enum { RECORD_COUNT_BITS = 45 }; /* below: times it was opened, before they begin again */
+extern const char record_place;
+static inline uint64_t record_seal(uint64_t address)
+{
+    uint64_t mixed = (address ^ (uintptr_t)&record_place) * UINT64_C(0x9e3779b97f4a7c15);
+    return (mixed >> 49 | UINT64_C(1) << 15) << RECORD_COUNT_BITS;
+}
 /* A record in s's pending futures in that state, and its ticket; NULL: no memory. */
 struct record *record_open(struct scope *s, uint64_t state, const char *name,
                            tutti_future *f);
