@@ -1,6 +1,7 @@
 /* tests/fork_test.c - the child of a fork(): what the parent had open is lost and says so at
  * once, and the child may start afresh. */
 #include "urls.h"
+#include <dirent.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
@@ -299,6 +300,118 @@ TEST(a_channel_of_the_parent_is_lost)
     CHECK_INT(tutti_chan_close(c), 0);
     CHECK_INT(tutti_scope_close(&s), 0);
     CHECK_INT(tutti_executor_close(ex), 0);
+}
+
+/* --- descriptors ------------------------------------------------------------- */
+
+static int descriptors(void)
+{
+    int n = 0;
+    DIR *d = opendir("/proc/self/fd");
+    CHECK(d);
+    while (readdir(d))
+        n++;
+    closedir(d);
+    return n;
+}
+
+static int waits_for_bytes(void *pipe)
+{
+    tutti_case c = tutti_on_fd(*(int *)pipe, POLLIN);
+    return tutti_wait(&c, 1);
+}
+
+/* Has each worker wait for descriptors, as far as tasks get to them all. */
+static void poll_on(const char *url)
+{
+    enum { PIPES = 8 };
+    int ends[PIPES][2];
+    tutti_executor *ex = urls_open(url);
+    tutti_scope s;
+    tutti_scope_open(&s, ex, TUTTI_NEVER, 0);
+    for (int i = 0; i < PIPES; i++) {
+        CHECK_INT(pipe(ends[i]), 0);
+        CHECK_INT(tutti_go(&s, waits_for_bytes, ends[i]), 0);
+    }
+    CHECK_INT(tutti_sleep_until(tutti_after(TUTTI_MS)), 0);
+    for (int i = 0; i < PIPES; i++)
+        CHECK_INT(write(ends[i][1], "", 1), 1);
+    CHECK_INT(tutti_scope_close(&s), 0);
+    CHECK_INT(tutti_executor_close(ex), 0);
+    for (int i = 0; i < PIPES; i++) {
+        close(ends[i][0]);
+        close(ends[i][1]);
+    }
+}
+
+/* Each generation of a family of processes has what one needs, not its parents' as well. */
+ON_URLS(a_child_does_not_keep_what_its_parents_waited_with)
+{
+    needs(THREADS_AFTER_FORK);
+    enum { GENERATIONS = 8, EACH = 3 }; /* an epoll, an eventfd and a ring */
+    int first = descriptors();
+    for (int i = 0; i < GENERATIONS; i++) {
+        poll_on(url);
+        fflush(stdout);
+        pid_t pid = fork();
+        CHECK(pid >= 0);
+        if (pid > 0) {
+            int status = -1;
+            CHECK(waitpid(pid, &status, 0) == pid);
+            CHECK_INT(status, 0);
+            return; /* and so on, up to the oldest */
+        }
+        alarm(20);
+    }
+    tutti_executor *ex = urls_open(url);
+    int most = first + EACH * (int)tutti_executor_workers(ex) + 2;
+    CHECK_INT(tutti_executor_close(ex), 0);
+    poll_on(url);
+    if (descriptors() > most)
+        check_fail(__FILE__, __LINE__, "%d descriptors, %d at first", descriptors(), first);
+    fflush(stdout);
+    _exit(0);
+}
+
+/* Threads that begin and end to wait for descriptors meanwhile: no child loses one of the
+ * program's own. */
+static atomic_int enough;
+
+static void *polls_on_loops(void *unused)
+{
+    (void)unused;
+    while (!atomic_load(&enough))
+        poll_on("loop://");
+    return NULL;
+}
+
+TEST(a_child_keeps_the_descriptors_of_the_program)
+{
+    needs(MALLOC_AFTER_FORK);
+    enum { THREADS = 3, OWN = 20 };
+    pthread_t thread[THREADS];
+    int own[OWN];
+    for (int i = 0; i < OWN; i++)
+        CHECK((own[i] = open("/dev/null", O_RDONLY | O_CLOEXEC)) >= 0);
+    for (int i = 0; i < THREADS; i++)
+        CHECK_INT(pthread_create(&thread[i], NULL, polls_on_loops, NULL), 0);
+    for (int n = 0; n < 100; n++) {
+        pid_t pid = fork();
+        CHECK(pid >= 0);
+        if (pid == 0) {
+            alarm(20);
+            for (int i = 0; i < OWN; i++)
+                CHECK(fcntl(own[i], F_GETFD) >= 0);
+            poll_on("loop://");
+            _exit(0);
+        }
+        int status = -1;
+        CHECK(waitpid(pid, &status, 0) == pid);
+        CHECK_INT(status, 0);
+    }
+    enough = 1;
+    for (int i = 0; i < THREADS; i++)
+        CHECK_INT(pthread_join(thread[i], NULL), 0);
 }
 
 /* --- while everything runs ------------------------------------------------ */

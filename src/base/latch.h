@@ -37,6 +37,12 @@ static inline void latch_lock(struct latch *l)
     if (unlikely(!cas_acquire(&l->word, &free, LATCH_HELD)))
         latch_lock_slow(l);
 }
+/* True: it was free, and is the caller's. */
+static inline bool latch_try(struct latch *l)
+{
+    uint32_t free = LATCH_FREE;
+    return cas_acquire(&l->word, &free, LATCH_HELD); /* as in latch_lock */
+}
 /* False: it is free.  True: it is still held, a handler left a poke meanwhile, which is now
  * taken back: the caller must do what the handler wanted done and unlock again.  So nothing
  * of the object is touched after it was let go, and it may be gone by then. */

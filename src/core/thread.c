@@ -10,6 +10,7 @@
 #include "base/slab.h"
 #include "fiber/fiber.h"
 #include <pthread.h>
+#include <sched.h>
 
 _Thread_local struct context *context_current;
 _Atomic uint32_t fork_epoch;
@@ -90,7 +91,7 @@ struct context *context_of_thread(void)
 
 /* --- fork() ---------------------------------------------------------------- */
 
-enum { FORK_WATCHERS = 24 };
+enum { FORK_WATCHERS = 24, FORK_HOLDS = 2, FORK_TRIES = 1000 };
 static void (*fork_watchers[FORK_WATCHERS])(void);
 static unsigned fork_watcher_count; /* grows while the program loads, by one thread */
 
@@ -99,6 +100,45 @@ void fork_watch(void (*fn)(void))
     if (fork_watcher_count == FORK_WATCHERS)
         misuse("too many parts of the library watch fork()");
     fork_watchers[fork_watcher_count++] = fn;
+}
+
+/* Holds: count of them are set; held: the thread that forks has latch. */
+static struct fork_hold {
+    struct latch *latch;
+    bool held;
+} fork_holds[FORK_HOLDS];
+static unsigned fork_hold_count; /* as fork_watcher_count */
+
+void fork_hold(struct latch *latch)
+{
+    if (fork_hold_count == FORK_HOLDS)
+        misuse("too many parts of the library hold latches over fork()");
+    fork_holds[fork_hold_count++].latch = latch;
+}
+
+bool fork_held(const struct latch *latch)
+{
+    for (unsigned i = 0; i < fork_hold_count; i++)
+        if (fork_holds[i].latch == latch)
+            return fork_holds[i].held;
+    return false;
+}
+
+static void fork_prepare(void)
+{
+    for (unsigned i = 0; i < fork_hold_count; i++) {
+        struct fork_hold *h = &fork_holds[i];
+        h->held = latch_try(h->latch);
+        for (int n = FORK_TRIES; n && !h->held; n--, h->held = latch_try(h->latch))
+            sched_yield();
+    }
+}
+
+static void fork_parent(void)
+{
+    for (unsigned i = 0; i < fork_hold_count; i++)
+        if (fork_holds[i].held)
+            latch_unlock(fork_holds[i].latch);
 }
 
 /* In the child: one thread is left, and this is it.  Its scopes are the parent's; a task that
@@ -128,11 +168,13 @@ static void fork_child(void)
     for (unsigned i = 0; i < fork_watcher_count; i++)
         fork_watchers[i]();
     race_disown();
+    for (unsigned i = 0; i < fork_hold_count; i++)
+        fork_holds[i].held = false; /* a child that comes by clone(2) has no prepare */
 }
 
 __attribute__((constructor)) static void thread_begin(void)
 {
     thread_key_made = pthread_key_create(&thread_key, thread_ended) == 0;
-    pthread_atfork(NULL, NULL, fork_child);
+    pthread_atfork(fork_prepare, fork_parent, fork_child);
     fence_begin();
 }

@@ -2,6 +2,7 @@
  * thread ends or the process forks. */
 #ifndef CORE_THREAD_H
 #define CORE_THREAD_H
+#include "base/latch.h"
 #include "core/context.h"
 
 extern const struct carrier thread_carrier;
@@ -22,6 +23,12 @@ extern _Atomic uint32_t fork_epoch;
 /* Run fn in the child after every fork(), in the order of the layers; fn must be quick,
  * take no latch that another thread may have held, and may be given once only. */
 void fork_watch(void (*fn)(void));
+/* Take *latch over each fork() so that what it guards is whole in the child; before main.
+ * Not for long where another thread holds it: a handler that forks may have interrupted the
+ * holder. */
+void fork_hold(struct latch *latch);
+/* In a function of fork_watch: was it taken?  That function makes it free again. */
+bool fork_held(const struct latch *latch);
 /* Run fn(arg) when this thread ends.  Newest first.  0 or -ENOMEM. */
 int thread_at_end(void (*fn)(void *arg), void *arg);
 /* An identity of the running thread, comparable and free of calls. */

@@ -38,7 +38,7 @@ struct poller {
     struct list all;        /* in all_pollers */
 };
 
-static struct latch all_latch; /* guards all_pollers */
+static struct latch all_latch; /* guards all_pollers, and which descriptors those have */
 static struct list all_pollers = { &all_pollers, &all_pollers };
 
 /* --- opening --------------------------------------------------------------- */
@@ -102,10 +102,11 @@ static struct poller *poller_make(enum io_kind kind)
         return NULL;
     p->watches.epoll = p->wake = -1;
     p->kind = kind;
-    latch_lock(&all_latch);
+    latch_lock(&all_latch); /* so that no fork() comes between a descriptor and its number */
     list_push_back(&all_pollers, &p->all);
+    int rc = poller_begin(p);
     latch_unlock(&all_latch);
-    if (poller_begin(p) < 0) {
+    if (rc < 0) {
         poller_close(p);
         p = NULL;
     }
@@ -143,10 +144,12 @@ int poller_adopt(struct poller *p)
         return 0;
     assert(p->watches.nodes == 0);
     int kept = errno;
+    latch_lock(&all_latch); /* as in poller_make */
     ring_close(p->ring); /* its thread is gone, and what that had begun with it */
     memset(&p->bell, 0, sizeof p->bell);
     memset(&p->events, 0, sizeof p->events);
     int rc = poller_begin_ring(p);
+    latch_unlock(&all_latch);
     errno = kept;
     return rc;
 }
@@ -331,9 +334,25 @@ void poller_interrupt(struct poller *p)
     errno = kept;
 }
 
+/* Its threads are gone, and may have been in the middle of anything but this. */
+static void poller_drop(struct poller *p)
+{
+    if (p->ring)
+        ring_drop(p->ring);
+    p->ring = NULL;
+    if (p->watches.epoll >= 0)
+        close(p->watches.epoll);
+    if (p->wake >= 0)
+        close(p->wake);
+    p->watches.epoll = p->wake = -1;
+}
+
 /* In the child the parent's pollers are nobody's. */
 static void poller_after_fork(void)
 {
+    bool whole = fork_held(&all_latch);
+    for (struct list *l = all_pollers.next; whole && l != &all_pollers; l = l->next)
+        poller_drop(list_entry(l, struct poller, all));
     all_latch = (struct latch){ 0 };
     list_init(&all_pollers);
     block_after_fork();
@@ -342,4 +361,5 @@ static void poller_after_fork(void)
 __attribute__((constructor)) static void poller_begin_process(void)
 {
     fork_watch(poller_after_fork);
+    fork_hold(&all_latch);
 }

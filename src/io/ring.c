@@ -119,6 +119,12 @@ void ring_close(struct ring *r)
     memory_free(r);
 }
 
+/* What its thread was about to change in *r stays as it is. */
+void ring_drop(struct ring *r)
+{
+    io_uring_queue_exit(&r->uring);
+}
+
 bool ring_busy(const struct ring *r)
 {
     return r->active > 0 || io_uring_sq_ready(&r->uring) > 0;

@@ -48,6 +48,8 @@ struct ring_want {
 /* NULL and *why: not granted here, or no memory or descriptors. */
 struct ring *ring_open(bool defer, const char **why);
 void ring_close(struct ring *r);
+/* In the child of a fork(): let go of the parent's, in which nothing may be touched. */
+void ring_drop(struct ring *r);
 /* May this process have rings?  Asked without noise, and once, unless the answer was that
  * something is short now.  NULL: yes; else why not. */
 const char *ring_refused(void);

@@ -160,14 +160,23 @@ void worker_free(struct worker *w)
     latch_unlock(&free_latch);
 }
 
+/* Those that can be reused are, but for their pollers, which were the parent's. */
 static void worker_after_fork(void)
 {
+    if (!fork_held(&free_latch))
+        free_workers = NULL;
+    for (struct worker *w = free_workers; w; w = w->next_free) {
+        w->poller = NULL;
+        memset(w->pollers, 0, sizeof w->pollers);
+        store_relaxed(&w->inbox, NULL); /* one thread, here and below */
+        store_relaxed(&w->nudgers, 0);  /* who was looking at it is gone */
+    }
     free_latch = (struct latch){ 0 };
-    free_workers = NULL;
     worker_current = NULL;
 }
 
 __attribute__((constructor)) static void worker_begin(void)
 {
     fork_watch(worker_after_fork);
+    fork_hold(&free_latch);
 }
