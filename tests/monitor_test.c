@@ -79,6 +79,24 @@ TEST(a_spare_that_is_stuck_as_well_gets_another)
     stuck_until_another_runs("threads://2", compute, 3);
 }
 
+/* On the executor of the process, which nothing closes: ThreadSanitizer tells at the end of
+ * this of threads that have ended and were not joined. */
+TEST(spares_that_have_ended_are_joined)
+{
+    setenv("TUTTI_EXECUTOR", "threads://2?spares=8", 1);
+    TUTTI_SCOPE(s, NULL, TUTTI_NEVER, 0);
+    sem_init(&gate, 0, 0);
+    inside = flag = ran = 0;
+    for (int i = 0; i < 6; i++)
+        CHECK_INT(tutti_go(&s, block, NULL), 0);
+    urls_until(&inside, 6); /* four of them on spares */
+    CHECK_INT(tutti_go(&s, let_all_go, (void *)6), 0);
+    CHECK_INT(tutti_scope_close(&s), 0);
+    struct timespec rest = { 4, 0 }; /* a second each, one after the other */
+    if (UNDER_TSAN)
+        nanosleep(&rest, NULL);
+}
+
 /* The task that lets it go is in the stuck worker's own deque. */
 static int start_then_stick(void *arg)
 {

@@ -377,8 +377,21 @@ void spare_send_off(struct pool *p)
         worker_set_takes(least, false);
 }
 
+/* Places whose threads have ended are free again.  True: some are about to end. */
+static bool seats_reap(struct pool *p)
+{
+    bool more = false;
+    for (uint32_t i = p->count; i < pool_seats(p); i++) {
+        const struct worker *w = pool_worker(p, i);
+        if (!seat_reap(p, seat_of(p, i)))
+            more |= w && load_relaxed(&w->quit); /* a hint */
+    }
+    return more;
+}
+
 bool spares_trim(struct pool *p, int64_t now)
 {
+    bool ending = seats_reap(p);
     latch_lock(&p->latch);
     struct list *l = p->parked.prev; /* the one that has rested longest */
     struct worker *w = l != &p->parked ? list_entry(l, struct worker, parked_link) : NULL;
@@ -392,7 +405,7 @@ bool spares_trim(struct pool *p, int64_t now)
     latch_unlock(&p->latch);
     if (old)
         worker_quit(w);
-    return more;
+    return more || old || ending;
 }
 
 void spares_end(struct pool *p)

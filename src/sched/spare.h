@@ -33,6 +33,6 @@ void spares_provide(struct pool *p, int64_t now);
 bool spare_call_in(struct pool *p);
 /* One less does, if a spare does, and else one of the workers. */
 void spare_send_off(struct pool *p);
-/* End those that have rested long.  True: some still rest. */
+/* End those that have rested long, and join what has ended.  True: there will be more of it. */
 bool spares_trim(struct pool *p, int64_t now);
 #endif
