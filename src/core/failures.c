@@ -90,13 +90,15 @@ int tutti_scope_failures(tutti_scope *public,
     size_t n = s->more ? s->more->kept : 0;
     uint64_t all = s->failures;
     scope_unlock(s);
-    for (; f && n && each; f = f->next, n--) {
+    for (size_t i = 0; f && i < n && each; i++) {
         tutti_end end = f->code == -TUTTI_ECRASH  ? TUTTI_CRASHED
                         : f->code == -TUTTI_ELOST ? TUTTI_LOST
                                                   : TUTTI_FAILED;
         tutti_outcome o = { sizeof o, end, f->code, f->signal, 1, f->task,
                             f->words ? f->words : tutti_strerror(f->code), f->index };
         each(ctx, &o);
+        if (i + 1 < n) /* the last one's `next` may be set meanwhile */
+            f = f->next;
     }
     return all > INT32_MAX ? INT32_MAX : (int)all;
 }
