@@ -36,11 +36,18 @@
  * Over       Calls that have not begun when the scope around is over are dropped: their
  *            joins give zero.  Ask tutti_fork_check after the last join.  The scope is
  *            the one that was current when the task forked with nothing forked before.
+ *            So what a call forks in a scope that it opens is of that scope only where
+ *            nothing else is forked below it.  To cancel a part for sure, let its root be
+ *            a task of a scope of its own.
  * Memory     Forks use none but the task's own; beyond some 250 at once, 16 KiB for each
  *            further 250, kept until the task ends.  When there is none, further calls
  *            are dropped and the scope has failed with -ENOMEM.
+ *            A call that others run needs a stack, as a task does; while none can be had
+ *            it stays with the task that forked it, so calls that wait for each other
+ *            then wait for ever.
  * Threads    On a plain thread, and in the child after fork(), the same code runs, but
- *            nobody else takes a call. */
+ *            nobody else takes a call.  Where a call that others had taken calls fork(),
+ *            the child has that call alone and ends, as by exit(0), when it returns. */
 #ifndef TUTTI_FORK_H
 #define TUTTI_FORK_H
 #include <tutti.h>
