@@ -124,9 +124,10 @@ static __attribute__((noinline)) void heavy_leave(struct worker *w, struct conte
         strand_leave(c);
 }
 
-/* The same is back. */
-static __attribute__((noinline)) void heavy_resume(struct worker *w, struct context *c)
+/* The same is back.  It reads its worker anew: nothing but c is kept over a switch. */
+static __attribute__((noinline)) void heavy_resume(struct context *c)
 {
+    struct worker *w = c->worker;
     if (!c->stacks)
         store_relaxed(&w->outside, true); /* late is a look too many */
     if (c->strand)
@@ -148,7 +149,7 @@ static inline __attribute__((always_inline)) void worker_leave(struct worker *w,
     }
     switch_here(w, c, next);
     if (unlikely(c->heavy))
-        heavy_resume(w, c);
+        heavy_resume(c);
 }
 
 static __attribute__((noinline)) void worker_park_until(struct context *c, uint64_t ticket,
@@ -217,7 +218,7 @@ static inline __attribute__((always_inline)) void worker_make_way(struct worker 
         heavy_leave(w, c);
     switch_here(w, c, worker_yield_to(w, c));
     if (unlikely(c->heavy))
-        heavy_resume(w, c);
+        heavy_resume(c);
 }
 
 returns_by_jump static int worker_yield(struct context *c)
