@@ -15,9 +15,9 @@
 PREFIX = /usr/local
 LIBDIR = lib
 ARGS =
-ONLY =
-ROUNDS = 5
-WORKERS =
+ONLY ?=
+ROUNDS ?= 5
+WORKERS ?=
 J =
 V = 0
 

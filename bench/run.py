@@ -74,7 +74,7 @@ def runs_of(bench, counts, maker):
             continue
         for n in command.workers or counts:
             words = tuple(a.format(workers=n) for a in command.args)
-            runs.append(rounds.Run(system, n, argv + words, command.says))
+            runs.append(rounds.Run(system, n, argv + words, command.says, command.line))
     return runs, missing
 
 

@@ -38,7 +38,7 @@ BENCHES = [
     Bench('proc-crashes', 'ns', 'a task of 100 us, of which one in a hundred crashes',
           {**pools('proc-crashes', 2, ''),
            'crash-free': Command('proc_bench', ('-r', '1', 'proc-crash-free'), workers=(2,),
-                                 baseline=True)},
+                                 says='tutti', line='proc-crash-free', baseline=True)},
           workers=(2,), goals=(AtMost(1.25, 'crash-free', workers=2),)),
 ]
 

@@ -16,6 +16,7 @@ class Run:
     workers: int
     argv: tuple
     says: str = None  # what it calls itself, if not so
+    line: str = None  # and the bench
 
 
 class Failed(Exception):
@@ -103,7 +104,7 @@ def measure(bench, runs, rounds, progress, env=None):
                      f'{run.workers} worker{"s" if run.workers > 1 else ""}')
             try:
                 figure, got = read_line(run_command(run.argv, bench.timeout, env),
-                                        bench.name, run.says or run.system)
+                                        run.line or bench.name, run.says or run.system)
                 if got is not None and check is not None and got != check[0]:
                     raise Failed(f'its result is {got}, that of {check[1]} {check[0]}')
                 if got is not None and check is None:

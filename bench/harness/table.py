@@ -14,6 +14,7 @@ class Command:
     args: tuple = ()
     workers: tuple = None   # None: as the bench says
     says: str = None        # what it prints as "system", if not the name it has here
+    line: str = None        # and as "bench", if not the bench's
     baseline: bool = False  # a floor to compare with, not somebody to be ahead of
 
 
