@@ -3,6 +3,7 @@
  * until the earliest; deadlines set at opening need it not, every wait arms its own timer.
  * A thread whose time is its own (base/clock.h) fires those that were set there itself.
  * Tests: tests/cut_test.c, tests/sim_test.c. */
+#include "base/launch.h"
 #include "base/memory.h"
 #include "core/scope.h"
 #include "core/thread.h"
@@ -70,14 +71,9 @@ static void *alarm_main(void *unused)
 static int alarm_start(void)
 {
     pthread_t thread;
-    sigset_t all, kept;
     if (alarm_runs)
         return 0;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &kept); /* the program's signals are not for us */
-    int rc = fault_now() ? EAGAIN : pthread_create(&thread, NULL, alarm_main, NULL);
-    pthread_sigmask(SIG_SETMASK, &kept, NULL);
-    if (rc)
+    if (thread_launch(&thread, NULL, NULL, alarm_main, NULL))
         return -EAGAIN;
     pthread_detach(thread);
     alarm_runs = true;

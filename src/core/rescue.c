@@ -3,6 +3,7 @@
  * goes on to its end, or, if it has not begun, is not made any more, since what it was to work
  * on (a descriptor's number) may be another's by then; and its argument is dropped.
  * Tests: tests/blocking_test.c. */
+#include "base/launch.h"
 #include "base/memory.h"
 #include "core/scope.h"
 #include "core/task.h"
@@ -147,14 +148,8 @@ static void *rescue_main(void *unused)
 static int thread_start(void)
 {
     pthread_t thread;
-    sigset_t all, kept;
-    sigfillset(&all); /* but for faults, whose handlers would be passed by */
-    const int faults[] = { SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGSYS, SIGTRAP };
-    for (size_t i = 0; i < sizeof faults / sizeof *faults; i++)
-        sigdelset(&all, faults[i]);
-    pthread_sigmask(SIG_SETMASK, &all, &kept); /* the program's signals are not for us */
-    int rc = fault_now() ? EAGAIN : pthread_create(&thread, NULL, rescue_main, NULL);
-    pthread_sigmask(SIG_SETMASK, &kept, NULL);
+    static const int heard[] = { SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGSYS, SIGTRAP, 0 };
+    int rc = thread_launch(&thread, NULL, heard, rescue_main, NULL);
     if (rc == 0)
         pthread_detach(thread);
     return rc ? -EAGAIN : 0;

@@ -1,6 +1,7 @@
 /* net/signals.c - signals that come through a channel.  Each has an event, which the handler
  * sets, and a thread carries events over to the channel: a handler may not send.
  * Tests: tests/io_more_test.c. */
+#include "base/launch.h"
 #include "base/memory.h"
 #include "core/owned.h"
 #include "core/thread.h"
@@ -84,11 +85,7 @@ static struct signals *signals_make(const int *signums, size_t n)
 
 static int signals_thread(struct signals *k)
 {
-    sigset_t all, kept;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &kept); /* the program's signals are not for it */
-    int rc = fault_now() ? EAGAIN : pthread_create(&k->thread, NULL, signals_main, k);
-    pthread_sigmask(SIG_SETMASK, &kept, NULL);
+    int rc = thread_launch(&k->thread, NULL, NULL, signals_main, k);
     return rc ? why_set(-rc, "tutti_signals: %s", tutti_strerror(-rc)) : 0;
 }
 

@@ -1,5 +1,6 @@
 /* sched/attach.c - how a thread becomes a worker and stops being one, and where workers
  * that can be reused are kept.  See worker.h.  Tests: tests/pool_test.c. */
+#include "base/launch.h"
 #include "base/memory.h"
 #include "base/slice.h"
 #include "sched/worker.h"
@@ -100,19 +101,9 @@ void worker_work(struct worker *w)
 
 int worker_thread(pthread_t *thread, void *(*main)(void *), void *arg)
 {
-    sigset_t all, kept;
-    sigfillset(&all); /* the program's signals go to the program's threads */
-    sigdelset(&all, SIGURG);
-    sigdelset(&all, SIGSEGV);
-    sigdelset(&all, SIGBUS);
-    sigdelset(&all, SIGFPE);
-    sigdelset(&all, SIGILL);
-    sigdelset(&all, SIGSYS);
-    sigdelset(&all, SIGTRAP);
-    sigdelset(&all, SIGPROF);
-    pthread_sigmask(SIG_SETMASK, &all, &kept);
-    int rc = fault_now() ? EAGAIN : pthread_create(thread, NULL, main, arg);
-    pthread_sigmask(SIG_SETMASK, &kept, NULL);
+    static const int heard[] = { SIGURG,  SIGSEGV, SIGBUS,  SIGFPE, SIGILL,
+                                 SIGSYS, SIGTRAP, SIGPROF, 0 };
+    int rc = thread_launch(thread, NULL, heard, main, arg);
     return rc ? -EAGAIN : 0;
 }
 

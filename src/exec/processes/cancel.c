@@ -20,12 +20,6 @@ static int job_over(struct job *j, int64_t *deadline)
     return rc;
 }
 
-static void timer_set(struct procs *p, int64_t when)
-{
-    if (when < p->timer)
-        p->timer = when;
-}
-
 static void lane_ask(struct procs *p, unsigned i, uint64_t number, bool interrupt)
 {
     struct lane_shared *s = head_lane(p->arena.head, i);
@@ -49,7 +43,7 @@ static void job_ask(struct procs *p, unsigned i, uint64_t number, struct job *j,
     if (!j->asked)
         j->ask_code = rc;
     else if (now < j->ask_next) {
-        timer_set(p, j->ask_next);
+        keeper_wake_by(p, j->ask_next);
         return;
     }
     if (j->asked < KILLED)
@@ -61,7 +55,7 @@ static void job_ask(struct procs *p, unsigned i, uint64_t number, struct job *j,
         lane_ask(p, i, number, j->asked == INTERRUPTED);
     }
     j->ask_next = now + half;
-    timer_set(p, j->ask_next);
+    keeper_wake_by(p, j->ask_next);
 }
 
 /* True: it was taken back, and has ended. */
@@ -90,7 +84,7 @@ static void look_at_lane(struct procs *p, unsigned i)
         int64_t deadline;
         int rc = j ? job_over(j, &deadline) : 0;
         if (j && rc == 0)
-            timer_set(p, deadline);
+            keeper_wake_by(p, deadline);
         else if (j && !job_take_back(p, i, number, rc))
             job_ask(p, i, number, j, rc);
     }
@@ -108,7 +102,7 @@ static void look_at_queue(struct procs *p)
         if (rc < 0) {
             job_end(p, j, TUTTI_CUT, rc, 0, NULL);
         } else {
-            timer_set(p, deadline);
+            keeper_wake_by(p, deadline);
             queue_push(p, j);
         }
         j = next;

@@ -3,6 +3,7 @@
  * nothing.  Tests: tests/processes_test.c. */
 #include "base/clock.h"
 #include "base/futex.h"
+#include "base/launch.h"
 #include "base/memory.h"
 #include "base/slab.h"
 #include "exec/processes/procs.h"
@@ -173,27 +174,23 @@ void keeper_rouse(struct procs *p)
         keeper_ring(p);
 }
 
-void keeper_heed(struct procs *p)
+void keeper_wake_by(struct procs *p, int64_t when)
 {
-    if (likely(!p->keeper_sleeps || p->timer >= p->sleeps_until))
+    if (when >= p->timer)
         return;
-    p->sleeps_until = p->timer; /* once */
-    keeper_ring(p);
+    p->timer = when;
+    if (p->keeper_sleeps && when < p->sleeps_until) {
+        p->sleeps_until = when; /* once */
+        keeper_ring(p);
+    }
 }
 
 /* --- beginning and end ---------------------------------------------------------------------- */
 
 int keeper_begin(struct procs *p)
 {
-    sigset_t all, kept;
-    sigfillset(&all); /* the program's signals go to the program's threads */
-    sigdelset(&all, SIGSEGV);
-    sigdelset(&all, SIGBUS);
-    sigdelset(&all, SIGFPE);
-    sigdelset(&all, SIGILL);
-    pthread_sigmask(SIG_SETMASK, &all, &kept);
-    int rc = fault_now() ? EAGAIN : pthread_create(&p->keeper, NULL, keeper_main, p);
-    pthread_sigmask(SIG_SETMASK, &kept, NULL);
+    static const int heard[] = { SIGSEGV, SIGBUS, SIGFPE, SIGILL, 0 };
+    int rc = thread_launch(&p->keeper, NULL, heard, keeper_main, p);
     p->keeper_runs = rc == 0;
     return rc ? why_set(-EAGAIN, "no thread for an executor of processes") : 0;
 }

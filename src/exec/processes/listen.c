@@ -3,6 +3,7 @@
  * not end then is killed by home.  Tests: tests/processes_cancel_test.c. */
 #include "base/clock.h"
 #include "base/futex.h"
+#include "base/launch.h"
 #include "base/memory.h"
 #include "core/scope.h"
 #include "exec/processes/serve.h"
@@ -80,18 +81,14 @@ static void *listen_main(void *arg)
 int listen_begin(struct serving *s)
 {
     struct sigaction interrupt = { .sa_handler = listen_interrupt };
-    sigset_t all, kept;
     pthread_t thread;
     pthread_attr_t small;
     sigemptyset(&interrupt.sa_mask);
     sigaction(listen_signal(), &interrupt, NULL);
-    sigfillset(&all);
     pthread_attr_init(&small);
     pthread_attr_setstacksize(&small, 128 << 10);
     pthread_attr_setdetachstate(&small, PTHREAD_CREATE_DETACHED);
-    pthread_sigmask(SIG_SETMASK, &all, &kept);
-    int rc = fault_now() ? EAGAIN : pthread_create(&thread, &small, listen_main, s);
-    pthread_sigmask(SIG_SETMASK, &kept, NULL);
+    int rc = thread_launch(&thread, &small, NULL, listen_main, s);
     pthread_attr_destroy(&small);
     return rc ? why_set(-rc, "a worker process could not start its second thread") : 0;
 }

@@ -6,7 +6,7 @@
  * nothing else.  Who takes requests sleeps on their bell: on `threads://` the main thread,
  * which runs no tasks there; a loop runs on the main thread, and a second one takes.
  * Tests: tests/processes_many_test.c. */
-#include "base/memory.h"
+#include "base/launch.h"
 #include "exec/processes/names.h"
 #include "exec/processes/serve.h"
 #include <signal.h>
@@ -51,28 +51,19 @@ static void *many_taker(void *unused)
     return NULL;
 }
 
-/* NULL, or why not. */
-static const char *many_start_taker(pthread_t *thread)
-{
-    sigset_t all, kept;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &kept);
-    int rc = fault_now() ? EAGAIN : pthread_create(thread, NULL, many_taker, NULL);
-    pthread_sigmask(SIG_SETMASK, &kept, NULL);
-    return rc ? "it could not start the thread that takes requests" : NULL;
-}
-
 const char *serve_many(struct serving *s)
 {
     const char *why = NULL;
     pthread_t taker;
     bool is_loop = !strncmp(s->head->inner, "loop", 4);
     tutti_scope_open(&many_scope, s->inner, TUTTI_NEVER, TUTTI_KEEP_GOING);
-    if (!is_loop)
+    if (!is_loop) {
         serve_take(s, many_begin);
-    else if (!(why = many_start_taker(&taker))) {
+    } else if (thread_launch(&taker, NULL, NULL, many_taker, NULL) == 0) {
         tutti_event_wait(&many_over); /* the loop turns meanwhile */
         pthread_join(taker, NULL);
+    } else {
+        why = "it could not start the thread that takes requests";
     }
     tutti_scope_close(&many_scope);
     return why;

@@ -221,10 +221,9 @@ void queue_feed(struct procs *p)
             job_end(p, j, TUTTI_FAILED, rc, 0,
                     memory_strdup("the arena has no room for the input; give it more by "
                                   "?arena=, or a file by ?spill="));
-        else if (deadline < p->timer)
-            p->timer = deadline;
+        else
+            keeper_wake_by(p, deadline);
     }
-    keeper_heed(p);
 }
 
 /* Of a lane whose requests begin in any order: no need to revoke it. */

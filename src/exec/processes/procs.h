@@ -215,8 +215,8 @@ void procs_look(struct procs *p);
 int keeper_begin(struct procs *p);
 void keeper_end(struct procs *p);
 void keeper_rouse(struct procs *p);
-/* timer may have moved: to before the keeper wakes by itself, it hears.  Under the latch. */
-void keeper_heed(struct procs *p);
+/* It looks at what runs no later than then.  Under the latch. */
+void keeper_wake_by(struct procs *p, int64_t when);
 
 /* --- output.c --- */
 void lane_output(struct procs *p, unsigned i, int which, bool last);

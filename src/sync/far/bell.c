@@ -2,6 +2,7 @@
  * them, and waiting.  See far.h.  Tests: tests/processes_sync_test.c. */
 #include "base/clock.h"
 #include "base/futex.h"
+#include "base/launch.h"
 #include "base/memory.h"
 #include "sync/far/far.h"
 #include <pthread.h>
@@ -383,18 +384,11 @@ static void *bell_main(void *arg)
 
 static int bell_start(struct far_space *s)
 {
-    sigset_t most, kept;
+    static const int heard[] = { SIGSEGV, SIGBUS, SIGFPE, SIGILL, 0 };
     pthread_attr_t small;
-    sigfillset(&most); /* the program's signals go to the program's threads */
-    sigdelset(&most, SIGSEGV);
-    sigdelset(&most, SIGBUS);
-    sigdelset(&most, SIGFPE);
-    sigdelset(&most, SIGILL);
     pthread_attr_init(&small);
     pthread_attr_setstacksize(&small, 256 << 10);
-    pthread_sigmask(SIG_SETMASK, &most, &kept);
-    int rc = fault_now() ? EAGAIN : pthread_create(&s->thread, &small, bell_main, s);
-    pthread_sigmask(SIG_SETMASK, &kept, NULL);
+    int rc = thread_launch(&s->thread, &small, heard, bell_main, s);
     pthread_attr_destroy(&small);
     return rc;
 }
