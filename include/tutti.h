@@ -29,7 +29,7 @@
  *            that opened it, so a program keeps its meaning when the string
  *            changes; only tasks go further away.
  * Threads    A task that has not started may start on any worker, also on a spare one
- *            while others are stuck (see spares below).  Once started
+ *            while others are stuck (see spares in tutti/executor.h).  Once started
  *            it stays on that worker's thread until it ends, so errno,
  *            thread-locals, pthread_self() and locks of other libraries mean in
  *            a task what they mean in a thread.  But between two [wait] calls of
@@ -47,6 +47,9 @@
  *            What the parent had open there gives -TUTTI_ELOST and never hangs.
  *            A task that called it goes on in the child as a plain thread would,
  *            and when it returns the child ends as by exit(0).
+ * Headers    Included here: tutti/executor.h, the strings that open one;
+ *            tutti/wait.h, waiting for any of several; tutti/task.h, the macros
+ *            that make a task.  All else is yours to include.
  * Growth     Opaque words and flag bits you do not use are zero.  A public
  *            struct that may grow carries its size.  Symbols are versioned. */
 #ifndef TUTTI_H
@@ -91,6 +94,7 @@ typedef struct tutti_bytes {
 
 typedef int tutti_fn(void *arg);
 typedef void tutti_drop(void *arg);
+typedef struct tutti_executor tutti_executor; /* tutti/executor.h */
 
 /* Version of the library, not of this header.  [any] [signal] */
 TUTTI_API unsigned tutti_version(void);
@@ -105,109 +109,6 @@ TUTTI_API const char *tutti_why(void);
 TUTTI_API tutti_time tutti_now(void);
 /* Now plus span; saturates at TUTTI_NEVER.  [any] [signal] */
 TUTTI_API tutti_time tutti_after(tutti_time span);
-
-/* ---- executors ----------------------------------------------------------- */
-
-typedef struct tutti_executor tutti_executor;
-
-/* "loop://"       tasks take turns on the thread that opened it, while that
- *                 thread waits in a tutti call; no thread is started.  Opened in
- *                 a task: tasks take turns on that task's thread
- * "threads://[n]" n threads, work stealing.  Without n: one for each CPU granted
- *                 by affinity and every cgroup above; all who open it so share
- *                 one pool, so libraries and program keep one CPU budget
- * "processes://[n]"  n worker processes, one for each CPU granted: this program executed
- *                again, which serves before main.  Typed tasks run there, closures here.
- *                A task that crashes fails alone, with -TUTTI_ECRASH, its signal and the
- *                place in its words; memory that it spoilt may fail a later one of the same
- *                worker (recycle=1 gives each task a fresh one).  A program that loaded this
- *                library late needs tutti-worker beside it (TUTTI_WORKER_PROGRAM)
- * "auto://"       loop or threads
- * "sim://seed"    for tests: as loop://, but which of the tasks that could go on
- *                 goes on is drawn from the seed, and time is its own: it jumps to
- *                 the next timer when nothing else can run, so sleeping costs none
- *                 and the same seed gives the same run.  What comes from outside
- *                 (descriptors, other threads, tutti_blocking) comes when it comes.
- *                 When nothing can go on, and for a second nothing comes, who waits for
- *                 what is printed, and a program without other threads aborts.
- *                 Needs a thread that no executor uses (-EBUSY)
- * Options, after '?', joined by '&':
- *   stack=64k          stack of a task; 16k to 1g, default 256k (touched pages
- *                      alone cost memory)
- *   workers=n          the same as n in the place of a host
- *   io=epoll           how workers wait for descriptors (io.h): io=uring, an
- *                      io_uring each; io=uring-defer, the same with its completions
- *                      left to the thread that opened it.  Default: an io_uring
- *                      where the kernel grants one, else epoll
- *   spares=n           spare workers at most, 0 to 1024: threads that are started when
- *                      a worker is stuck in a call or a long computation, go on
- *                      with what waits meanwhile, and rest when it is back.
- *                      Default 64; 0 for threads://1, whose tasks take turns
- *   lock=interpreter   threads share one lock, handed over every 5 ms and
- *                      released while they wait: what CPython's GIL does to a
- *                      program.  Uses SIGURG
- * and of processes:// alone:
- *   inner=loop:// or threads://m    what each worker is inside: up to 256 tasks of
- *                      home's at once, and what they start, take turns on it, on stacks
- *                      of `stack` bytes.  A crash, or a kill after the time of grace,
- *                      fails all that the worker had begun.  Default: one at a time,
- *                      on a large stack; what it starts runs on a loop
- *   arena=size         items shared, inputs and results may take so much each; half of
- *                      the memory there is by default
- *   spill=folder       what the arena has no room for goes into a file there, which has no
- *                      name and is gone with the executor; a full disk is -ENOMEM, too
- *   recycle=n, recycle-memory=size   replace a worker after n starts, or when it has grown
- *   grace-ms=n         from asking a task that is over to end until its worker is killed,
- *                      1000; half way its system call is interrupted
- *   quarantine=n       an idempotent start that has killed n workers is not tried again, 3
- *   output=lines       what workers print comes out in whole lines; tagged: with the
- *                      worker's number; inherit: as they write it
- *   sandbox=a,b        what tasks may not do: readonly (change files or names), nofiles
- *                      (open any), nonet (make sockets), noexec (start processes or
- *                      programs), all of these.  Any of them also sets no_new_privs and
- *                      refuses ptrace, mount, io_uring and their like.  A task that makes
- *                      such a call fails with -TUTTI_ECRASH, SIGSYS and the call's name; a
- *                      look into /proc or /sys, which libc takes by itself, just fails.
- *                      By seccomp; files by landlock as well, where the kernel has it.
- *                      The word landlock beside them demands that (-ENOTSUP)
- *   memory=size, file-size=size   of a worker: RLIMIT_DATA, so that malloc gives NULL, and
- *                      RLIMIT_FSIZE, so that a longer file is SIGXFSZ
- *   cpu-seconds=n      of each task, then SIGXCPU; with inner=, since the last one began
- * 0 and *out, which is yours until tutti_executor_close.  On error *out is NULL:
- * -EINVAL, and tutti_why() names the word; -ENOTSUP for a scheme this build
- * lacks, or an io= that is not granted here; -EBUSY: a loop of this thread has
- * another io= already; -ENOMEM; -EAGAIN when no thread or process can be had; -EPERM for
- * processes:// in a worker process, -ELOOP when it is nested too deep.  [any] */
-TUTTI_API int tutti_executor_open(tutti_executor **out, const char *url);
-/* Waits for scopes still open on it (a bug of theirs; debug builds name them),
- * ends its workers, frees it, whatever the answer, except: -EDEADLK from a task
- * that runs on it, or inside a scope of the caller's own on it, and -EPERM for a loop
- * from another thread than its own leave it as it was.  -TUTTI_ELOST in a fork()ed child.  NULL gives 0.  [owner] [wait] */
-TUTTI_API int tutti_executor_close(tutti_executor *ex);
-/* The resolved URL, with the number of workers filled in; lives as ex.  "" for
- * NULL.  [any] */
-TUTTI_API const char *tutti_executor_url(const tutti_executor *ex);
-/* How many workers it has: 1 for a loop.  0 for NULL.  [any] */
-TUTTI_API unsigned tutti_executor_workers(const tutti_executor *ex);
-
-typedef struct tutti_executor_stats { /* set size before the call */
-    size_t size;
-    uint64_t started;  /* tasks that began to run                           */
-    uint64_t switches; /* times one task's stack was left for another's     */
-    uint64_t parked;   /* waits that gave up the thread                     */
-    uint64_t stolen;   /* tasks that began on another worker than intended  */
-    uint64_t sleeps;   /* times a worker went to sleep for want of work     */
-    uint64_t wakes;    /* system calls made to wake a worker                */
-    uint64_t handed;   /* times the interpreter lock changed hands          */
-    uint64_t stacks;   /* stacks mapped now                                 */
-} tutti_executor_stats;
-/* Counts since it was opened; read while running they are a moment old.
- * -EINVAL for NULL or size 0.  [any] */
-TUTTI_API int tutti_executor_stat(const tutti_executor *ex,
-                                  tutti_executor_stats *out);
-/* Open url, run fn(arg) as its first closure, close; what fn returned, or the
- * error of open.  url NULL: $TUTTI_EXECUTOR, else threads://.  [any] [wait] */
-TUTTI_API int tutti_run(const char *url, tutti_fn *fn, void *arg);
 
 /* ---- scopes -------------------------------------------------------------- */
 
@@ -499,120 +400,6 @@ TUTTI_API int tutti_chan_close(tutti_chan *c);
 /* Items in it now; a moment old.  [any] */
 TUTTI_API size_t tutti_chan_length(const tutti_chan *c);
 
-/* ---- waiting for any ----------------------------------------------------- */
-
-typedef struct tutti_event tutti_event; /* sync.h */
-
-/* One thing to wait for; the functions below make them. */
-typedef struct tutti_case {
-    uint16_t kind;
-    int16_t events;
-    int code;
-    union {
-        tutti_chan *chan;
-        tutti_event *event;
-        tutti_scope *scope;
-        int fd;
-        tutti_time when;
-        tutti_future future;
-        uint64_t _[2];
-    } on;
-    void *item;
-} tutti_case;
-
-/* Do exactly one ready case (fair among them) and return its index; its code says
- * how it went: what recv or send would give, the task's code, the poll events.
- * Negative: none was done.  -EINVAL: a case is malformed, or n is 0; -ENOMEM; what
- * epoll_ctl(2) said of a descriptor (-EBADF).  A case made
- * for a zero future is never ready.  [any] [wait] */
-TUTTI_API int tutti_wait(tutti_case *c, size_t n);
-/* A descriptor for other event loops (poll, libuv, GLib), the scope's: readable
- * when a case is ready.  Then call tutti_wait on the same cases and
- * tutti_on_none() behind them until that comes out, which arms it again.  A case
- * that stays ready (a done future, an ended channel, a time that has come) would
- * keep it from coming out: put tutti_on_done() of a zero future in its place.  The
- * cases and what they are for must outlive *s; those for a scope's end are
- * refused.  Tasks of a loop do not run while its thread is in the other event loop:
- * use threads there.  A descriptor, or -EINVAL, -ENOMEM, -EMFILE, -EBADF.  [any] */
-TUTTI_API int tutti_wait_fd(tutti_scope *s, tutti_case *c, size_t n);
-
-enum {
-    TUTTI_ON_NONE,
-    TUTTI_ON_RECV,
-    TUTTI_ON_SEND,
-    TUTTI_ON_DONE,
-    TUTTI_ON_EVENT,
-    TUTTI_ON_FD,
-    TUTTI_ON_TIME,
-    TUTTI_ON_EMPTY
-};
-static inline tutti_case tutti_case_(uint16_t kind)
-{
-    tutti_case c;
-    memset(&c, 0, sizeof c);
-    c.kind = kind;
-    return c;
-}
-/* Ready when nothing else is: makes a wait a try. */
-static inline tutti_case tutti_on_none(void)
-{
-    return tutti_case_(TUTTI_ON_NONE);
-}
-/* Ready when an item, or the end, can be received. */
-static inline tutti_case tutti_on_recv(tutti_chan *ch, void *item)
-{
-    tutti_case c = tutti_case_(TUTTI_ON_RECV);
-    c.on.chan = ch;
-    c.item = item;
-    return c;
-}
-/* Ready when *item can be sent, or the channel has ended. */
-static inline tutti_case tutti_on_send(tutti_chan *ch, const void *item)
-{
-    tutti_case c = tutti_case_(TUTTI_ON_SEND);
-    c.on.chan = ch;
-    c.item = (void *)(uintptr_t)item; /* only read */
-    return c;
-}
-/* Ready when f has its outcome. */
-static inline tutti_case tutti_on_done(tutti_future f)
-{
-    tutti_case c = tutti_case_(TUTTI_ON_DONE);
-    c.on.future = f;
-    return c;
-}
-/* Ready while *e is set. */
-static inline tutti_case tutti_on_event(tutti_event *e)
-{
-    tutti_case c = tutti_case_(TUTTI_ON_EVENT);
-    c.on.event = e;
-    return c;
-}
-/* poll_events: POLLIN, POLLOUT...; a descriptor that cannot be polled (a regular
- * file) is always ready, one that is not open is too, with POLLNVAL. */
-static inline tutti_case tutti_on_fd(int fd, short poll_events)
-{
-    tutti_case c = tutti_case_(TUTTI_ON_FD);
-    c.on.fd = fd;
-    c.events = poll_events;
-    return c;
-}
-/* Ready from `when` on. */
-static inline tutti_case tutti_on_time(tutti_time when)
-{
-    tutti_case c = tutti_case_(TUTTI_ON_TIME);
-    c.on.when = when;
-    return c;
-}
-/* No task of *s is left: "drained, or five seconds" in one wait.  Only for who
- * opened *s. */
-static inline tutti_case tutti_on_empty(tutti_scope *s)
-{
-    tutti_case c = tutti_case_(TUTTI_ON_EMPTY);
-    c.on.scope = s;
-    return c;
-}
-
 /* ---- shared items -------------------------------------------------------- */
 
 /* Flat: put it in inputs and items.  Slices are refs. */
@@ -662,5 +449,7 @@ TUTTI_API void *tutti_per_task(tutti_local *l);
 #ifdef __cplusplus
 }
 #endif
+#include <tutti/executor.h>
 #include <tutti/task.h>
+#include <tutti/wait.h>
 #endif
