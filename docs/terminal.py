@@ -42,7 +42,8 @@ def picture(lines):
     width = max(len(line) for line in plain) * WIDE + 2 * EDGE
     height = len(lines) * HIGH + 2 * EDGE
     out = ['<svg xmlns="http://www.w3.org/2000/svg" '
-           f'viewBox="0 0 {width:.0f} {height}" width="{width:.0f}" height="{height}" font-size="13" '
+           f'viewBox="0 0 {width:.0f} {height}" width="{width:.0f}" height="{height}" '
+           'font-size="13" '
            'font-family="ui-monospace,SFMono-Regular,Menlo,Consolas,monospace">',
            f'<rect width="{width:.0f}" height="{height}" rx="8" fill="#161b22"/>']
     for i, line in enumerate(lines):

@@ -1,6 +1,6 @@
 /* explore/hooks_futex.c - futexes, one and several: all operations but those that
- * inherit priorities, which are an error that names them.  A wait may end without a wake, as the kernel's
- * may.
+ * inherit priorities, which are an error that names them.  A wait may end without a wake,
+ * as the kernel's may.
  * Tests: tests/cells/futex.c, tests/explore/calls_futex.c. */
 #include "engine.h"
 #include "fail.h"

@@ -196,8 +196,8 @@ static void unseen_write(const void *a)
         shared->unseen_at = (uintptr_t)a;
 }
 
-/* The atomic of that size at a, in its cell c, new if there was none or memory has another value than
- * it knows of. */
+/* The atomic of that size at a, in its cell c, new if there was none or memory has another
+ * value than it knows of. */
 static struct location *location_at(const struct cell *c, void *a, int size, wide raw)
 {
     struct location *l = c->locations;

@@ -13,9 +13,10 @@ WORD picks source files or functions.  S (default 2) is the measure of patience:
 a fifth of it in the three cells that are most about its file, a tenth in all others; and if
 it is not explained four times S in the eight first.  That is time of a CPU: where other work
 takes its share of them everything is given as much longer.  Nothing is compiled:
-libtutti-explore weakens the order at an address.  Noticed is what the explorer reports as a failure and finds again
-when it replays it; a cell that cannot be run ends the run.  Exit status: 1 when anything is
-unexplained, or an explanation fits nothing any more.  Tests: tests/test_orders_test.py.
+libtutti-explore weakens the order at an address.  Noticed is what the explorer reports as a
+failure and finds again when it replays it; a cell that cannot be run ends the run.  Exit
+status: 1 when anything is unexplained, or an explanation fits nothing any more.
+Tests: tests/test_orders_test.py.
 """
 import argparse
 import collections

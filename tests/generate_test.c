@@ -327,7 +327,7 @@ TEST(what_does_not_begin_says_so_at_once_and_to_its_receiver)
     CHECK_INT(tutti_executor_close(ex), 0);
 }
 
-/* --- deaths -------------------------------------------------------------------------------------- */
+/* --- deaths --------------------------------------------------------------------------- */
 
 static void dies_of(tutti_executor *ex, int how, int signal, const char *words)
 {

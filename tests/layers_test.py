@@ -7,6 +7,7 @@
     atomics   raw atomics only in base/atomic.h, whose names say the order
     memory    raw allocation only in base/memory.c, so that tests can make any fail
     tests     what a file of src/ or hook/ says tests it is there
+    width     at most 100 columns, in every C and Python file of the tree
 
 Each rule is then tried on a small tree with a violation planted in it, and must see it:
 a rule that cannot fail would be no test.
@@ -39,6 +40,10 @@ SEES_PUBLIC = ['trace', 'core', 'io', 'sync', 'sched', 'net', 'exec', 'patterns'
                'examples', 'include', 'hook']
 IF_ALLOWED = ['base', 'fiber']
 SOURCES = ('.c', '.h', '.S', '.hpp', '.cc')
+# The folders with rules of layers, and those that have only a width.
+LAYERED = ('src', 'cli', 'examples', 'include', 'hook', 'explore')
+PLAIN = ('tls', 'tests', 'bench', 'docs', 'scripts')
+WIDEST = 100
 
 ATOMIC = re.compile(r'\b(memory_order_\w+|atomic_(?!int\b|uint\b|bool\b)\w+\s*\(|'
                     r'__atomic_\w+|__sync_\w+)')
@@ -132,12 +137,19 @@ def tests(root, path, text, _bare):
                 yield number, f'there is no {name}'
 
 
+def width(_root, _path, text, _bare):
+    for number, line in enumerate(text.splitlines(), 1):
+        if len(line) > WIDEST:
+            yield number, f'{len(line)} columns'
+
+
 RULES = {
     'arrows': arrows,
     'ifs': ifs,
     'atomics': pattern_rule(ATOMIC, 'src/base', 'a raw atomic'),
     'memory': pattern_rule(MEMORY, 'src/base', 'raw allocation'),
     'tests': tests,
+    'width': width,
 }
 
 # (rule, file, line that violates it); each must be found, alone.
@@ -169,6 +181,8 @@ PLANTED = [
     ('memory', 'src/exec/x.c', 'char *s = strdup ("x");'),
     ('memory', 'src/patterns/x.c', 'free(p);'),
     ('tests', 'src/core/x.c', '/* x.  Tests: tests/y_test.c, tests/cells/. */'),
+    ('width', 'src/core/x.c', 'int x;\n/*' + ' -' * 48 + ' */'),  # 101 columns
+    ('width', 'tests/x.py', 'x = 0\n#' + ' -' * 50),
 ]
 # Lines that no rule may complain about.
 INNOCENT = [
@@ -186,15 +200,23 @@ INNOCENT = [
     ('cli/x.c', '#include "y.h"\n#include <tutti.h>\np = malloc(3);\n#if 1\n#endif'),
     ('hook/x.c', '#include "base/clock.h"\n#include <tutti/sync.h>\np = malloc(3);'),
     ('include/tutti/x.h', '#ifdef __cplusplus\n#endif\n#include <tutti.h>'),
+    ('src/core/x.c', 'int x;\nsay("' + '\u00e4' * 92 + '");'),  # 100 columns, more bytes
+    ('tests/x.c', 'int x;\n#if 1\n#endif\nfree(p);'),
 ]
 
 
+def has_rule(rule, path):
+    if rule == 'width':
+        return path.endswith(SOURCES + ('.py',))
+    return path.endswith(SOURCES) and layer_of(path) is not None
+
+
 def violations(root, rule):
-    for top in ('src', 'cli', 'examples', 'include', 'hook', 'explore'):
+    for top in LAYERED + PLAIN:
         for folder, _, names in sorted(os.walk(os.path.join(root, top))):
             for name in sorted(names):
                 path = os.path.relpath(os.path.join(folder, name), root)
-                if not name.endswith(SOURCES) or layer_of(path) is None:
+                if not has_rule(rule, path):
                     continue
                 with open(os.path.join(root, path), encoding='utf-8') as file:
                     text = file.read()

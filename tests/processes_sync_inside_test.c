@@ -530,7 +530,7 @@ TEST(a_map_at_each_step)
     home_close(&h);
 }
 
-/* --- at random ----------------------------------------------------------------------------------- */
+/* --- at random ------------------------------------------------------------------------ */
 
 TEST(kills_at_random_leave_nothing_held)
 {
@@ -554,7 +554,7 @@ TEST(kills_at_random_leave_nothing_held)
     home_close(&h);
 }
 
-/* --- rubbish --------------------------------------------------------------------------------------- */
+/* --- rubbish -------------------------------------------------------------------------- */
 
 struct fuzz {
     struct board *b;
@@ -678,7 +678,7 @@ TEST(a_forged_latch_does_not_hold_up_home)
     home_close(&h);
 }
 
-/* --- the n-th failure ----------------------------------------------------------------------------- */
+/* --- the n-th failure ----------------------------------------------------------------- */
 
 /* Each kind, in memory of its own that is there already. */
 static int share_kind(tutti_scope *s, int kind, void *at)

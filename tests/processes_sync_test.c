@@ -732,7 +732,7 @@ TEST(a_forked_child_hears_that_its_channel_is_lost)
     CHECK_INT(board_close(ex, &s), 0);
 }
 
-/* --- conditions, barriers ---------------------------------------------------------------------- */
+/* --- conditions, barriers ------------------------------------------------------------- */
 
 struct meet {
     tutti_mutex lock;
@@ -919,7 +919,7 @@ TEST(a_cut_breaks_a_round_and_a_death_the_barrier)
     CHECK_INT(board_close(ex, &s), 0);
 }
 
-/* --- maps ---------------------------------------------------------------------------------------- */
+/* --- maps ----------------------------------------------------------------------------- */
 
 static tutti_bytes bytes_of(const char *text)
 {

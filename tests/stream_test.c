@@ -507,7 +507,7 @@ ON_IO(a_stream_that_is_not_open_is_an_error)
     CHECK_INT(tutti_stream_close(&t), -EBADF);
 }
 
-/* --- cut off anywhere ---------------------------------------------------------------------------- */
+/* --- cut off anywhere ----------------------------------------------------------------- */
 
 static int chat(void *fd)
 {

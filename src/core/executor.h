@@ -27,7 +27,8 @@ struct executor_ops {
     void (*help)(struct tutti_executor *ex, _Atomic uint32_t *word, uint32_t value,
                  int64_t until);
     /* tutti_share where ex's workers reach it: zeroed items and a ref to them, whose id has
-     * its highest bit set; NULL: none left, with words.  NULL: any memory of this process will do. */
+     * its highest bit set; NULL: none left, with words.  Without this call any memory of
+     * this process will do. */
     void *(*share)(struct tutti_executor *ex, uint64_t count, uint32_t item, unsigned flags,
                    tutti_ref *out);
     void (*unshare)(struct tutti_executor *ex, const tutti_ref *r);

@@ -16,7 +16,8 @@
  * walk, and while the two are the same nothing can be over but by its deadline, of which
  * `bound` is the earliest.  A parked one must be found from above: before it parks, a context
  * is entered, once, into the members of its home, and each scope on its way up into its
- * parent's children (scope_enlist).  scope_cut walks down.  Latches are taken from parent to child. */
+ * parent's children (scope_enlist).  scope_cut walks down.  Latches are taken from parent
+ * to child. */
 #ifndef CORE_SCOPE_H
 #define CORE_SCOPE_H
 #include "base/latch.h"

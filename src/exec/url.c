@@ -53,7 +53,8 @@ static int parse_scheme(struct url *u, struct word w, const char *text)
         if (word_is(w, known[i].name)) {
             if (known[i].scheme < 0)
                 return why_set(-ENOTSUP, "\"%.60s\": this build of tutti has no %s://; it "
-                               "has loop://, threads://, processes:// and auto://", text, known[i].name);
+                               "has loop://, threads://, processes:// and auto://",
+                               text, known[i].name);
             u->scheme = (enum url_scheme)known[i].scheme;
             return 0;
         }

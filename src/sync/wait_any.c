@@ -101,7 +101,8 @@ static int any_read_object(struct any *a, struct part *p, size_t i)
     if (p->latch)
         a->order[a->ordered++] = p;
     else if (rc == -EINVAL)
-        return case_bad(i, "has no object or item, a scope of another's, or no future of this process");
+        return case_bad(i, "has no object or item, a scope of another's, or no future of "
+                           "this process");
     p->over = rc < 0 && !p->latch ? rc : 0;
     return 0;
 }

@@ -101,7 +101,7 @@ static void procs_give(struct tutti_executor *ex, void *at, size_t size)
     arena_give(&procs_of(ex)->arena, at, size);
 }
 
-/* --- starting ---------------------------------------------------------------------------------- */
+/* --- starting ------------------------------------------------------------------------- */
 
 static void procs_start(struct tutti_executor *ex, struct task *t)
 {
@@ -140,7 +140,7 @@ static void procs_stat(const struct tutti_executor *ex, tutti_executor_stats *ou
     latch_unlock(&p->latch);
 }
 
-/* --- opening and closing ------------------------------------------------------------------------- */
+/* --- opening and closing -------------------------------------------------------------- */
 
 static int procs_descriptors(struct procs *p)
 {

@@ -18,9 +18,11 @@
 enum {
     SOON = SMALL(100000, 0), /* ns: a request that comes as soon is worth looking for */
     LAZY_AHEAD = SMALL(8, 1), /* requests still to be done that let home sleep on... */
-    LAZY_NS = 100000, /* ...for so long */
-    LAZIER_AHEAD = SMALL(64, 1), /* and as many as these for longer: each wake takes home's thread a */
-    LAZIER_NS = 1000000 /* CPU from a worker for several us */
+    LAZY_NS = 100000,         /* ...for so long */
+    /* And as many as these for longer: each wake takes a CPU from a worker for several us,
+     * for home's thread. */
+    LAZIER_AHEAD = SMALL(64, 1),
+    LAZIER_NS = 1000000
 };
 
 /* --- waiting for the next -------------------------------------------------------- */

@@ -52,9 +52,9 @@ const char *serve(struct serving *s);
 void serve_take(struct serving *s, bool (*begin)(struct serving *s, uint64_t number));
 /* Claim request `number`, run it, answer.  False: home has taken it back. */
 bool serve_one(struct serving *s, uint64_t number);
-/* Nothing runs: are the answers given since this was last asked, below `next`, and the word that it sleeps, as they were
- * given?  Home would wait for ever for answers that a task has overwritten, so this process
- * ends; and would not wake one that seems to be awake. */
+/* Nothing runs: are the answers given since this was last asked, below `next`, and the word
+ * that it sleeps, as they were given?  Home would wait for ever for answers that a task has
+ * overwritten, so this process ends; and would not wake one that seems to be awake. */
 void serve_check(struct serving *s, uint64_t next);
 /* many.c: the same for a worker with an inner executor. */
 const char *serve_many(struct serving *s);

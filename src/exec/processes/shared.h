@@ -7,9 +7,9 @@
  * Home may write everything.  A worker maps the file read-only, by a descriptor that cannot
  * write, and over that, writable: its own block, its outbox, `write`, which is for items
  * shared with TUTTI_WRITE alone, and `between`: the state of locks and channels that
- * processes share, of which `table` says what there is (sync/far/far.h).  So requests and sealed items cannot be changed by
- * a worker that has gone mad, and home reads each field of an own block once, checks it,
- * and never takes an address from there.
+ * processes share, of which `table` says what there is (sync/far/far.h).  So requests and
+ * sealed items cannot be changed by a worker that has gone mad, and home reads each field of
+ * an own block once, checks it, and never takes an address from there.
  *
  * A request is numbered; request n lies in slot n % RING of its lane, the answer to it in
  * the same slot of the own block.  The two tags are one state machine with one writer each:

@@ -190,7 +190,7 @@ void far_poke(struct far *f)
     waiters_wake_signal(&woken);
 }
 
-/* --- taking part --------------------------------------------------------------------------------- */
+/* --- taking part ---------------------------------------------------------------------- */
 
 _Atomic bool far_came_some;
 
@@ -296,7 +296,7 @@ int far_wait(struct far *f, struct context *c, unsigned q, void **item, const ch
     return rc;
 }
 
-/* --- the thread ---------------------------------------------------------------------------------- */
+/* --- the thread ----------------------------------------------------------------------- */
 
 /* Under f's latch. */
 static bool far_is_open(const struct far *f)

@@ -327,7 +327,7 @@ int tutti_chan_share(tutti_chan **out, tutti_scope *s, size_t item, size_t capac
     return 0;
 }
 
-/* --- waiting for any ---------------------------------------------------------------------------- */
+/* --- waiting for any ------------------------------------------------------------------ */
 
 static struct far *case_far(const tutti_case *k)
 {
