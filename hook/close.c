@@ -1,5 +1,5 @@
 /* hook/close.c - what takes a number away from a file, and what makes another process.
- * Tests: tests/hook_test.c. */
+ * Tests: tests/hook_close_test.c, tests/hook_process_test.c. */
 #include "hook/hook.h"
 #include <fcntl.h>
 #include <limits.h>

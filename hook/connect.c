@@ -4,7 +4,7 @@
  * there is one; a lock keeps other tasks of this program from taking it in between.
  * Another process that shares the listener may take it all the same: then the thread waits
  * for the next.
- * Tests: tests/hook_test.c. */
+ * Tests: tests/hook_connect_test.c. */
 #include "hook/hook.h"
 #include <tutti/io.h>
 

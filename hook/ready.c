@@ -5,7 +5,7 @@
  * task parks.  With a mask, signals that it lets through and the thread holds back end the
  * wait as well: a signalfd for them is waited for beside the rest, and the call, made again
  * under the mask, runs their handlers and says EINTR.
- * Tests: tests/hook_test.c. */
+ * Tests: tests/hook_ready_test.c. */
 #include "hook/hook.h"
 #include <fcntl.h>
 #include <limits.h>

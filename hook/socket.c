@@ -1,4 +1,4 @@
-/* hook/socket.c - recv and send in all their forms.  Tests: tests/hook_test.c. */
+/* hook/socket.c - recv and send in all their forms.  Tests: tests/hook_socket_test.c. */
 #include "hook/hook.h"
 #include <limits.h>
 #include <stdlib.h>

@@ -5,7 +5,7 @@
  *
  * The twins that _FORTIFY_SOURCE makes of calls (__read_chk) are here as well: what Debian
  * builds calls those.
- * Tests: tests/hook_test.c. */
+ * Tests: tests/hook_stream_test.c. */
 #include "hook/hook.h"
 #include <limits.h>
 #include <stdlib.h>

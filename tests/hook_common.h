@@ -75,4 +75,19 @@ __attribute__((unused)) static tutti_time soon(void)
 {
     return tutti_after(SOON * TUTTI_MS);
 }
+
+/* These wait for ever. */
+__attribute__((unused)) static int wait_read(void)
+{
+    char c;
+    return (int)read(pair.fd[0], &c, 1);
+}
+
+__attribute__((unused)) static int wait_select(void)
+{
+    fd_set r;
+    FD_ZERO(&r);
+    FD_SET(pair.fd[0], &r);
+    return select(pair.fd[0] + 1, &r, NULL, NULL, NULL);
+}
 #endif

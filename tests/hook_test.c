@@ -1,9 +1,7 @@
-/* tests/hook_test.c - libtutti-hook: scopes that end, descriptors that are closed, names,
- * other processes, plain threads, and that the runtime's own calls are left alone. */
+/* tests/hook_test.c - libtutti-hook: scopes that end, names, handlers with a stack of their own,
+ * and many at once. */
 #include "hook_common.h"
 #include <netdb.h>
-#include <pthread.h>
-#include <spawn.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
 #include <sys/select.h>
@@ -15,12 +13,6 @@
 /* --- scopes that end ------------------------------------------------------------------ */
 
 /* Each of these waits for ever. */
-static int wait_read(void)
-{
-    char c;
-    return (int)read(pair.fd[0], &c, 1);
-}
-
 static int wait_recv(void)
 {
     char c;
@@ -31,14 +23,6 @@ static int wait_poll(void)
 {
     struct pollfd p = { pair.fd[0], POLLIN, 0 };
     return poll(&p, 1, -1);
-}
-
-static int wait_select(void)
-{
-    fd_set r;
-    FD_ZERO(&r);
-    FD_SET(pair.fd[0], &r);
-    return select(pair.fd[0] + 1, &r, NULL, NULL, NULL);
 }
 
 static int wait_epoll(void)
@@ -168,143 +152,6 @@ TEST(what_need_not_wait_is_done_after_the_end)
     alone(clean_up);
 }
 
-/* --- descriptors that are closed --------------------------------------------------------- */
-
-static int lose_read(void *unused)
-{
-    (void)unused;
-    CHECK_INT(wait_read(), -1);
-    CHECK_INT(errno, EBADF);
-    return 0;
-}
-
-static int lose_poll(void *unused)
-{
-    (void)unused;
-    struct pollfd p[] = { { pair.fd[1], POLLPRI, 0 }, { pair.fd[0], POLLIN, 0 } };
-    CHECK_INT(poll(p, 2, -1), 1);
-    CHECK_INT(p[0].revents, 0);
-    CHECK_INT(p[1].revents, POLLNVAL);
-    return 0;
-}
-
-static int lose_select(void *unused)
-{
-    (void)unused;
-    CHECK_INT(wait_select(), -1);
-    CHECK_INT(errno, EBADF);
-    return 0;
-}
-
-/* The number comes back at once for another socket, on which there is something to read. */
-static int close_and_reuse(void *unused)
-{
-    (void)unused;
-    int other[2], keep = dup(pair.fd[0]);
-    let_others();
-    close(pair.fd[0]);
-    CHECK_INT(socketpair(AF_UNIX, SOCK_STREAM, 0, other), 0);
-    CHECK_INT(other[0], pair.fd[0]);
-    CHECK_INT(write(other[1], "x", 1), 1);
-    let_others();
-    close(keep);
-    return 0;
-}
-
-static void lost_by(tutti_fn *waits_for, tutti_fn *closes)
-{
-    pair_sockets(SOCK_STREAM);
-    pair_on("loop://", waits_for, closes);
-}
-
-TEST(close_ends_a_read_with_ebadf)
-{
-    lost_by(lose_read, close_and_reuse);
-}
-
-TEST(close_ends_a_poll_with_pollnval)
-{
-    lost_by(lose_poll, close_and_reuse);
-}
-
-TEST(close_ends_a_select_with_ebadf)
-{
-    lost_by(lose_select, close_and_reuse);
-}
-
-static int lose_tutti_wait(void *unused)
-{
-    (void)unused;
-    CHECK_INT(tutti_fd_wait(pair.fd[0], POLLIN, TUTTI_NEVER), -ECANCELED);
-    return 0;
-}
-
-TEST(close_ends_the_waits_of_tutti_itself)
-{
-    lost_by(lose_tutti_wait, close_and_reuse);
-}
-
-static int replace_by_dup2(void *unused)
-{
-    (void)unused;
-    let_others();
-    CHECK_INT(dup2(0x7ffffff, pair.fd[0]), -1); /* closes nothing */
-    CHECK_INT(dup2(pair.fd[0], pair.fd[0]), pair.fd[0]);
-    let_others();
-    CHECK_INT(dup2(STDIN_FILENO, pair.fd[0]), pair.fd[0]);
-    return 0;
-}
-
-TEST(dup2_ends_a_read_with_ebadf)
-{
-    lost_by(lose_read, replace_by_dup2);
-}
-
-static int replace_by_dup3(void *unused)
-{
-    (void)unused;
-    let_others();
-    CHECK_INT(dup3(STDIN_FILENO, pair.fd[0], O_CLOEXEC), pair.fd[0]);
-    return 0;
-}
-
-TEST(dup3_ends_a_read_with_ebadf)
-{
-    lost_by(lose_read, replace_by_dup3);
-}
-
-static int close_by_range(void *unused)
-{
-    (void)unused;
-    let_others();
-    CHECK_INT(close_range((unsigned)pair.fd[0], (unsigned)pair.fd[0], 0), 0);
-    return 0;
-}
-
-TEST(close_range_ends_a_read_with_ebadf)
-{
-    lost_by(lose_read, close_by_range);
-}
-
-static void *close_on_thread(void *unused)
-{
-    (void)unused;
-    usleep(20000); /* most times after the task has parked; right before as well */
-    close(pair.fd[0]);
-    return NULL;
-}
-
-TEST(close_on_another_thread_ends_it_too)
-{
-    pthread_t thread;
-    if (CHECK_TSAN)
-        check_skip("to ThreadSanitizer a close under a waiter is a race, and rightly so");
-    pair_sockets(SOCK_STREAM);
-    CHECK_INT(pthread_create(&thread, NULL, close_on_thread, NULL), 0);
-    alone(lose_read);
-    pthread_join(thread, NULL);
-}
-
 /* --- names ------------------------------------------------------------------------------- */
 
 static int look_up(void *unused)
@@ -361,140 +208,6 @@ static int look_up_in_time(void *unused)
 TEST(a_look_up_may_be_left_behind)
 {
     alone(look_up_in_time);
-}
-
-/* --- other processes ------------------------------------------------------------------------ */
-
-static int run_true(void *unused)
-{
-    (void)unused;
-    pid_t pid = vfork();
-    if (pid == 0) {
-        execlp("true", "true", (char *)NULL);
-        _exit(9);
-    }
-    int status = -1;
-    CHECK_INT(waitpid(pid, &status, 0), pid);
-    CHECK_INT(status, 0);
-    return 0;
-}
-
-TEST(vfork_works_in_a_task)
-{
-    alone(run_true);
-}
-
-TEST(vfork_works_outside)
-{
-    run_true(NULL);
-}
-
-/* In the child of vfork a close must not end the parent's waits, nor a read park there. */
-static volatile int child_was_here;
-
-static int vfork_beside(void *unused)
-{
-    (void)unused;
-    let_others();
-    pid_t pid = vfork();
-    if (pid == 0) {
-        child_was_here = 1; /* in a memory of its own */
-        close(pair.fd[0]);
-        _exit(3);
-    }
-    int status;
-    CHECK_INT(waitpid(pid, &status, 0), pid);
-    CHECK_INT(WEXITSTATUS(status), 3);
-    CHECK_INT(child_was_here, 0);
-    let_others();
-    CHECK_INT(write(pair.fd[1], "x", 1), 1);
-    return 0;
-}
-
-static int read_x(void *unused)
-{
-    (void)unused;
-    CHECK_INT(wait_read(), 1);
-    return 0;
-}
-
-TEST(close_in_a_child_of_vfork_is_the_childs)
-{
-    pair_sockets(SOCK_STREAM);
-    pair_on("loop://", read_x, vfork_beside);
-}
-
-static void *vfork_on_thread(void *unused)
-{
-    (void)unused;
-    usleep(20000); /* most times the task has parked by then */
-    pid_t pid = vfork();
-    if (pid == 0) {
-        close(pair.fd[0]); /* with our memory at hand */
-        _exit(3);
-    }
-    CHECK_INT(waitpid(pid, NULL, 0), pid);
-    CHECK_INT(write(pair.fd[1], "x", 1), 1);
-    return NULL;
-}
-
-TEST(close_in_a_child_of_a_threads_vfork_is_the_childs)
-{
-    pthread_t thread;
-    pair_sockets(SOCK_STREAM);
-    CHECK_INT(pthread_create(&thread, NULL, vfork_on_thread, NULL), 0);
-    alone(read_x);
-    pthread_join(thread, NULL);
-}
-
-static int fork_beside(void *unused)
-{
-    (void)unused;
-    let_others();
-    int p[2];
-    CHECK_INT(pipe(p), 0);
-    pid_t pid = fork();
-    if (pid == 0) { /* a plain thread: what blocks, blocks */
-        struct timespec span = { 0, 1000000 };
-        char c;
-        close(pair.fd[0]);
-        _exit(nanosleep(&span, NULL) || read(p[0], &c, 1) != 1);
-    }
-    CHECK_INT(write(p[1], "y", 1), 1);
-    int status;
-    CHECK_INT(waitpid(pid, &status, 0), pid);
-    CHECK_INT(status, 0);
-    CHECK_INT(write(pair.fd[1], "x", 1), 1);
-    return 0;
-}
-
-TEST(a_child_of_fork_blocks_as_a_thread_does)
-{
-    pair_sockets(SOCK_STREAM);
-    pair_on("loop://", read_x, fork_beside);
-}
-
-static int run_programs(void *unused)
-{
-    (void)unused;
-    extern char **environ;
-    char *const argv[] = { (char *)(uintptr_t)"true", NULL };
-    pid_t pid;
-    int status;
-    CHECK_INT(system("true"), 0);
-    CHECK_INT(posix_spawnp(&pid, "true", NULL, NULL, argv, environ), 0);
-    CHECK_INT(waitpid(pid, &status, 0), pid);
-    FILE *f = popen("echo hello", "r");
-    char text[16] = "";
-    CHECK(f && fgets(text, sizeof text, f));
-    CHECK_STR(text, "hello\n");
-    CHECK_INT(pclose(f), 0);
-    return 0;
-}
-
-TEST(system_popen_and_spawn_work_in_a_task)
-{
-    alone(run_programs);
 }
 
 /* --- a handler with a stack of its own ---------------------------------------------------- */
@@ -572,4 +285,5 @@ TEST(many_reads_at_once_on_threads)
 {
     many_on("threads://3");
 }
+
 TEST_MAIN

@@ -1,5 +1,5 @@
 /* tests/patterns_common.h - run a body over every executor: called from a plain thread, and
- * from a task. */
+ * from a task; and let others run in it as the seed says. */
 #ifndef TESTS_PATTERNS_COMMON_H
 #define TESTS_PATTERNS_COMMON_H
 #include <tutti/patterns.h>
@@ -30,5 +30,18 @@ static void everywhere(void (*body)(tutti_scope *s))
         CHECK_INT(tutti_scope_close(&t), 0);
         CHECK_INT(tutti_executor_close(ex), 0);
     }
+}
+
+static unsigned seed_of(uint64_t i)
+{
+    return ((unsigned)i * 2654435761u ^ check_seed()) | 1u;
+}
+
+/* Let others run a few times, as the seed says. */
+__attribute__((unused)) static void shuffle(uint64_t i)
+{
+    unsigned state = seed_of(i);
+    for (unsigned n = check_random(&state) % 4; n; n--)
+        (void)tutti_yield();
 }
 #endif

@@ -1,6 +1,6 @@
 /* core/cut.c - the tree of cancellation: who is over, and how those that are parked hear of
  * it.  The shape follows nsync's notes: a flag with parent and deadline.  See scope.h.
- * Tests: tests/cut_test.c. */
+ * Tests: tests/cut_test.c, tests/cut_storm_test.c. */
 #include "base/fence.h"
 #include "core/record.h"
 #include "core/task.h"

@@ -1,4 +1,5 @@
-/* core/waiters.c - see waiters.h.  Tests: tests/sync_test.c, tests/wait_test.c. */
+/* core/waiters.c - see waiters.h.
+ * Tests: tests/lock_test.c, tests/sync_test.c, tests/wait_test.c. */
 #include "core/waiters.h"
 
 int waiters_park(struct context *c, const char *what, void *object, struct latch *l,

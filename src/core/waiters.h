@@ -2,7 +2,7 @@
  * all primitives share.  A head of all zero is an empty list, so that an
  * object of all zero is ready to use.  Everything here is called under the object's
  * latch but for waiters_wake, which is called after it was let go: then the object may
- * be gone, since whom we wake may own it.  Tests: tests/sync_test.c. */
+ * be gone, since whom we wake may own it.  Tests: tests/sync_test.c, tests/sync_moment_test.c. */
 #ifndef CORE_WAITERS_H
 #define CORE_WAITERS_H
 #include "base/latch.h"

@@ -1,6 +1,6 @@
 /* io/poll.c - what one owner waits with, an epoll with or without a ring around it: see
  * poll.h.  Which descriptors the epoll knows is io/watch.c's.
- * Tests: tests/wait_test.c, tests/io_test.c. */
+ * Tests: tests/wait_poll_test.c, tests/io_test.c. */
 #include "io/poll.h"
 #include "base/latch.h"
 #include "base/memory.h"

@@ -12,7 +12,7 @@
  * The streams' descriptors are closed by us, so their registrations cannot go unnoticed
  * (io/fds.h): they are registered once, edge-triggered, and what is reported while nobody
  * waits is kept until somebody does.
- * Tests: tests/wait_test.c, tests/io_test.c. */
+ * Tests: tests/wait_poll_test.c, tests/io_test.c. */
 #include "io/watch.h"
 #include "base/memory.h"
 #include "io/fds.h"

@@ -6,7 +6,7 @@
  * there is no room for a duplicate it waits to the end.  Who was cut off, and tutti_close, shut
  * the socket down, which ends the rescue thread's call; a local socket's goes on until it is
  * let in.  That way is also taken for a socket with SO_SNDTIMEO, which a ring does not know.
- * Tests: tests/io_end_test.c, tests/hook_socket_test.c. */
+ * Tests: tests/io_end_test.c, tests/hook_connect_test.c. */
 #include "base/latch.h"
 #include "base/memory.h"
 #include "core/thread.h"

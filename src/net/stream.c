@@ -1,4 +1,5 @@
-/* net/stream.c - opening and closing streams: see stream.h.  Tests: tests/stream_test.c. */
+/* net/stream.c - opening and closing streams: see stream.h.
+ * Tests: tests/stream_test.c, tests/stream_peer_test.c. */
 #include "net/stream.h"
 #include <sys/socket.h>
 #include <unistd.h>

@@ -3,7 +3,8 @@
  * Design: bytes lie in one block, which is lent by the ring (the kernel chose it when the
  * bytes came), or memory of ours: where there is no ring, or when a view must hold more than
  * fits.  The block goes back when its bytes are used up and the next are waited for, so who
- * waits holds none.  Tests: tests/stream_test.c, tests/fuzz/stream_fuzz.c. */
+ * waits holds none.
+ * Tests: tests/stream_test.c, tests/stream_peer_test.c, tests/fuzz/stream_fuzz.c. */
 #include "base/memory.h"
 #include "net/file.h"
 #include "net/stream.h"

@@ -8,7 +8,7 @@
  *
  * While a block is on its way its operation or node is in the poller of the worker that sent
  * it, so the writing half stays there until it is flushed.
- * Tests: tests/stream_test.c. */
+ * Tests: tests/stream_test.c, tests/stream_peer_test.c. */
 #include "base/memory.h"
 #include "net/file.h"
 #include "net/stream.h"

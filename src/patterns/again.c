@@ -1,5 +1,5 @@
 /* patterns/again.c - tutti_again: try, pause, try again.
- * Tests: tests/patterns_test.c. */
+ * Tests: tests/race_test.c. */
 #include <tutti/patterns.h>
 
 /* One try under its limit. */

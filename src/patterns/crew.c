@@ -1,4 +1,4 @@
-/* patterns/crew.c - see crew.h.  Tests: tests/patterns_test.c. */
+/* patterns/crew.c - see crew.h.  Tests: tests/patterns_test.c, tests/map_test.c. */
 #include "patterns/crew.h"
 #include "patterns/typed.h"
 

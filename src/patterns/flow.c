@@ -5,7 +5,7 @@
  * results. Ordered, the futures lie in a ring and the oldest is awaited; unordered,
  * the scope tells which is next.  Before the source is asked again, what is ready
  * goes to the sink, so that no result waits for a slow source longer than one item.
- * Tests: tests/flows_test.c. */
+ * Tests: tests/flow_test.c. */
 #include "patterns/room.h"
 #include "patterns/typed.h"
 #include <tutti/patterns.h>

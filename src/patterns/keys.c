@@ -1,4 +1,4 @@
-/* patterns/keys.c - see keys.h.  Tests: tests/flows_test.c. */
+/* patterns/keys.c - see keys.h.  Tests: tests/worklist_test.c. */
 #include "patterns/keys.h"
 
 enum { KEYS_SLOTS = 64 };

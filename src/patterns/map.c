@@ -4,7 +4,7 @@
  * map is often over things to wait for, and one that waits alone delays all others.
  * When an earlier call has shown that the whole is small and waits for nothing, it
  * stays in the caller.
- * Tests: tests/patterns_test.c. */
+ * Tests: tests/map_test.c. */
 #include "patterns/crew.h"
 #include "patterns/typed.h"
 #include <tutti/patterns.h>

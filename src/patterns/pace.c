@@ -1,4 +1,4 @@
-/* patterns/pace.c - see pace.h.  Tests: tests/patterns_test.c. */
+/* patterns/pace.c - see pace.h.  Tests: tests/patterns_test.c, tests/map_test.c. */
 #include "patterns/pace.h"
 
 uint64_t pace_cost(uint64_t ns, uint64_t items)

@@ -14,7 +14,7 @@
  * apart share one, and never mix: number m + window is raised only when the one
  * before it has passed, long after m.  A token whose item was consumed walks on
  * without it, to pass the turns on.
- * Tests: tests/flows_test.c. */
+ * Tests: tests/pipeline_test.c. */
 #include "patterns/room.h"
 #include "patterns/typed.h"
 #include <tutti/patterns.h>

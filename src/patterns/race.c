@@ -4,7 +4,7 @@
  * Rivals are started in a scope of the call's own and looked at in the order in
  * which they end.  Losing is no failure: the losers' futures are their own, and
  * nobody asks them.
- * Tests: tests/patterns_test.c. */
+ * Tests: tests/race_test.c. */
 #include "patterns/typed.h"
 #include <tutti/patterns.h>
 

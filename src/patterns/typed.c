@@ -1,4 +1,4 @@
-/* patterns/typed.c - see typed.h.  Tests: tests/patterns_test.c. */
+/* patterns/typed.c - see typed.h.  Tests: tests/map_test.c, tests/race_test.c. */
 #include "patterns/typed.h"
 
 static int nothing(void *unused)

@@ -4,7 +4,7 @@
  * adds a key starts another, up to the width.  So nobody waits for keys, an idle
  * list holds no stacks, and the list is over exactly when its scope has no task
  * left: no key can come any more, since only visits add them.
- * Tests: tests/flows_test.c. */
+ * Tests: tests/worklist_test.c. */
 #include "patterns/keys.h"
 #include "patterns/typed.h"
 #include <tutti/patterns.h>

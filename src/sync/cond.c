@@ -1,5 +1,5 @@
 /* sync/cond.c - conditions.  A waiter queues here before it lets its mutex go, so no
- * signal given under the mutex is missed.  Tests: tests/sync_test.c. */
+ * signal given under the mutex is missed.  Tests: tests/lock_test.c. */
 #include "core/task.h"
 #include "sync/mutex.h"
 #include "core/waiters.h"

@@ -5,7 +5,7 @@
  * the latch (a handler, whose own thread may hold it) leaves a poke, and whoever lets
  * the latch go settles.  What clears it wakes all who wait, so a set that is cleared at
  * once still ends the waits that had begun.  Signals: sync/event_signal.c.
- * Tests: tests/sync_test.c, tests/wait_test.c. */
+ * Tests: tests/sync_test.c, tests/sync_moment_test.c, tests/wait_test.c. */
 #include "core/waitable.h"
 #include "core/waiters.h"
 #include "sync/far/far.h"

@@ -1,5 +1,5 @@
 /* sync/event_signal.c - signals that set events: for each signal the event, and the
- * action to bring back when the scope closes.  Tests: tests/sync_test.c. */
+ * action to bring back when the scope closes.  Tests: tests/sync_moment_test.c. */
 #include "base/atomic.h"
 #include "base/memory.h"
 #include "core/context.h"

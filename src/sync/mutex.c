@@ -8,7 +8,7 @@
  * arrival (which the header promises), and the waker is done after one wake.  A caller
  * that finds the mutex held queues at once: spinning for a holder that is parked, or on
  * this same thread, would be waste, and which it is cannot be seen from here.
- * Tests: tests/sync_test.c. */
+ * Tests: tests/lock_test.c. */
 #include "sync/mutex.h"
 #include "core/task.h"
 #include "core/waiters.h"

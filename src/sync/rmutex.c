@@ -1,5 +1,5 @@
 /* sync/rmutex.c - a mutex that counts how often its holder has locked it.
- * Tests: tests/sync_test.c. */
+ * Tests: tests/lock_test.c. */
 #include "sync/mutex.h"
 
 /* Holds: depth >= 1 while held; only the holder touches it. */

@@ -2,7 +2,7 @@
  * unlocking are one compare-and-swap; once somebody waits, all goes through the latch
  * and in order of arrival: a writer at the head holds up readers behind it, readers at
  * the head are let in together up to the next writer.  So neither side starves.
- * Tests: tests/sync_test.c. */
+ * Tests: tests/lock_test.c. */
 #include "core/task.h"
 #include "core/waiters.h"
 #include <assert.h>

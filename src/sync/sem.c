@@ -4,7 +4,7 @@
  * must settle: under the latch, hand units to waiters in order.  Who may not wait for
  * the latch (a handler, whose own thread may hold it) leaves a poke, and whoever lets
  * the latch go settles.  So every unlock of the latch settles first.
- * Tests: tests/sync_test.c. */
+ * Tests: tests/sync_test.c, tests/sync_moment_test.c. */
 #include "core/waiters.h"
 #include "sync/far/far.h"
 #include <sched.h>

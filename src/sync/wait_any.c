@@ -8,7 +8,7 @@
  * case only.  Descriptors are asked with poll(2) before, and given to the carrier's
  * poller after; a plain thread has a poller of its own and sleeps in it instead of on
  * its futex.
- * Tests: tests/wait_test.c. */
+ * Tests: tests/wait_test.c, tests/wait_poll_test.c. */
 #include "base/memory.h"
 #include "core/scope.h"
 #include "core/thread.h"

@@ -7,7 +7,7 @@
  * and is out; arming again (tutti_wait on the same cases that found nothing) reads the
  * eventfd first, then looks at each object and queues the observer again or, if the
  * object is ready, writes the eventfd: so nothing that happens in between is missed.
- * Tests: tests/wait_test.c. */
+ * Tests: tests/wait_fd_test.c. */
 #include "sync/wait_fd.h"
 #include "base/memory.h"
 #include "core/owned.h"
