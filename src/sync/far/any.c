@@ -1,5 +1,5 @@
 /* sync/far/any.c - which cases of a tutti_wait are for objects that processes share.
- * Tests: tests/processes_sync_test.c. */
+ * Tests: tests/processes_chan_test.c. */
 #include "core/waitable.h"
 #include "sync/far/far.h"
 

@@ -5,7 +5,7 @@
  * ones ended, for those who hear of it late.  A worker that dies in a task that has
  * come to the barrier, ever, may be missed in any round, so that breaks it for good,
  * until tutti_barrier_init.
- * Tests: tests/processes_sync_test.c, tests/processes_sync_inside_test.c. */
+ * Tests: tests/processes_meet_test.c, tests/processes_sync_inside_test.c. */
 #include "core/task.h"
 #include "sync/far/far.h"
 

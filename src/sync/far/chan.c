@@ -9,7 +9,7 @@
  * A worker whose running task has sent and that dies will not close its end; the
  * next receiver that would wait is told so, once for each death, and the same for
  * receivers and senders.
- * Tests: tests/processes_sync_test.c, tests/processes_sync_inside_test.c. */
+ * Tests: tests/processes_chan_test.c, tests/processes_sync_inside_test.c. */
 #include "core/task.h"
 #include "core/waitable.h"
 #include "sync/far/far.h"

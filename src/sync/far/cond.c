@@ -5,7 +5,7 @@
  * the word; who had begun to wait before it sees another number than it had noted.
  * Wakes may be spurious, by the header: a worker's death is a broadcast, since what
  * the others wait for may have been its to do.
- * Tests: tests/processes_sync_test.c, tests/processes_sync_inside_test.c. */
+ * Tests: tests/processes_meet_test.c, tests/processes_sync_inside_test.c. */
 #include "core/task.h"
 #include "sync/far/far.h"
 

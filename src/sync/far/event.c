@@ -2,8 +2,8 @@
  *
  * Design: one word: whether it is set, and how often it was set before, so that a
  * set that is cleared at once still ends the waits that had begun.  Setting it is
- * one compare-and-swap, and rings all lanes that wait.  Tests:
- * tests/processes_sync_test.c. */
+ * one compare-and-swap, and rings all lanes that wait.
+ * Tests: tests/processes_sync_test.c. */
 #include "core/task.h"
 #include "core/waitable.h"
 #include "sync/far/far.h"

@@ -30,8 +30,8 @@
  * Order of latches: the executor's, then the space's; a far's, then the executor's;
  * never a far's with the space's.  A far's, then the state's; one far after the
  * other as tutti_wait orders them, one state at a time.
- * Tests: tests/processes_sync_test.c, tests/processes_sync_inside_test.c, and
- * tests/cells/tutti/. */
+ * Tests: tests/processes_sync_test.c, tests/processes_sync_inside_test.c,
+ * tests/processes_rubbish_test.c, and tests/cells/tutti/. */
 #ifndef SYNC_FAR_FAR_H
 #define SYNC_FAR_FAR_H
 #include "base/atomic.h"

@@ -5,7 +5,7 @@
  * one word that says what is in it, and room for two values: a change writes its
  * bytes where nobody looks, and then that word.  So who dies at any step has changed
  * nothing or all.  Only the count may be off by one after a death; home counts anew.
- * Tests: tests/processes_sync_test.c, tests/processes_sync_inside_test.c. */
+ * Tests: tests/processes_table_test.c, tests/processes_sync_inside_test.c. */
 #include "base/memory.h"
 #include "core/scope.h"
 #include "sync/far/far.h"
