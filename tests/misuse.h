@@ -54,7 +54,7 @@ static int twice(const int *in, int *out)
     return 0;
 }
 TUTTI_TASK_BYTES(any, "misuse.any");
-__attribute__((unused)) static int any(tutti_bytes in, tutti_out *out)
+static int any(tutti_bytes in, tutti_out *out)
 {
     return tutti_put(out, in.data, in.size);
 }

@@ -11,7 +11,7 @@ struct item {
     int shuffled;
 };
 TUTTI_TASK(twice, "test.twice", struct item, uint64_t);
-__attribute__((unused)) static int twice(const struct item *in, uint64_t *out)
+static int twice(const struct item *in, uint64_t *out)
 {
     if (in->shuffled)
         shuffle(in->i);
@@ -35,7 +35,7 @@ static _Atomic int waiting;
 static tutti_scope *late; /* ends when two have answered; NULL: none */
 static _Atomic int answered;
 TUTTI_TASK(for_ever, "test.for_ever", struct item, uint64_t);
-__attribute__((unused)) static int for_ever(const struct item *in, uint64_t *out)
+static int for_ever(const struct item *in, uint64_t *out)
 {
     if (in->i == 1000) { /* one that does not wait */
         *out = 1000;
@@ -64,7 +64,7 @@ __attribute__((unused)) static int larger(void *ctx, const void *a, const void *
     return *(const uint64_t *)a > *(const uint64_t *)b;
 }
 TUTTI_TASK(score, "test.score", struct item, uint64_t);
-__attribute__((unused)) static int score(const struct item *in, uint64_t *out)
+static int score(const struct item *in, uint64_t *out)
 {
     shuffle(in->i);
     *out = in->i / 3; /* three are equal: 0..2, 3..5, ... */

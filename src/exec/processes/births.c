@@ -1,7 +1,7 @@
 /* exec/processes/births.c - home's side of the zygote: started when the first worker has to be
  * replaced, since programs whose workers live need none; asked without waiting for it, since
  * this goes on under the latch.  Wherever it cannot help, workers are executed as before.
- * Tests: tests/processes_crash_test.c, tests/processes_fault_test.c. */
+ * Tests: tests/processes_storm_test.c, tests/processes_fault_test.c. */
 #include "exec/processes/between.h"
 #include "exec/processes/procs.h"
 #include "base/memory.h"

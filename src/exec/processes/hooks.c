@@ -1,5 +1,5 @@
 /* exec/processes/hooks.c - what a program wants each of its workers to call when it begins and
- * when it leaves.  Tests: tests/processes_test.c. */
+ * when it leaves.  Tests: tests/processes_life_test.c. */
 #include "base/latch.h"
 #include "core/context.h"
 #include "exec/processes/serve.h"

@@ -4,7 +4,7 @@
  * children, so that home learns how they end.
  *
  * What a fork may not copy is another thread's lock, so a zygote whose program starts
- * threads before `main` refuses.  Tests: tests/processes_crash_test.c. */
+ * threads before `main` refuses.  Tests: tests/processes_storm_test.c. */
 #include "exec/processes/zygote.h"
 #include "base/memory.h"
 #include "exec/processes/extents.h"
