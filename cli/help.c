@@ -17,10 +17,10 @@ static const char general[] =
     "      --help     print this; after a command: its help\n"
     "      --version  print the version\n"
     "\n"
-    "Exit codes: 0 fine; 1 an answer differed, a program failed, or output could not\n"
-    "be written, a failure was found; 2 wrong usage; 126, 127 as env(1): the program "
-    "of `tutti run` cannot\n"
-    "be executed, is not found; 128 + n ended by signal n (130: Ctrl-C).\n"
+    "Exit codes: 0 fine; 1 an answer differed, a program failed, output could not be\n"
+    "written, or a failure was found; 2 wrong usage; 126, 127 as env(1): the program of\n"
+    "`tutti run` cannot be executed, is not found; 128 + n ended by signal n (130:\n"
+    "Ctrl-C).\n"
     "Colour: --color=auto|always|never; NO_COLOR in the environment means never.\n";
 
 static const char tour[] =
