@@ -19,16 +19,19 @@
 
 static struct latch slots_latch;
 static struct procs *slots[ARENA_SLOTS]; /* under the latch */
+/* Had by a parent: what its handles point to is still mapped there, to say that they are lost
+ * (far_after_fork), so an arena of ours may find no room. */
+static bool slots_lost[ARENA_SLOTS];
 
 static int slot_take(struct procs *p)
 {
     int found = -1;
     latch_lock(&slots_latch);
-    for (int i = 0; i < ARENA_SLOTS && found < 0; i++)
-        if (!slots[i]) {
-            slots[i] = p;
+    for (int i = 0; i < ARENA_SLOTS; i++)
+        if (!slots[i] && (found < 0 || (slots_lost[found] && !slots_lost[i])))
             found = i;
-        }
+    if (found >= 0)
+        slots[found] = p;
     latch_unlock(&slots_latch);
     return found;
 }
@@ -51,6 +54,7 @@ static void procs_after_fork(void)
         arena_forget((unsigned)i);
         if (!p)
             continue;
+        slots_lost[i] = true;
         close(p->life[0]);
         close(p->life[1]);
         close(p->bell);
