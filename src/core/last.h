@@ -33,7 +33,7 @@ static inline void last_prepare(struct context *c, const char *what, const void 
     c->node.index = value;
     c->node.own = true;
     store_relaxed(&c->woken, 0); /* as wait_prepare */
-    /* release: pairs with the acquire in wait_claim and context_end_wait. */
+    /* release: pairs with the acquire in context_end_wait. */
     store_release(&c->wait_word, ticket << WAIT_TICKET_SHIFT | WAIT_OPEN | WAIT_CUTTABLE);
 }
 

@@ -20,8 +20,9 @@ uint64_t wait_prepare(struct context *c, const char *what, const void *on)
     c->wait_what = what;
     c->wait_on = on;
     store_relaxed(&c->woken, 0); /* nobody sets it before a claim of the new ticket */
-    /* release: pairs with the acquire in wait_claim and context_end_wait. */
-    store_release(&c->wait_word, ticket << WAIT_TICKET_SHIFT | WAIT_OPEN);
+    /* relaxed: who claims has the ticket from us, and cancels do not look before
+     * wait_open_to_cuts */
+    store_relaxed(&c->wait_word, ticket << WAIT_TICKET_SHIFT | WAIT_OPEN);
     return ticket;
 }
 
@@ -86,8 +87,11 @@ int last_park_bound(struct context *c, wait_odd *odd)
 {
     int64_t deadline;
     uint64_t ticket = c->node.ticket;
+    /* The fence of last_park does for this, too: a cancel whose fence came before it is
+     * seen below, and one whose fence comes after sees the wait, if it finds c.  One that
+     * looks for c before c is on the list lets a latch go that the list, or who put c's
+     * scope there, takes after it, so that it is seen below. */
     scope_enlist(c);
-    fence_light(); /* as in last_park */
     int rc = scope_over(c, &deadline);
     if (rc == 0)
         c->wait_at = c->clear_at;

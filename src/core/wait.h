@@ -51,10 +51,12 @@ bool wait_abandon(struct context *c, uint64_t ticket);
 /* Win the right to end the wait.  Any thread, any time; signal handlers too. */
 static inline bool wait_claim(struct context *c, uint64_t ticket)
 {
-    /* acquire: pairs with the store that wait_prepare ends with; what c prepared is seen. */
-    uint64_t word = load_acquire(&c->wait_word);
+    /* relaxed, both: the ticket is no secret of ours: it is what wait_prepare returned, and
+     * c has handed it over, under a latch or by a release of its own, so that what c prepared
+     * is seen.  The CAS decides; who loses reads nothing. */
+    uint64_t word = load_relaxed(&c->wait_word);
     while (word >> WAIT_TICKET_SHIFT == ticket && word & WAIT_OPEN)
-        if (cas_acqrel(&c->wait_word, &word, ticket << WAIT_TICKET_SHIFT))
+        if (cas_relaxed(&c->wait_word, &word, ticket << WAIT_TICKET_SHIFT))
             return true;
     return false;
 }

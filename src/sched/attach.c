@@ -131,8 +131,8 @@ void worker_quit(struct worker *w)
 {
     if (!w)
         return;
-    /* seq_cst: pairs with worker_sleep, which sets `sleeping` and then looks at quit, while
-     * worker_rouse looks at `sleeping` after this. */
+    /* seq_cst: pairs with worker_sleep, which sets `sleeping`, passes a fence and looks at
+     * quit, while worker_rouse looks at `sleeping` after this. */
     store_seqcst(&w->quit, true);
     worker_rouse(w);
 }

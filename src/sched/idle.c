@@ -159,9 +159,10 @@ static bool asleep_leave(struct worker *w)
 static bool anything_to_do(struct worker *w, bool takes)
 {
     struct pool *p = w->pool;
-    if (load_seqcst(&w->inbox) || load_seqcst(&w->quit)) /* pairs with inbox_push */
+    /* relaxed, all: pair with inbox_push, worker_quit, worker_set_takes and spare_start,
+     * through the fence before; what the inbox holds is taken by an acquire */
+    if (load_relaxed(&w->inbox) || load_relaxed(&w->quit))
         return true;
-    /* relaxed, both: pair with worker_set_takes and spare_start, through the fence before */
     if (load_relaxed(&w->takes) != takes)
         return true;
     if (!takes)
@@ -195,7 +196,9 @@ static bool worker_sleep(struct worker *w, bool searching)
         return false;
     bool polls = w->poller && poller_busy(w->poller);
     bool takes = load_relaxed(&w->takes); /* anything_to_do looks again */
-    store_seqcst(&w->sleeping, polls ? ASLEEP_POLLER : ASLEEP_FUTEX); /* see inbox_push */
+    /* release: pairs with worker_rouse, for the poller; the fence below makes one of us see
+     * the other, see inbox_push */
+    store_release(&w->sleeping, polls ? ASLEEP_POLLER : ASLEEP_FUTEX);
     assert(!list_linked(&w->asleep_link) && w->pool->room > w->index);
     if (takes)
         asleep_enter(w);
@@ -205,10 +208,11 @@ static bool worker_sleep(struct worker *w, bool searching)
             pool_notify(w->pool); /* we do not look; whoever relied on us gets another */
     }
     if (w->pool->room > 1)
-        fence_heavy(); /* pairs with fence_light in pool_notify */
+        fence_heavy(); /* pairs with fence_light in pool_notify, and as below */
     else
         fence_seqcst(); /* pairs with pool_injected_fence: who saw that we searched, and so
-                           woke nobody, has its task seen here */
+                           woke nobody, has its task seen here; and with the two seq_cst of
+                           who sets inbox, quit or takes and then looks at sleeping */
     if (!anything_to_do(w, takes)) {
         int64_t until = wheel_next(&w->wheel);
         stat_add(&w->stats.sleeps);

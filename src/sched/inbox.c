@@ -69,7 +69,7 @@ void inbox_push(struct worker *w, struct runnable *r)
     do {
         r->next = head;
         /* seq_cst: pairs with worker_sleep, which sets `sleeping` and then looks at the
-         * inbox, while we set the inbox and then look at `sleeping`. */
+         * inbox, a fence between, while we set the inbox and then look at `sleeping`. */
     } while (!cas_seqcst(&w->inbox, &head, r));
     if (nudge)
         nudge_counted(w); /* its next fork gives way to r */

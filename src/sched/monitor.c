@@ -251,7 +251,8 @@ static bool monitor_nap(uint32_t seen, int64_t now, int64_t stuck)
     if (!up)
         monitor_sleep(seen, until);
     store_relaxed(&monitor_naps, 0); /* a poke too many is one look */
-    return up || load_acquire(&bell) != seen; /* as in monitor_main */
+    return up || load_relaxed(&bell) != seen; /* as in monitor_main; wrong, it naps again
+                                                 after another look */
 }
 
 /* What its thread may use.  Holds: left <= BURST; negative: to be earned by sleeping. */
