@@ -22,6 +22,7 @@ sys.dont_write_bytecode = True
 import readme  # noqa: E402
 import run  # noqa: E402
 import tour  # noqa: E402
+import tap  # noqa: E402
 from harness import benches, picture, report, rounds  # noqa: E402
 from harness.programs import Program  # noqa: E402
 from harness.table import (AtLeast, AtMost, Bench, Command, Over,  # noqa: E402
@@ -467,21 +468,15 @@ def the_peers_of_the_core_run_where_they_are():
 
 
 def main():
-    failed = 0
-    for number, f in enumerate(CASES, 1):
+    for f in CASES:
         skip, why = None, None
         try:
             skip = f()
         except Exception as e:  # whatever it was, the other cases run
             why = f'{type(e).__name__}: {e}'
-        failed += why is not None
-        print(f'{"not ok" if why else "ok"} {number} - {f.__name__}'
-              f'{" # SKIP " + skip if skip else ""}')
-        if why:
-            print('# ' + why.replace('\n', '\n# '))
-    print(f'1..{len(CASES)}')
-    return failed > 0
+        tap.case(not why, f.__name__ + (f' # SKIP {skip}' if skip else ''), why)
+    tap.finish()
 
 
 if __name__ == '__main__':
-    sys.exit(main())
+    main()

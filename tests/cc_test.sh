@@ -2,6 +2,7 @@
 # cc_test.sh TUTTI - `tutti cc` hands on what it does not know, compiles with the flag
 # and links without it, and `tutti explore` refuses in one sentence what it cannot run.
 # Output in TAP.
+. "$(dirname "$0")/tap.sh"
 tutti=$(realpath "$1")
 work=$(mktemp -d) || exit 1
 trap 'rm -rf "$work"' EXIT
@@ -9,18 +10,9 @@ cd "$work" || exit 1
 unset NO_COLOR TUTTI_EXPLORE LD_LIBRARY_PATH
 CC=${CC:-cc}
 export CC
-count=0 failed=0
 
 ok() { # NAME RC: 0 is good
-    count=$((count + 1))
-    if [ "$2" -eq 0 ]; then
-        echo "ok $count - $1"
-    else
-        echo "not ok $count - $1"
-        failed=$((failed + 1))
-        sed 's/^/# out: /' out 2>/dev/null
-        sed 's/^/# err: /' err 2>/dev/null
-    fi
+    tap "$2" "$1" || tap_why out err
 }
 
 run() { # ARG...: tutti with these
@@ -202,5 +194,4 @@ says "linked but not compiled for it" "compiled without -fsanitize=thread"
 head -c 3000 a >cut; chmod +x cut; run explore ./cut; [ "$rc" -eq 2 ]; ok "a cut program" $?
 : >empty; chmod +x empty; run explore ./empty; says "an empty file" "no compiled program"
 
-echo "1..$count"
-[ "$failed" -eq 0 ]
+tap_end

@@ -2,6 +2,7 @@
 # cli_test.sh TUTTI FAKE - the command as its user meets it: usage, exit codes, what a tour
 # does with programs that crash, hang, lie or babble (stand-ins: cli_fake.sh), what it
 # leaves behind, and what `run` hands on.  Output in TAP.
+. "$(dirname "$0")/tap.sh"
 tutti=$(realpath "$1") fake=$(realpath "$2")
 work=$(mktemp -d) || exit 1
 trap 'rm -rf "$work"' EXIT
@@ -12,18 +13,10 @@ for n in average matmul mandelbrot sudoku maze primes hashhunt wordcount listen 
     cp "$fake" programs/$n && chmod +x programs/$n || exit 1
 done
 export TUTTI_EXAMPLES="$work/programs" FAKE_PIDS="$work/pids" TERM=xterm
-count=0 failed=0
 
 # ok NAME CODE: CODE is 0 if the case holds; what was printed follows when it does not.
 ok() {
-    count=$((count + 1))
-    if [ "$2" -eq 0 ]; then
-        echo "ok $count - $1"
-    else
-        failed=$((failed + 1))
-        echo "not ok $count - $1"
-        sed 's/^/# /' out err 2>/dev/null | head -40
-    fi
+    tap "$2" "$1" || tap_why out err
 }
 # run ARG...: the command; its outputs in out and err, its exit code in rc.
 run() {
@@ -198,5 +191,4 @@ run run -q auto -- true; expect "run -q auto" 0 - -
 run run loop:// -- ./nowhere; expect "run, not found" 127 err "nowhere"
 run run loop:// -- /dev/null; expect "run, not executable" 126 err "/dev/null"
 
-echo "1..$count"
-[ "$failed" -eq 0 ]
+tap_end

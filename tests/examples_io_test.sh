@@ -5,6 +5,7 @@
 #
 #     examples_io_test.sh EXAMPLES_DIRECTORY
 set -u
+. "$(dirname "$0")/tap.sh"
 bin=$1
 tmp=$(mktemp -d) || exit 1
 trap 'rm -rf "$tmp"' EXIT
@@ -13,23 +14,10 @@ mkdir "$tmp/t"
 chmod 711 "$tmp" # PostgreSQL runs as its own user
 export TMPDIR="$tmp/t"
 chmod 711 "$TMPDIR"
-count=0 failed=0
 
 report()
 {
-    count=$((count + 1))
-    if [ "$1" -eq 0 ]; then
-        echo "ok $count - $2"
-    else
-        failed=$((failed + 1))
-        echo "not ok $count - $2"
-        [ $# -lt 3 ] || printf '%s\n' "$3" | sed 's/^/# /'
-    fi
-}
-skip()
-{
-    count=$((count + 1))
-    echo "ok $count - $1 # SKIP $2"
+    tap "$1" "$2" || [ $# -lt 3 ] || printf '%s\n' "$3" | sed 's/^/# /'
 }
 answer()
 {
@@ -53,7 +41,7 @@ same()
     [ -x "$bin/$1" ] || { skip "$name" "built without its libraries"; return; }
     want=$(answer "$@" --executor serial)
     case $want in
-    'exit 77 '*) skip "$name" "$want"; return ;;
+    'exit 77 '*) tap_skip "$name" "$want"; return ;;
     *$word*) ;;
     *) report 1 "$name in a plain loop" "$want"; return ;;
     esac
@@ -102,5 +90,4 @@ fi
 
 [ -z "$(ls "$TMPDIR")" ]
 report $? "no folder of a server is left behind" "$(ls "$TMPDIR")"
-echo "1..$count"
-exit $((failed > 0))
+tap_end

@@ -7,24 +7,17 @@
 #
 # UPDATE=1 writes the expected files from the plain loops instead.
 set -u
+. "$(dirname "$0")/tap.sh"
 bin=$1 expected=$2/tests/examples
 tmp=$(mktemp -d) || exit 1
 trap 'rm -rf "$tmp"' EXIT
 limit=${EXAMPLES_TIMEOUT:-60} # seconds for one run
 unset TUTTI_EXECUTOR
-count=0 failed=0
 
 # report RC NAME [WHY]
 report()
 {
-    count=$((count + 1))
-    if [ "$1" -eq 0 ]; then
-        echo "ok $count - $2"
-    else
-        failed=$((failed + 1))
-        echo "not ok $count - $2"
-        [ $# -lt 3 ] || printf '%s\n' "$3" | sed 's/^/# /'
-    fi
+    tap "$1" "$2" || [ $# -lt 3 ] || printf '%s\n' "$3" | sed 's/^/# /'
 }
 
 # A tree of text that is the same on every machine, with what a walk must bear: an empty
@@ -216,5 +209,4 @@ for program in average matmul mandelbrot sudoku maze primes hashhunt wordcount e
         [ ! -s "$tmp/err" ]
     report $? "$program --help"
 done
-echo "1..$count"
-exit $((failed > 0))
+tap_end

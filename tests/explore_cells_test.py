@@ -13,6 +13,7 @@ import os
 import random
 import subprocess
 import sys
+from tap import case, finish
 
 
 def explore(program, schedules, seed):
@@ -26,18 +27,13 @@ def main():
     schedules, programs = int(sys.argv[1]), sys.argv[2:]
     seed = int(os.environ.get('CHECK_SEED', random.randrange(1, 1 << 40)))
     print(f'# CHECK_SEED={seed}')
-    failed = 0
     with concurrent.futures.ThreadPoolExecutor(2) as pool:
         results = pool.map(lambda p: explore(p, schedules, seed), programs)
-        for number, (program, (status, said)) in enumerate(zip(programs, results), 1):
+        for program, (status, said) in zip(programs, results):
             name = os.path.basename(program)
-            failed += status != 0
-            print(f'{"not ok" if status else "ok"} {number} - {name}, {schedules} schedules')
-            for line in said.splitlines() if status else []:
-                print('# ' + line)
-    print(f'1..{len(programs)}')
-    return failed > 0
+            case(status == 0, f'{name}, {schedules} schedules', said)
+    finish()
 
 
 if __name__ == '__main__':
-    sys.exit(main())
+    main()

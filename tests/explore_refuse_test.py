@@ -11,22 +11,11 @@ import re
 import subprocess
 import sys
 import tempfile
+from tap import case, finish
 
 HERE = os.path.join(os.path.dirname(os.path.abspath(__file__)), 'explore')
 SECONDS = 60  # more than any of them takes on a machine that has much else to do
 REQUESTS = 36  # a run makes about thirty
-
-
-class Tap:
-    count = failed = 0
-
-    def case(self, wrong, name):
-        self.count += 1
-        self.failed += bool(wrong)
-        print(f'{"not ok" if wrong else "ok"} {self.count} - {name}')
-        if wrong:
-            print('# ' + str(wrong).replace('\n', '\n# '))
-        sys.stdout.flush()
 
 
 def build(tutti, name, to, *flags):
@@ -68,7 +57,7 @@ def sentence(status, said, found):
     return '' if good else f'status {status}: {said}'
 
 
-def requests(tap, program, options, found, name):
+def requests(program, options, found, name):
     wrong, said = '', set()
     for number in range(1, REQUESTS + 1):
         status, text = refuse(program, number, options)
@@ -79,26 +68,26 @@ def requests(tap, program, options, found, name):
             said.add(text)
     if not wrong and len(said) < 6:
         wrong = f'only these were said: {sorted(said)}'
-    tap.case(wrong, f'{name}: each request refused in turn')
+    case(not wrong, f'{name}: each request refused in turn', wrong)
 
 
 def main():
-    tutti, tap = os.path.abspath(sys.argv[1]), Tap()
+    tutti = os.path.abspath(sys.argv[1])
     with tempfile.TemporaryDirectory() as folder:
         calls, bad, good = (os.path.join(folder, n) for n in ('calls', 'bad', 'good'))
         build(tutti, 'refused', calls)
         names = subprocess.run([calls, 'list'], stdout=subprocess.PIPE, text=True,
                                check=True).stdout.split()
         for name in names:
-            tap.case(call(tutti, calls, name), f'{name} is refused by its name')
+            wrong = call(tutti, calls, name)
+            case(not wrong, f'{name} is refused by its name', wrong)
         build(tutti, 'counter', bad, '-DBUG=1')
         build(tutti, 'counter', good)
-        requests(tap, bad, '', True, 'a failure')
-        requests(tap, bad, 'fork=1', True, 'a failure, a process for each schedule')
-        requests(tap, good, '', False, 'no failure')
-    print(f'1..{tap.count}')
-    return tap.failed > 0
+        requests(bad, '', True, 'a failure')
+        requests(bad, 'fork=1', True, 'a failure, a process for each schedule')
+        requests(good, '', False, 'no failure')
+    finish()
 
 
 if __name__ == '__main__':
-    sys.exit(main())
+    main()

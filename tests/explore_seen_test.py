@@ -11,6 +11,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from tap import case, finish
 
 HERE = os.path.join(os.path.dirname(os.path.abspath(__file__)), 'explore')
 # what is built: (least and most share unseen, a function that must be named, or None)
@@ -59,19 +60,15 @@ def judge(tutti, program, what):
 
 
 def main():
-    tutti, count, failed = os.path.abspath(sys.argv[1]), 0, 0
+    tutti = os.path.abspath(sys.argv[1])
     for compiler in (c for c in ('gcc', 'clang-14') if shutil.which(c)):
         with tempfile.TemporaryDirectory() as folder:
             for what in SHARES:
                 program = build(tutti, compiler, what, folder)
                 wrong = judge(tutti, program, what)
-                count, failed = count + 1, failed + bool(wrong)
-                print(f'{"not ok" if wrong else "ok"} {count} - {what} ({compiler})')
-                for line in wrong.splitlines():
-                    print('# ' + line)
-    print(f'1..{count}')
-    return failed > 0
+                case(not wrong, f'{what} ({compiler})', wrong)
+    finish()
 
 
 if __name__ == '__main__':
-    sys.exit(main())
+    main()

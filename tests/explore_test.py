@@ -17,6 +17,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from tap import case, finish
 
 HERE = os.path.join(os.path.dirname(os.path.abspath(__file__)), 'cells')
 CASE = re.compile(r'explore:(?P<flags>[^>]*)->\s*(?P<kind>[\w-]+)[ \t]*(?P<options>[\w=,-]*)')
@@ -157,7 +158,6 @@ def sentences(library, folder):
 def main():
     library, words = os.path.abspath(sys.argv[1]), sys.argv[2:]
     compilers = [c for c in ('gcc', 'clang-14') if shutil.which(c)]
-    count = failed = 0
 
     def one(number, compiler, cell):
         name, flags, kind, options = cell
@@ -176,13 +176,9 @@ def main():
         results = pool.map(lambda job: one(job[0], *job[1]), enumerate(jobs))
         more = [] if words else sentences(library, folder)
         for name, why in itertools.chain(results, more):
-            count, failed = count + 1, failed + bool(why)
-            print(f'{"not ok" if why else "ok"} {count} - {name}')
-            for line in why.splitlines():
-                print('# ' + line)
-    print(f'1..{count}')
-    return failed > 0
+            case(not why, name, why)
+    finish()
 
 
 if __name__ == '__main__':
-    sys.exit(main())
+    main()

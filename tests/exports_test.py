@@ -13,15 +13,7 @@ import sys
 ROOT, LIBRARIES = sys.argv[1], sys.argv[2:]
 sys.path.insert(0, os.path.join(ROOT, 'scripts'))
 import api  # noqa: E402
-count = failed = 0
-
-
-def case(good, name, why=()):
-    global count, failed
-    count, failed = count + 1, failed + (not good)
-    print(f'{"ok" if good else "not ok"} {count} - {name}')
-    for line in () if good else why:
-        print('# ' + line)
+from tap import case, finish  # noqa: E402
 
 
 def exports(library):
@@ -60,9 +52,8 @@ def main():
          'a call that is missing is found')
     case(len(differences(declared, declared | {'planted'})) == 1,
          'a name that leaked is found')
-    print(f'1..{count}')
-    return failed > 0
+    finish()
 
 
 if __name__ == '__main__':
-    sys.exit(main())
+    main()

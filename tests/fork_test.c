@@ -1,7 +1,7 @@
 /* tests/fork_test.c - the child of a fork(): what the parent had open is lost and says so at
  * once, and the child may start afresh. */
+#include "descriptors.h"
 #include "urls.h"
-#include <dirent.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
@@ -303,17 +303,6 @@ TEST(a_channel_of_the_parent_is_lost)
 }
 
 /* --- descriptors ------------------------------------------------------------- */
-
-static int descriptors(void)
-{
-    int n = 0;
-    DIR *d = opendir("/proc/self/fd");
-    CHECK(d);
-    while (readdir(d))
-        n++;
-    closedir(d);
-    return n;
-}
 
 static int waits_for_bytes(void *pipe)
 {

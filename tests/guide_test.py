@@ -16,6 +16,7 @@ import re
 import subprocess
 import sys
 import tempfile
+from tap import case, finish
 
 BLOCK = re.compile(r'(?:<!-- (file|change): ([^\s:]+)(?:: (.*?))? -->\n)?'
                    r'```(\w*)\n(.*?)```\n', re.S)
@@ -100,24 +101,20 @@ def write(tutti, path):
 
 def main():
     words = [word for word in sys.argv[1:] if word != '--write']
-    tutti, count, failed = os.path.abspath(words[0]), 0, 0
+    tutti = os.path.abspath(words[0])
     if '--write' in sys.argv:
-        return [write(tutti, path) for path in words[1:]] and 0
+        for path in words[1:]:
+            write(tutti, path)
+        return
     cases = [(path, open(path, encoding='utf-8').read(), True) for path in words[1:]]
     cases.append(('a planted guide', '```\n$ echo one\ntwo\n```\n', False))
     for path, text, right in cases:
         with tempfile.TemporaryDirectory() as folder:
             _, wrong = follow(text, tutti, folder)
-        count += 1
-        good = bool(wrong) != right
-        failed += not good
-        print(f'{"ok" if good else "not ok"} {count} - {os.path.basename(path)} '
-              f'{"shows what happens" if right else "is found wrong"}')
-        for line in wrong if not good else []:
-            print('# ' + line)
-    print(f'1..{count}')
-    return failed > 0
+        case(bool(wrong) != right, f'{os.path.basename(path)} '
+             f'{"shows what happens" if right else "is found wrong"}', wrong)
+    finish()
 
 
 if __name__ == '__main__':
-    sys.exit(main())
+    main()

@@ -5,11 +5,10 @@
 #
 #   headers_test.sh INCLUDE_FOLDER [C_COMPILER [CXX_COMPILER]]
 set -u
+. "$(dirname "$0")/tap.sh"
 include=$1
 cc=${2:-${CC:-cc}}
 cxx=${3:-${CXX:-c++}}
-count=0
-failed=0
 scratch=$(mktemp -d) || exit 1
 trap 'rm -rf "$scratch"' EXIT
 
@@ -29,14 +28,7 @@ compile()
 }
 case_is()
 {
-    count=$((count + 1))
-    if [ "$1" = 0 ]; then
-        echo "ok $count - $2"
-    else
-        failed=1
-        echo "not ok $count - $2"
-        sed 's/^/# /' "$scratch/said"
-    fi
+    tap "$1" "$2" || tap_why "$scratch/said"
 }
 
 for header in $(cd "$include" && find . -name '*.h' | sed 's,^\./,,' | sort); do
@@ -67,5 +59,4 @@ case_is $? "a header with a warning is found"
 echo 'typedef int tutti_map;' >"$scratch/planted.h"
 ! compile c11 "$scratch" planted.h tutti/patterns.h
 case_is $? "two headers that use a name for two things are found"
-echo "1..$count"
-exit $failed
+tap_end

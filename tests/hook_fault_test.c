@@ -2,9 +2,9 @@
  * rescue thread, a connection.  A call fails with errno as libc's would, or goes through;
  * nothing hangs, no descriptor is left, and all works again afterwards.  The library's
  * objects are in this program, and the linker leads what they ask for here (meson.build). */
+#include "descriptors.h"
 #include "hook_common.h"
 #include <arpa/inet.h>
-#include <dirent.h>
 #include <netdb.h>
 #include <stdbool.h>
 #include <tutti/io.h>
@@ -140,16 +140,6 @@ static int all_of_it(void *unused)
 }
 
 /* --- every n ---------------------------------------------------------------------------------- */
-
-static int descriptors(void)
-{
-    int n = -3; /* "." and "..", and the directory's own */
-    DIR *d = opendir("/proc/self/fd");
-    while (d && readdir(d))
-        n++;
-    closedir(d);
-    return n;
-}
 
 static int with_fault(tutti_executor *ex, long n)
 {

@@ -4,19 +4,18 @@
 #
 #     hook_programs_test.sh LIBRARY
 set -u
+. "$(dirname "$0")/tap.sh"
 library=$(realpath "$1") || exit 1
 tmp=$(mktemp -d) || exit 1
 trap 'rm -rf "$tmp"' EXIT
-count=0 failed=0
 
 # same NAME COMMAND: output, errors and status with and without.  COMMAND is for bash, so
 # that it may be several; its first word decides whether it is there.
 same()
 {
     local name=$1
-    count=$((count + 1))
     if ! command -v "${2%% *}" >/dev/null; then
-        echo "ok $count - $name # SKIP no ${2%% *} here"
+        tap_skip "$name" "no ${2%% *} here"
         return
     fi
     rm -rf "$tmp/in"
@@ -27,13 +26,8 @@ same()
     mkdir "$tmp/in"
     (cd "$tmp/in" && LD_PRELOAD=$library timeout 60 bash -c "$2") >"$tmp/got" 2>&1 </dev/null
     echo "status $?" >>"$tmp/got"
-    if cmp -s "$tmp/want" "$tmp/got"; then
-        echo "ok $count - $name"
-    else
-        failed=1
-        echo "not ok $count - $name"
-        diff "$tmp/want" "$tmp/got" | head -20 | sed 's/^/# /'
-    fi
+    cmp -s "$tmp/want" "$tmp/got"
+    tap $? "$name" || diff "$tmp/want" "$tmp/got" | tap_why
 }
 
 seq 20000 | sed 's/$/ some words of a line/' >"$tmp/text"
@@ -90,12 +84,6 @@ same cc 'cc -x c - -o p <<<"#include <stdio.h>
 int main(void) { puts(\"compiled\"); return 0; }" && ./p'
 
 # The library is loaded, or the rows above would prove nothing.
-count=$((count + 1))
-if LD_PRELOAD=$library grep -q tutti-hook /proc/self/maps; then
-    echo "ok $count - it was loaded"
-else
-    failed=1
-    echo "not ok $count - it was loaded"
-fi
-echo "1..$count"
-exit $failed
+LD_PRELOAD=$library grep -q tutti-hook /proc/self/maps
+tap $? "it was loaded"
+tap_end

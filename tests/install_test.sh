@@ -5,25 +5,18 @@
 #
 #   install_test.sh BUILD_FOLDER README
 set -u
+. "$(dirname "$0")/tap.sh"
 build=$1
 readme=$2
-count=0
-failed=0
 scratch=$(mktemp -d) || exit 1
 trap 'rm -rf "$scratch"' EXIT
 
 check()
 {
-    count=$((count + 1))
     name=$1
     shift
-    if "$@" >"$scratch/said" 2>&1; then
-        echo "ok $count - $name"
-    else
-        failed=1
-        echo "not ok $count - $name"
-        sed 's/^/# /' "$scratch/said"
-    fi
+    "$@" >"$scratch/said" 2>&1
+    tap $? "$name" || tap_why "$scratch/said"
 }
 there()
 {
@@ -130,5 +123,4 @@ END
     check "it builds against tutti-explore" by_flags
     check "and the race is found in that, too" finds_race "$scratch/flagged"
 fi
-echo "1..$count"
-exit $failed
+tap_end

@@ -3,8 +3,8 @@
  * The body finds an open scope, *s, on that executor; it must leave no descriptor open. */
 #ifndef TESTS_IO_H
 #define TESTS_IO_H
+#include "descriptors.h"
 #include "urls.h"
-#include <dirent.h>
 #include <stdbool.h>
 #include <tutti/io.h>
 
@@ -12,17 +12,6 @@
 __attribute__((unused)) static void *fd_arg(int fd)
 {
     return (void *)(intptr_t)fd;
-}
-
-/* Descriptors open now. */
-__attribute__((unused)) static int io_descriptors(void)
-{
-    int n = -3; /* "." and "..", and the directory's own */
-    DIR *d = opendir("/proc/self/fd");
-    while (d && readdir(d))
-        n++;
-    closedir(d);
-    return n;
 }
 
 /* What is opened once for good: rings, epolls, a reserve. */
@@ -67,11 +56,11 @@ __attribute__((unused)) static int io_body(void *arg)
 {
     struct io_case *k = arg;
     io_warm(NULL);
-    int before = io_descriptors();
+    int before = descriptors();
     k->body(k->s);
     /* The runtime's monitor has a file open for a moment now and then. */
     for (int i = 0; i < 1000; i++) {
-        k->leaked = k->alone ? io_descriptors() - before : 0;
+        k->leaked = k->alone ? descriptors() - before : 0;
         if (!k->leaked)
             break;
         tutti_sleep_until(tutti_after(TUTTI_MS));

@@ -172,11 +172,11 @@ static void cut_everywhere(tutti_scope *s)
 {
     tutti_executor *ex = tutti_scope_executor(s);
     scenario_cut(ex, 1000);
-    int before = io_descriptors();
+    int before = descriptors();
     for (uint64_t after = 0;; after++) {
         CHECK(after < 300);
         bool through = scenario_cut(ex, after);
-        CHECK_INT(io_descriptors(), before);
+        CHECK_INT(descriptors(), before);
         if (through)
             break;
     }

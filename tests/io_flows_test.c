@@ -3,11 +3,11 @@
  * n: a code comes back, nothing hangs, no descriptor, block or memory is left, and the flow
  * runs through as soon as it may. */
 #include "cut.h"
+#include "descriptors.h"
 #include "io_flows.h"
 #include "ring_faults.h"
 #include "base/memory.h"
 #include "io/poll.h"
-#include <dirent.h>
 #include <limits.h>
 #include <sys/epoll.h>
 #include <sys/mman.h>
@@ -153,16 +153,6 @@ int __wrap_epoll_ctl(int epoll, int op, int fd, struct epoll_event *ev)
 }
 
 /* --- what is left ------------------------------------------------------------------------ */
-
-static int descriptors(void)
-{
-    int n = -3; /* "." and "..", and the directory's own */
-    DIR *d = opendir("/proc/self/fd");
-    while (d && readdir(d))
-        n++;
-    closedir(d);
-    return n;
-}
 
 /* What was left behind on a rescue thread goes when that is done; the monitor has a file open
  * now and then. */

@@ -8,6 +8,7 @@
     memory    raw allocation only in base/memory.c, so that tests can make any fail
     tests     what a file of src/ or hook/ says tests it is there
     width     at most 100 columns, in every C and Python file of the tree
+    length    at most 500 lines, there too
 
 Each rule is then tried on a small tree with a violation planted in it, and must see it:
 a rule that cannot fail would be no test.
@@ -18,6 +19,7 @@ import os
 import re
 import sys
 import tempfile
+from tap import case, finish
 
 # What the files of a layer may include, apart from their own folder and <...>.
 # trace stands beside the others: an inline call over base.
@@ -40,10 +42,10 @@ SEES_PUBLIC = ['trace', 'core', 'io', 'sync', 'sched', 'net', 'exec', 'patterns'
                'examples', 'include', 'hook']
 IF_ALLOWED = ['base', 'fiber']
 SOURCES = ('.c', '.h', '.S', '.hpp', '.cc')
-# The folders with rules of layers, and those that have only a width.
+# The folders with rules of layers, and those whose files have only a size.
 LAYERED = ('src', 'cli', 'examples', 'include', 'hook', 'explore')
 PLAIN = ('tls', 'tests', 'bench', 'docs', 'scripts')
-WIDEST = 100
+WIDEST, LONGEST = 100, 500
 
 ATOMIC = re.compile(r'\b(memory_order_\w+|atomic_(?!int\b|uint\b|bool\b)\w+\s*\(|'
                     r'__atomic_\w+|__sync_\w+)')
@@ -143,6 +145,12 @@ def width(_root, _path, text, _bare):
             yield number, f'{len(line)} columns'
 
 
+def length(_root, _path, text, _bare):
+    lines = text.count('\n')
+    if lines > LONGEST:
+        yield lines, 'too long, cut it by subject'
+
+
 RULES = {
     'arrows': arrows,
     'ifs': ifs,
@@ -150,6 +158,7 @@ RULES = {
     'memory': pattern_rule(MEMORY, 'src/base', 'raw allocation'),
     'tests': tests,
     'width': width,
+    'length': length,
 }
 
 # (rule, file, line that violates it); each must be found, alone.
@@ -183,6 +192,7 @@ PLANTED = [
     ('tests', 'src/core/x.c', '/* x.  Tests: tests/y_test.c, tests/cells/. */'),
     ('width', 'src/core/x.c', 'int x;\n/*' + ' -' * 48 + ' */'),  # 101 columns
     ('width', 'tests/x.py', 'x = 0\n#' + ' -' * 50),
+    ('length', 'bench/x.c', 'int x;\n' * 501),
 ]
 # Lines that no rule may complain about.
 INNOCENT = [
@@ -202,11 +212,12 @@ INNOCENT = [
     ('include/tutti/x.h', '#ifdef __cplusplus\n#endif\n#include <tutti.h>'),
     ('src/core/x.c', 'int x;\nsay("' + '\u00e4' * 92 + '");'),  # 100 columns, more bytes
     ('tests/x.c', 'int x;\n#if 1\n#endif\nfree(p);'),
+    ('tests/x.py', 'x = 0' + '\n' * 499),
 ]
 
 
 def has_rule(rule, path):
-    if rule == 'width':
+    if rule in ('width', 'length'):
         return path.endswith(SOURCES + ('.py',))
     return path.endswith(SOURCES) and layer_of(path) is not None
 
@@ -246,15 +257,6 @@ def found_in(path, text):
 def main():
     above = os.path.join(os.path.dirname(__file__), '..')
     root = sys.argv[1] if len(sys.argv) > 1 else above
-    count = failed = 0
-
-    def case(good, name, why=()):
-        nonlocal count, failed
-        count, failed = count + 1, failed + (not good)
-        print(f'{"ok" if good else "not ok"} {count} - {name}')
-        for line in () if good else why:
-            print('# ' + line)
-
     for rule in RULES:
         bad = list(violations(root, rule))
         case(not bad, rule, bad)
@@ -266,9 +268,8 @@ def main():
         found = found_in(path, text)
         case(not found, f'no rule minds {text.splitlines()[0]} in {path}',
              [f'minded by {found}'] if found else [])
-    print(f'1..{count}')
-    return failed > 0
+    finish()
 
 
 if __name__ == '__main__':
-    sys.exit(main())
+    main()

@@ -18,15 +18,7 @@ import tempfile
 ROOT = sys.argv[1]
 sys.path.insert(0, os.path.join(ROOT, 'scripts'))
 import api  # noqa: E402
-count = failed = 0
-
-
-def case(good, name, why=()):
-    global count, failed
-    count, failed = count + 1, failed + (not good)
-    print(f'{"ok" if good else "not ok"} {count} - {name}')
-    for line in () if good else why:
-        print('# ' + line)
+from tap import case, finish  # noqa: E402
 
 
 def declared(include):
@@ -168,9 +160,8 @@ def main():
     check_planted()
     if len(sys.argv) > 2:
         check_command(sys.argv[2])
-    print(f'1..{count}')
-    return failed > 0
+    finish()
 
 
 if __name__ == '__main__':
-    sys.exit(main())
+    main()

@@ -3,8 +3,8 @@
  * comes back with words, nothing hangs, no descriptor and no process is left behind, and what
  * is opened next works. */
 #include "base/memory.h"
+#include "descriptors.h"
 #include "processes.h"
-#include <dirent.h>
 #include <tutti/patterns.h>
 
 struct in {
@@ -30,17 +30,6 @@ __attribute__((constructor)) static void worker_faults(void)
 {
     if (getenv("FAULT_WORKER") && getenv("TUTTI_DEPTH")) /* which workers have */
         fault_arm(atoi(getenv("FAULT_WORKER")), false);
-}
-
-static int descriptors(void)
-{
-    DIR *d = opendir("/proc/self/fd");
-    int n = 0;
-    while (d && readdir(d))
-        n++;
-    if (d)
-        closedir(d);
-    return n;
 }
 
 /* One task of each kind; two that die, so that a zygote is started. */

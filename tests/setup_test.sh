@@ -5,26 +5,18 @@
 #
 #   setup_test.sh SETUP_SCRIPT
 set -u
+. "$(dirname "$0")/tap.sh"
 setup=$(realpath "$1")
-count=0
-failed=0
 scratch=$(mktemp -d) || exit 1
 trap 'rm -rf "$scratch"' EXIT
 chmod 755 "$scratch"
 
 check()
 {
-    count=$((count + 1))
     name=$1
     shift
-    if "$@"; then
-        echo "ok $count - $name"
-    else
-        failed=1
-        echo "not ok $count - $name"
-        sed 's/^/# said: /' "$scratch/said"
-        sed 's/^/# apt: /' "$scratch/calls"
-    fi
+    "$@"
+    tap $? "$name" || tap_why "$scratch/said" "$scratch/calls"
 }
 says()
 {
@@ -118,5 +110,4 @@ rm "$scratch/bin/apt-get"
 check "no apt-get at all: it stops" exits 1 build
 check "and says so" says "there is no apt-get here"
 check "an unknown set is refused" exits 2 nonsense
-echo "1..$count"
-exit $failed
+tap_end

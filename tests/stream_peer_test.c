@@ -244,10 +244,10 @@ static bool chat_cut(tutti_executor *ex, uint64_t after)
 static void cut_everywhere(tutti_scope *s)
 {
     tutti_executor *ex = tutti_scope_executor(s);
-    int before = io_descriptors();
+    int before = descriptors();
     for (uint64_t after = 0; !chat_cut(ex, after); after++) {
         CHECK(after < 2000);
-        CHECK_INT(io_descriptors(), before);
+        CHECK_INT(descriptors(), before);
     }
 }
 TEST(cut_off_at_each_wait_nothing_is_left__epoll)

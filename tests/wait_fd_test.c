@@ -1,6 +1,7 @@
 /* tests/wait_fd_test.c - tutti_wait_fd: a descriptor by which another event loop learns that
  * one of several is ready. */
 #include "base/memory.h"
+#include "descriptors.h"
 #include "wait_common.h"
 #include <poll.h>
 
@@ -206,13 +207,6 @@ EVERYWHERE(two_threads_arm_a_descriptor_in_turns)
     return 0;
 }
 
-static int open_fds(void)
-{
-    int n = 0;
-    for (int fd = 0; fd < 256; fd++)
-        n += fcntl(fd, F_GETFD) >= 0;
-    return n;
-}
 TEST(a_descriptor_that_cannot_be_had_leaves_nothing)
 {
     tutti_executor *ex;
@@ -226,13 +220,13 @@ TEST(a_descriptor_that_cannot_be_had_leaves_nothing)
     CHECK_INT(tutti_wait_fd(&s, k, 0), -EINVAL);
     CHECK_INT(tutti_wait_fd(NULL, k, 1), -EINVAL);
     CHECK_INT(tutti_wait_fd(&s, NULL, 1), -EINVAL);
-    tutti_case closed_fd = tutti_on_fd(open_fds() + 99, POLLIN);
+    tutti_case closed_fd = tutti_on_fd(descriptors() + 99, POLLIN);
     CHECK_INT(tutti_wait_fd(&s, &closed_fd, 1), -EBADF);
     CHECK_INT(tutti_wait(&closed_fd, 1), 0);
     CHECK_INT(closed_fd.code, POLLNVAL);
-    int before = open_fds(), rc, n = 0;
+    int before = descriptors(), rc, n = 0;
     do {
-        CHECK_INT(open_fds(), before);
+        CHECK_INT(descriptors(), before);
         fault_arm(++n, false);
         rc = tutti_wait_fd(&s, k, 1);
         CHECK(rc >= 0 || rc == -ENOMEM || rc == -EMFILE);
@@ -240,12 +234,12 @@ TEST(a_descriptor_that_cannot_be_had_leaves_nothing)
     fault_arm(0, false);
     CHECK_INT(n, 5);
     tutti_scope_close(&s);
-    CHECK_INT(open_fds(), before);
+    CHECK_INT(descriptors(), before);
     tutti_scope_open(&closed, ex, TUTTI_NEVER, 0);
     tutti_scope_close(&closed);
     k[0] = tutti_on_time(1);
     CHECK_INT(tutti_wait_fd(&closed, k, 1), -EINVAL);
-    CHECK_INT(open_fds(), before);
+    CHECK_INT(descriptors(), before);
     CHECK_INT(tutti_executor_close(ex), 0);
 }
 

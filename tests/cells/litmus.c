@@ -14,16 +14,14 @@
  * explore: -DTEST=11 -> good
  * explore: -DTEST=12 -> race
  * explore: -DTEST=13 -> good */
+#include "four.h"
 #include <assert.h>
-#include <pthread.h>
 #include <stdatomic.h>
 
 #define LOAD(p, o) atomic_load_explicit(&p, memory_order_##o)
 #define STORE(p, v, o) atomic_store_explicit(&p, v, memory_order_##o)
 static atomic_int x, y, r1, r2, r3, r4;
 int plain; /* not static, or nobody would miss it */
-
-static void *run(void *number);
 
 static void one(void)
 {
@@ -105,20 +103,9 @@ static void four(void)
 #endif
 }
 
-static void *run(void *number)
-{
-    void (*const body[])(void) = { one, two, three, four };
-    body[(long)number]();
-    return NULL;
-}
-
 int main(void)
 {
-    pthread_t t[4];
-    for (long i = 0; i < 4; i++)
-        pthread_create(&t[i], NULL, run, (void *)i);
-    for (int i = 0; i < 4; i++)
-        pthread_join(t[i], NULL);
+    four_run(one, two, three, four);
 #if TEST <= 3 || TEST == 10 || TEST == 11
     assert(r1 || r2);
 #elif TEST <= 6

@@ -9,8 +9,8 @@
  * explore: -DTEST=6 -> good
  * explore: -DTEST=7 -> assert */
 #undef NDEBUG
+#include "four.h"
 #include <assert.h>
-#include <pthread.h>
 #include <stdatomic.h>
 
 #define LOAD(p, o) atomic_load_explicit(&p, memory_order_##o)
@@ -82,20 +82,9 @@ static void three(void)
 #endif
 }
 
-static void *run(void *number)
-{
-    void (*const body[])(void) = { zero, one, two, three };
-    body[(long)number]();
-    return NULL;
-}
-
 int main(void)
 {
-    pthread_t t[4];
-    for (long i = 0; i < 4; i++)
-        pthread_create(&t[i], NULL, run, (void *)i);
-    for (int i = 0; i < 4; i++)
-        pthread_join(t[i], NULL);
+    four_run(zero, one, two, three);
     assert(!(r1 && !r2 && r3 && !r4) || TEST <= 5);
     return 0;
 }

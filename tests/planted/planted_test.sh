@@ -7,24 +7,16 @@
 # Runs `PROGRAM where`, which must fail with the words REPORT, and `PROGRAM where safe`,
 # which must succeed without, for each where.
 set -u
+. "$(dirname "$0")/../tap.sh"
 program=$1
 report=$2
 shift 2
-count=0
-failed=0
 scratch=$(mktemp) || exit 1
 trap 'rm -f "$scratch"' EXIT
 
 case_is()
 {
-    count=$((count + 1))
-    if [ "$1" = 0 ]; then
-        echo "ok $count - $2"
-    else
-        failed=1
-        echo "not ok $count - $2"
-        head -n 40 "$scratch" | sed 's/^/# /'
-    fi
+    tap "$1" "$2" || tap_why "$scratch"
 }
 
 for where; do
@@ -34,5 +26,4 @@ for where; do
         ! grep -q "Sanitizer" "$scratch"
     case_is $? "$where: nothing is reported without it"
 done
-echo "1..$count"
-exit $failed
+tap_end
