@@ -26,7 +26,7 @@ export V J
 BUILD = $(Q)scripts/build.sh
 OPTIONS = --prefix=$(PREFIX) --libdir=$(LIBDIR) -Dbuildtype=debugoptimized
 
-.PHONY: all setup tour test bench fuzz test-all install clean help
+.PHONY: all setup tour test bench test-orders fuzz test-all install clean help
 
 all: setup
 	$(BUILD) build $(OPTIONS) -Db_ndebug=true

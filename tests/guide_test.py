@@ -101,6 +101,8 @@ def write(tutti, path):
 
 def main():
     words = [word for word in sys.argv[1:] if word != '--write']
+    if len(words) < 2:
+        sys.exit(__doc__.strip())
     tutti = os.path.abspath(words[0])
     if '--write' in sys.argv:
         for path in words[1:]:
