@@ -141,21 +141,11 @@ static bool same_line(const struct line *l, const struct step *s)
            o->address == s->address && o->value == s->value && o->flags == s->flags;
 }
 
-static void gather_lines(struct report *r)
+/* Of the n steps in `order`, oldest first, leave those that are shown; how many.  all: room
+ * for as many. */
+static size_t keep_shown(struct report *r, struct step **order, struct step **all, size_t n)
 {
-    struct trace *t = &shared->trace;
-    size_t n = t->count < TRACE_STEPS ? t->count : TRACE_STEPS, shows = 0, kept = 0;
-    struct step **all = scarce_bytes((n + 1) * sizeof *all), **order = NULL;
-    if (all)
-        order = scarce_bytes((n + 1) * sizeof *all);
-    if (!order) {
-        free(all);
-        r->why = "no memory for its steps";
-        return;
-    }
-    for (size_t i = 0; i < n; i++)
-        all[i] = order[i] = &t->step[(t->count - n + i) % TRACE_STEPS];
-    size_t touching = 0;
+    size_t touching = 0, shows = 0;
     for (size_t i = 0; i < n; i++)
         if (order[i]->address)
             all[touching++] = order[i];
@@ -168,8 +158,14 @@ static void gather_lines(struct report *r)
         if (shown(order[i]))
             order[shows++] = order[i];
     }
-    /* The newest lines, repeats in one. */
+    return shows;
+}
+
+/* The newest lines of what is shown, repeats in one. */
+static void keep_newest(struct report *r, struct step **order, size_t shows)
+{
     static struct line line[LINES];
+    size_t kept = 0;
     for (size_t i = shows; i > 0; i--) {
         if (kept && same_line(&line[kept - 1], order[i - 1])) {
             line[kept - 1].times++;
@@ -181,10 +177,27 @@ static void gather_lines(struct report *r)
         }
         line[kept++] = (struct line){ .step = order[i - 1], .times = 1 };
     }
-    r->hidden_steps += t->count - n;
     for (size_t i = 0; i < kept; i++)
         r->line[i] = line[kept - 1 - i];
     r->lines = kept;
+}
+
+static void gather_lines(struct report *r)
+{
+    struct trace *t = &shared->trace;
+    size_t n = t->count < TRACE_STEPS ? t->count : TRACE_STEPS;
+    struct step **all = scarce_bytes((n + 1) * sizeof *all), **order = NULL;
+    if (all)
+        order = scarce_bytes((n + 1) * sizeof *all);
+    if (!order) {
+        free(all);
+        r->why = "no memory for its steps";
+        return;
+    }
+    for (size_t i = 0; i < n; i++)
+        order[i] = &t->step[(t->count - n + i) % TRACE_STEPS];
+    keep_newest(r, order, keep_shown(r, order, all, n));
+    r->hidden_steps += t->count - n;
     free(all);
     free(order);
 }

@@ -9,6 +9,7 @@
     tests     what a file of src/ or hook/ says tests it is there
     width     at most 100 columns, in every C and Python file of the tree
     length    at most 500 lines, there too
+    screen    a function has at most 45 lines between its braces, in C but for tests and bench
 
 Each rule is then tried on a small tree with a violation planted in it, and must see it:
 a rule that cannot fail would be no test.
@@ -22,30 +23,28 @@ import tempfile
 from tap import case, finish
 
 # What the files of a layer may include, apart from their own folder and <...>.
-# trace stands beside the others: an inline call over base.
 BELOW = {
     'base': [],
-    'trace': ['base'],
-    'fiber': ['base', 'trace'],
-    'core': ['fiber', 'base', 'trace'],
-    'io': ['core', 'fiber', 'base', 'trace'],
-    'sync': ['io', 'core', 'fiber', 'base', 'trace'],  # tutti_wait takes descriptors
-    'sched': ['io', 'core', 'fiber', 'base', 'trace'],  # a worker owns a poller
-    'net': ['sync', 'io', 'core', 'fiber', 'base', 'trace'],
-    'exec': ['sched', 'io', 'sync', 'core', 'fiber', 'base', 'trace'],
+    'fiber': ['base'],
+    'core': ['fiber', 'base'],
+    'io': ['core', 'fiber', 'base'],
+    'sync': ['io', 'core', 'fiber', 'base'],  # tutti_wait takes descriptors
+    'sched': ['io', 'core', 'fiber', 'base'],  # a worker owns a poller
+    'net': ['sync', 'io', 'core', 'fiber', 'base'],
+    'exec': ['sched', 'io', 'sync', 'core', 'fiber', 'base'],
     'patterns': [],
     'hook': ['base'],  # a program's code but for the names of the atomics
     'explore': ['fiber', 'base'],  # a library of its own
 }
 # Who may include the public headers, <tutti.h> and below.
-SEES_PUBLIC = ['trace', 'core', 'io', 'sync', 'sched', 'net', 'exec', 'patterns', 'cli',
+SEES_PUBLIC = ['core', 'io', 'sync', 'sched', 'net', 'exec', 'patterns', 'cli',
                'examples', 'include', 'hook']
 IF_ALLOWED = ['base', 'fiber']
 SOURCES = ('.c', '.h', '.S', '.hpp', '.cc')
 # The folders with rules of layers, and those whose files have only a size.
 LAYERED = ('src', 'cli', 'examples', 'include', 'hook', 'explore')
 PLAIN = ('tls', 'tests', 'bench', 'docs', 'scripts')
-WIDEST, LONGEST = 100, 500
+WIDEST, LONGEST, SCREEN = 100, 500, 45
 
 ATOMIC = re.compile(r'\b(memory_order_\w+|atomic_(?!int\b|uint\b|bool\b)\w+\s*\(|'
                     r'__atomic_\w+|__sync_\w+)')
@@ -151,6 +150,17 @@ def length(_root, _path, text, _bare):
         yield lines, 'too long, cut it by subject'
 
 
+def screen(_root, path, text, _bare):
+    begin = 0
+    for number, line in enumerate(text.splitlines(), 1):
+        if line == '{':
+            begin = number
+        elif line == '}' and begin:
+            if number - begin - 1 > SCREEN:
+                yield begin, f'a function of {number - begin - 1} lines'
+            begin = 0
+
+
 RULES = {
     'arrows': arrows,
     'ifs': ifs,
@@ -159,6 +169,7 @@ RULES = {
     'tests': tests,
     'width': width,
     'length': length,
+    'screen': screen,
 }
 
 # (rule, file, line that violates it); each must be found, alone.
@@ -193,6 +204,8 @@ PLANTED = [
     ('width', 'src/core/x.c', 'int x;\n/*' + ' -' * 48 + ' */'),  # 101 columns
     ('width', 'tests/x.py', 'x = 0\n#' + ' -' * 50),
     ('length', 'bench/x.c', 'int x;\n' * 501),
+    ('screen', 'src/core/x.c', 'int x(void)\n{\n' + '    y();\n' * 46 + '}'),
+    ('screen', 'tls/x.c', 'int x(void)\n{\n' + '    y();\n' * 46 + '}'),
 ]
 # Lines that no rule may complain about.
 INNOCENT = [
@@ -213,12 +226,16 @@ INNOCENT = [
     ('src/core/x.c', 'int x;\nsay("' + '\u00e4' * 92 + '");'),  # 100 columns, more bytes
     ('tests/x.c', 'int x;\n#if 1\n#endif\nfree(p);'),
     ('tests/x.py', 'x = 0' + '\n' * 499),
+    ('explore/x.c', 'int x(void)\n{\n' + '    y();\n' * 45 + '}\nint y[] = {' + '\n' * 50 + '};'),
+    ('tests/x.c', 'int x(void)\n{\n' + '    y();\n' * 60 + '}'),
 ]
 
 
 def has_rule(rule, path):
     if rule in ('width', 'length'):
         return path.endswith(SOURCES + ('.py',))
+    if rule == 'screen':
+        return path.endswith(SOURCES) and not path.startswith(('tests/', 'bench/'))
     return path.endswith(SOURCES) and layer_of(path) is not None
 
 

@@ -25,17 +25,13 @@ static struct worker *worker_alloc(void)
     return w ? w : memory_aligned(64, sizeof *w);
 }
 
-struct worker *worker_attach(struct pool *p, unsigned index, bool takes)
+/* As a worker is that has run nothing yet.  Nobody else knows of it: the pool does when it is
+ * open or, for a spare, when this has begun; the monitor when it is told. */
+static void worker_blank(struct worker *w, struct pool *p, unsigned index, bool takes)
 {
-    struct worker *had = pool_worker(p, index), *w = had ? had : worker_alloc();
-    if (!w || fiber_thread_begin() < 0) {
-        if (w && !had)
-            worker_free(w);
-        return NULL;
-    }
-    struct context *root = context_self();
     w->pool = p;
-    w->root = root;
+    w->index = index;
+    w->deque.alone = pool_alone(p);
     fifo_init(&w->ready);
     fifo_init(&w->bound);
     fifo_init(&w->low);
@@ -54,20 +50,13 @@ struct worker *worker_attach(struct pool *p, unsigned index, bool takes)
     list_init(&w->open);
     store_relaxed(&w->asked, NULL); /* nobody asks before the pool is open */
     store_relaxed(&w->running, NULL);
-    w->index = index;
-    w->deque.alone = pool_alone(p);
     w->users = 1;
     w->seed = index * 2654435761u + 1;
     w->time_mask = 0; /* each turn, until the first look */
     w->fired_at = clock_now();
     wheel_init(&w->wheel, w->fired_at);
-    if (!had)
-        memset(&w->stats, 0, sizeof w->stats);
     store_relaxed(&w->quit, false); /* the thread that sets it learns of w after this */
     store_relaxed(&w->takes, takes); /* as `quit` */
-    w->tid = (int)syscall(SYS_gettid);
-    pthread_getcpuclockid(pthread_self(), &w->cpu_clock);
-    w->current = &context_current;
     store_relaxed(&w->outside, true); /* the monitor learns of w after this */
     memset(&w->watch, 0, sizeof w->watch);
     w->parked_link.next = NULL; /* it may have rested when its pool was closed */
@@ -75,7 +64,24 @@ struct worker *worker_attach(struct pool *p, unsigned index, bool takes)
     store_relaxed(&w->alone, 0);   /* as above */
     w->alone_key = NULL;
     store_relaxed(&w->share, SHARE_NONE); /* as above */
+}
+
+struct worker *worker_attach(struct pool *p, unsigned index, bool takes)
+{
+    struct worker *had = pool_worker(p, index), *w = had ? had : worker_alloc();
+    if (!w || fiber_thread_begin() < 0) {
+        if (w && !had)
+            worker_free(w);
+        return NULL;
+    }
+    worker_blank(w, p, index, takes);
+    if (!had)
+        memset(&w->stats, 0, sizeof w->stats);
+    w->tid = (int)syscall(SYS_gettid);
+    pthread_getcpuclockid(pthread_self(), &w->cpu_clock);
+    w->current = &context_current;
     worker_current = w;
+    struct context *root = w->root = context_self();
     fiber_adopt(&root->fiber);
     root->carrier = &worker_carrier;
     root->worker = w;

@@ -231,6 +231,17 @@ static bool worker_sleep(struct worker *w, bool searching)
     return token;
 }
 
+/* Without a search: what is queued here, of whichever class, or what a spare goes on with. */
+static struct runnable *take_here(struct worker *w, bool takes)
+{
+    struct runnable *r = worker_take(w);
+    if (!r)
+        r = worker_take_low(w);
+    if (!r && unlikely(!takes))
+        r = spare_next(w);
+    return r;
+}
+
 struct runnable *worker_idle(struct worker *w)
 {
     struct pool *p = w->pool;
@@ -254,11 +265,7 @@ struct runnable *worker_idle(struct worker *w)
         token = false;
         if (r)
             break; /* search has ended itself */
-        r = worker_take(w);
-        if (!r)
-            r = worker_take_low(w);
-        if (!r && unlikely(!takes))
-            r = spare_next(w);
+        r = take_here(w, takes);
         if (r && searching) {
             store_relaxed(&p->searching, 0);
             pool_notify(p); /* whoever relied on our search gets another */
