@@ -3,12 +3,14 @@
 #include "processes_die.h"
 #include <sys/mman.h>
 #include <tutti/patterns.h>
+#include <tutti/sync.h>
 
 static const int signals[WAYS] = { 0, SIGSEGV, SIGABRT, SIGKILL, SIGSEGV, 0, 0, SIGFPE,
-                                   SIGILL, SIGBUS, SIGXCPU };
+                                   SIGILL, SIGBUS, SIGXCPU, SIGKILL };
 static const char *const words[WAYS] = { "",        "SIGSEGV", "SIGABRT", "SIGKILL",
                                          "SIGSEGV", "exit(3)", "exit(4)", "SIGFPE",
-                                         "SIGILL",  "SIGBUS",  "SIGXCPU" };
+                                         "SIGILL",  "SIGBUS",  "SIGXCPU",
+                                         "hard limit of CPU time" };
 
 TEST(each_way_to_die_is_told_apart)
 {
@@ -19,7 +21,7 @@ TEST(each_way_to_die_is_told_apart)
         struct in in = { way, 1 };
         tutti_future f;
         tutti_outcome o = { .size = sizeof o };
-        if (CHECK_TSAN && (way == OVERFLOW || way == CPU_LIMIT))
+        if (CHECK_TSAN && (way == OVERFLOW || way >= CPU_LIMIT))
             continue; /* it ends the program in a way of its own; it holds the signal back */
         CHECK_INT(doing_submit(&s, &in, &f), 0);
         CHECK_INT(tutti_future_await(f, NULL), -TUTTI_ECRASH);
@@ -42,6 +44,45 @@ TEST(each_way_to_die_is_told_apart)
     }
     CHECK_INT(tutti_scope_close(&s), 0);
     CHECK_INT(tutti_executor_close(ex), 0);
+}
+
+/* A lock and a wait of its own, and what its worker did before. */
+TUTTI_TASK(holding, "crash.holding", int, int);
+static int holding(const int *in, int *out)
+{
+    static tutti_mutex m;
+    *out = 0;
+    tutti_sleep_until(tutti_after(*in * TUTTI_MS));
+    tutti_mutex_lock(&m);
+    abort();
+}
+
+TEST(a_death_tells_what_came_before_it)
+{
+    static const char *const urls[] = { "processes://1", "processes://1?inner=threads://1" };
+    for (int u = 0; u < 2; u++) {
+        tutti_executor *ex = processes_open_bounded(urls[u]);
+        tutti_scope s;
+        struct in in = { WELL, 1 };
+        int out, ms = 2;
+        tutti_future f;
+        tutti_outcome o = { .size = sizeof o };
+        tutti_scope_open(&s, ex, TUTTI_NEVER, TUTTI_KEEP_GOING);
+        for (int i = 0; i < 30; i++) /* more than are kept */
+            CHECK_INT(doing_call(&s, &in, &out), 0);
+        in.value = -1;
+        CHECK_INT(doing_call(&s, &in, &out), -EINVAL);
+        CHECK_INT(holding_submit(&s, &ms, &f), 0);
+        CHECK_INT(tutti_future_await(f, NULL), -TUTTI_ECRASH);
+        CHECK_INT(tutti_future_outcome(f, &o), 0);
+        CHECK_HAS(o.words, "held 1 lock;");
+        CHECK_HAS(o.words, "had waited for: time");
+        CHECK_HAS(o.words, "last in that process: crash.doing 29 ended with 0, "
+                           "crash.doing 30 began ");
+        CHECK_HAS(o.words, "crash.doing 30 ended with -22, crash.holding 31 began ");
+        tutti_scope_close(&s);
+        CHECK_INT(tutti_executor_close(ex), 0);
+    }
 }
 
 /* Some of many die, each in its own way, among others that are queued behind them. */

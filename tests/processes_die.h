@@ -2,6 +2,7 @@
 #ifndef TESTS_PROCESSES_DIE_H
 #define TESTS_PROCESSES_DIE_H
 #include "processes.h"
+#include <stdbool.h>
 
 enum way {
     WELL,
@@ -15,6 +16,7 @@ enum way {
     ILL,
     BUS,
     CPU_LIMIT,
+    CPU_HARD,
     WAYS
 };
 
@@ -27,12 +29,14 @@ __attribute__((noinline)) static int eat_stack(volatile char *above)
     return deep ? eat_stack(mine) + mine[0] : 0;
 }
 
-static void burn_cpu_time(void)
+static void burn_cpu_time(bool hard)
 {
     struct rlimit one = { 0, RLIM_INFINITY };
     struct timespec spent;
     clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &spent);
     one.rlim_cur = (rlim_t)spent.tv_sec + 1;
+    if (hard) /* with no word before */
+        one.rlim_max = one.rlim_cur;
     setrlimit(RLIMIT_CPU, &one);
     for (;;)
         ;
@@ -50,7 +54,8 @@ static void die(enum way how)
     case FPE: raise(SIGFPE); break;
     case ILL: __builtin_trap();
     case BUS: raise(SIGBUS); break;
-    case CPU_LIMIT: burn_cpu_time(); break;
+    case CPU_LIMIT: burn_cpu_time(false); break;
+    case CPU_HARD: burn_cpu_time(true); break;
     default: break;
     }
 }
@@ -63,7 +68,7 @@ static int doing(const struct in *in, int *out)
 {
     die((enum way)in->way);
     *out = in->value + 1;
-    return 0;
+    return in->value < 0 ? -EINVAL : 0;
 }
 
 static tutti_executor *open_two(void)

@@ -53,6 +53,13 @@ static int mad(const unsigned *in, int *out)
     store_relaxed(&own->seen, nearly(&seed, 0));
     store_relaxed(&own->asleep, check_random(&seed) % 2);
     store_relaxed(&own->retired, check_random(&seed) % 2);
+    for (int i = 0; i < EVENTS; i++) {
+        struct event *e = &own->event[i];
+        store_relaxed(&e->what, (uint32_t)nearly(&seed, (1 + (unsigned)i) << EVENT_BITS | 1));
+        e->name = (uint32_t)nearly(&seed, 1);
+        e->value = (int64_t)nearly(&seed, 0);
+    }
+    memset(own->crash.waited, '%', sizeof own->crash.waited);
     own->objects = (uint32_t)nearly(&seed, 10);
     own->crash.frames = (uint32_t)nearly(&seed, 3);
     own->crash.number = nearly(&seed, turn_of_caller(&serving));

@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <unistd.h>
 
-enum { WHY_SIZE = 320 };
+enum { WHY_SIZE = 640 };
 
 static int why_set_list(int code, const char *format, va_list list)
 {

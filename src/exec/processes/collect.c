@@ -338,7 +338,8 @@ unsigned lane_collect(struct procs *p, struct lane *l)
 {
     struct own *own = head_own(p->arena.head, (unsigned)(l - p->lane));
     unsigned n = 0;
-    bool many = *p->url->inner; /* which end in any order */
+    /* They end in any order; or have ended, and one between them is gone for good. */
+    bool any = *p->url->inner || !l->pid;
     for (uint64_t at = l->tail; at != l->head && !l->mad; at++) {
         unsigned slot = at % RING;
         int rc = l->collected[slot] ? 0 : lane_take(p, l, own, l->number[slot]);
@@ -349,7 +350,7 @@ unsigned lane_collect(struct procs *p, struct lane *l)
             l->collected[slot] = true;
             l->out--;
             n++;
-        } else if (!many) {
+        } else if (!any) {
             break;
         }
     }

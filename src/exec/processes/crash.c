@@ -5,6 +5,7 @@
  * alarm ends one that hangs.  A child that a task has fork()ed has no arena, and is left to
  * its fate.  Tests: tests/processes_crash_test.c. */
 #include "base/calls.h"
+#include "base/clock.h"
 #include "base/memory.h"
 #include "base/registers.h"
 #include "core/context.h"
@@ -59,10 +60,22 @@ static uintptr_t stack_lowest(void)
     return c && c->task ? (uintptr_t)c->fiber.low : stack_low;
 }
 
+/* What its task had and did, as far as that is kept anyway; last, since it reads much. */
+static void crash_state(struct crash *c)
+{
+    const struct context *of = context_current;
+    if (!of || (!of->name && !of->task))
+        return;
+    c->locks = of->locks;
+    if (of->wait_what)
+        strncpy(c->waited, of->wait_what, sizeof c->waited - 1);
+}
+
 static void crash_record(struct crash *c, int number, const siginfo_t *info,
                          const void *context)
 {
     uintptr_t address = (uintptr_t)info->si_addr, sp = registers_sp(context);
+    answers_restore(&serving);
     c->signal = number;
     c->code = info->si_code;
     c->address = address;
@@ -71,6 +84,7 @@ static void crash_record(struct crash *c, int number, const siginfo_t *info,
     c->number = turn_of_caller(&serving);
     c->call = number == SIGSYS && info->si_code == CALL_REFUSED ? info->si_syscall : -1;
     c->frames = 0;
+    c->when = clock_now();
     c->overflow = number == SIGSEGV && sp < stack_lowest() + NEAR && address + NEAR >= sp
                   && address < sp + NEAR;
     store_release(&c->state, 1); /* pairs with crash_words, as the next */
@@ -115,6 +129,7 @@ static void crash_handle(int number, siginfo_t *info, void *context)
         crash_record(c, number, info, context);
         if (crash_is_prepared())
             crash_frames(c);
+        crash_state(c);
     }
     bool again = number == SIGSEGV || number == SIGBUS || number == SIGILL || number == SIGFPE;
     if (info->si_code <= 0 || !again)

@@ -2,7 +2,9 @@
  * the signal, the place.  The record is a worker's word, so it is copied before it is looked
  * at.  Tests: tests/processes_crash_test.c. */
 #include "base/calls.h"
+#include "base/clock.h"
 #include "base/memory.h"
+#include "exec/processes/events.h"
 #include "exec/processes/procs.h"
 #include <dlfcn.h>
 #include <link.h>
@@ -11,7 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { TEXT = 1500, FRAMES_TOLD = 12 };
+enum { TEXT = 1900, EVENTS_TEXT = 400, FRAMES_TOLD = 12 };
 
 struct text {
     char at[TEXT];
@@ -137,19 +139,22 @@ static void say_fault(struct procs *p, struct text *t, const struct job *j,
     const struct head *h = p->arena.head;
     uint64_t at = c->address - h->base;
     const char *call = c->signal == SIGSYS && c->call >= 0 ? call_name(c->call) : NULL;
-    if (c->signal == SIGSYS && c->call >= 0) {
+    bool fault = c->signal == SIGSEGV || c->signal == SIGBUS;
+    if (c->code <= 0 && fault) {
+        say(t, ", sent by itself or another process"); /* and the address is none */
+    } else if (c->signal == SIGSYS && c->call >= 0) {
         say(t, ": it called %s", call ? call : "the system");
         say(t, call ? "(), which its sandbox refuses" : " by a number its sandbox refuses");
     } else if (c->overflow) {
         say(t, ": its stack ran over (%s)", *p->url->inner ? "?stack=" : "ulimit -s");
-    } else if ((c->signal == SIGSEGV || c->signal == SIGBUS) && c->address >= h->base
+    } else if (fault && c->address >= h->base
                && (at < h->total || head_is_spill(h, at))) {
         const char *maker = arena_maker(&p->arena, c->address);
         if (maker)
             say(t, ": it wrote to items that %s has shared with TUTTI_READ", maker);
         else
             say(t, ": it wrote to memory that only home may write");
-    } else if (c->signal == SIGSEGV || c->signal == SIGBUS) {
+    } else if (fault) {
         say(t, " at address %#llx", (unsigned long long)c->address);
         if (input_points_to(j, c->address, &place))
             say(t, ", which byte %zu of its input points to: a pointer means nothing in another "
@@ -171,6 +176,23 @@ static void say_frames(struct text *t, const struct own *own, const struct crash
         say(t, i == first ? "; in " : " < ");
         say_address(t, own, c->frame[i]);
     }
+}
+
+/* The task's last wait and its locks, and what its worker did before. */
+static void say_before(const struct procs *p, struct text *t, const struct own *own,
+                       struct crash *c)
+{
+    char words[EVENTS_TEXT];
+    if (c) {
+        c->waited[sizeof c->waited - 1] = 0;
+        if (*c->waited)
+            say(t, "; it had waited for: %s", c->waited);
+        if (c->locks)
+            say(t, "; it held %u lock%s", c->locks, c->locks == 1 ? "" : "s");
+    }
+    events_say(p->arena.head, own, c ? c->when : clock_now(), words, sizeof words);
+    if (*words)
+        say(t, "; last in that process: %s", words);
 }
 
 /* The request that was at fault; NOTHING_KNOWN. */
@@ -203,6 +225,16 @@ static void say_beside(struct procs *p, struct text *t, const struct lane *l)
         p->arena.head->name[r->name].text, (unsigned long long)r->index);
 }
 
+static void say_killer(struct procs *p, struct text *t, const struct lane *l)
+{
+    if (l->granted > 0)
+        say(t, " (its hard limit of CPU time: it had used %.1f of %.0f s, ulimit -t; or "
+               "somebody's kill -9)", l->spent, l->granted);
+    else
+        say(t, oom_has_struck(p) ? " (memory ran out: the kernel's OOM killer chose it)"
+                                 : " (somebody's kill -9)");
+}
+
 static void say_end(struct procs *p, struct text *t, const struct lane *l,
                     const struct job *j, const siginfo_t *how, uint64_t number, int *signal)
 {
@@ -213,6 +245,7 @@ static void say_end(struct procs *p, struct text *t, const struct lane *l,
     bool beside = job_is_bystander(p, l, j, number);
     if (how->si_code == CLD_EXITED) {
         say(t, "called exit(%d)", how->si_status);
+        say_before(p, t, own, NULL);
         return;
     }
     if (!how->si_code) {
@@ -231,12 +264,19 @@ static void say_end(struct procs *p, struct text *t, const struct lane *l,
     if (beside && l->killed)
         say(t, ", as another task that it ran beside this did not end when asked to");
     else if (how->si_status == SIGKILL && !j->asked && !l->mad)
-        say(t, oom_has_struck(p) ? " (memory ran out: the kernel's OOM killer chose it)"
-                                 : " (somebody's kill -9)");
-    if (recorded && c.signal == how->si_status) {
-        say_fault(p, t, j, &c);
-        say_frames(t, own, &c);
+        say_killer(p, t, l);
+    if (c.overwritten && how->si_status == SIGABRT) {
+        say(t, ", as answers that it had given were overwritten, by this task or another that "
+               "it has run");
+        say_before(p, t, own, NULL);
+        return;
     }
+    recorded &= c.signal == how->si_status;
+    if (recorded)
+        say_fault(p, t, j, &c);
+    say_before(p, t, own, recorded ? &c : NULL);
+    if (recorded)
+        say_frames(t, own, &c);
 }
 
 char *crash_words(struct procs *p, const struct lane *l, const struct job *j,

@@ -8,6 +8,8 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -82,11 +84,14 @@ static void lane_empty(struct procs *p, struct lane *l, const siginfo_t *how)
     uint64_t first = l->tail; /* what was, or would have been, its next */
     while (first != l->head && !l->job[first % RING])
         first++;
+    bool later = false; /* one after it had begun, so it had, whatever its tag says */
     for (uint64_t at = l->head; at-- > l->tail;) {
         uint64_t number = l->number[at % RING];
         struct job *j = l->job[at % RING];
-        if (!j)
+        if (!j) {
+            later |= l->collected[at % RING];
             continue;
+        }
         l->job[number % RING] = NULL;
         l->queued--;
         uint64_t tag = load_acquire(&own->answer[number % RING].tag); /* run_in_scope */
@@ -94,6 +99,8 @@ static void lane_empty(struct procs *p, struct lane *l, const siginfo_t *how)
         bool ran = tag >> ANSWER_BITS == number
                    && (state == ANSWER_RUNNING || state == ANSWER_DONE);
         j->first += at == first && served;
+        if (!*p->url->inner && !l->mad)
+            later = ran = ran || later;
         if (ran || (l->mad && at == first) || j->first >= FIRST_MOST)
             job_crashed(p, l, j, number, how);
         else
@@ -154,9 +161,17 @@ static void lane_replace(struct procs *p, unsigned i)
 
 /* True: it has ended, and `how` says how; with si_code 0 that is not known, as the program
  * waits for all its children itself, or has SIGCHLD ignored. */
-static bool lane_reap(const struct lane *l, siginfo_t *how)
+static bool lane_reap(struct lane *l, siginfo_t *how)
 {
-    int rc = waitid(P_PIDFD, (id_t)l->pidfd, how, WEXITED | WNOHANG);
+    struct rlimit cpu = { RLIM_INFINITY, RLIM_INFINITY };
+    struct rusage used = { .ru_utime = { 0, 0 } };
+    prlimit(l->pid, RLIMIT_CPU, NULL, &cpu); /* as long as it is not waited for */
+    int rc = (int)syscall(SYS_waitid, P_PIDFD, l->pidfd, how, WEXITED | WNOHANG, &used);
+    double seconds = (double)(used.ru_utime.tv_sec + used.ru_stime.tv_sec)
+                     + (double)(used.ru_utime.tv_usec + used.ru_stime.tv_usec) / 1e6;
+    l->spent = seconds; /* measured; the limit is kept by counting ticks, seen 20% off */
+    l->granted = cpu.rlim_max != RLIM_INFINITY && seconds > 0.6 * (double)cpu.rlim_max
+                     ? (double)cpu.rlim_max : 0;
     if (rc < 0 && errno == EINVAL) /* an emulator that does not know those */
         rc = waitid(P_PID, (id_t)l->pid, how, WEXITED | WNOHANG);
     return rc == 0 ? how->si_pid != 0 : errno == ECHILD;

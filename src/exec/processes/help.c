@@ -57,7 +57,8 @@ static bool help_sleep(struct procs *p, _Atomic uint32_t *word, uint32_t value, 
      * finds us waiting. */
     store_seqcst(&h->waits, WAITS_HELPER);
     unsigned got = procs_collect(p);
-    int64_t soon = clock_now() + (lanes_deep(p) ? HELP_LAZY : HELP_TICK);
+    int64_t now = clock_now(), soon = now + (lanes_deep(p) ? HELP_LAZY : HELP_TICK);
+    procs_question(p, now);
     latch_unlock(&p->latch);
     if (!got && load_acquire(word) == value) /* pairs with whoever ends the wait */
         futex_wait_any(f, n, soon < until ? soon : until);
@@ -107,6 +108,8 @@ static void help(struct procs *p, _Atomic uint32_t *word, uint32_t value, int64_
         unsigned got = procs_collect(p);
         bool none = !p->outstanding || p->broken;
         bool spin = i % HELP_CLOCK || may_spin(p);
+        if (i % 1024 == 1023) /* others may go on for ever */
+            procs_question(p, clock_now());
         latch_unlock(&p->latch);
         if ((got || load_acquire(word) != value) && spin_until)
             p->missed = 0;

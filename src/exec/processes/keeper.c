@@ -12,7 +12,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-enum { EVENTS = 32, LAZY_TICK = 2000000, TICK = 100000000 }; /* as help.c */
+enum { POLLED = 32, LAZY_TICK = 2000000, TICK = 100000000 }; /* as help.c */
+#define QUESTION INT64_C(200000000) /* ns between those to workers that have requests */
 #define BIRTH_PATIENCE INT64_C(1000000000) /* ns until a zygote that does not answer is killed */
 
 /* --- sleeping -------------------------------------------------------------------------- */
@@ -44,10 +45,10 @@ static int keeper_poll(struct procs *p, struct epoll_event *e, int64_t left)
     struct timespec t = { left < 0 ? 0 : left / 1000000000,
                           left < 0 ? 0 : left % 1000000000 };
     bool forever = left == CLOCK_NEVER;
-    int n = epoll_pwait2(p->poll, e, EVENTS, forever ? NULL : &t, NULL);
+    int n = epoll_pwait2(p->poll, e, POLLED, forever ? NULL : &t, NULL);
     if (n < 0 && errno == ENOSYS) {
         int64_t ms = left < 0 ? 0 : left / 1000000 + 1;
-        n = epoll_wait(p->poll, e, EVENTS, forever ? -1 : ms < 60000 ? (int)ms : 60000);
+        n = epoll_wait(p->poll, e, POLLED, forever ? -1 : ms < 60000 ? (int)ms : 60000);
     }
     return n;
 }
@@ -127,14 +128,32 @@ static bool keeper_is_done(struct procs *p)
     return true;
 }
 
+void procs_question(struct procs *p, int64_t now)
+{
+    if (now < p->question)
+        return;
+    p->question = now + QUESTION;
+    for (unsigned i = 0; i < procs_lanes(p); i++) {
+        struct lane *l = &p->lane[i];
+        struct lane_shared *s = head_lane(p->arena.head, i);
+        if (l->out && l->doubted) {
+            add_release(&s->ask, 1); /* pairs with listen_main */
+            futex_wake_shared(&s->ask);
+        }
+        l->doubted = l->out;
+    }
+}
+
 static bool keeper_work(struct procs *p)
 {
     latch_lock(&p->latch);
     bool over = swap_acquire(&p->look, 0); /* pairs with keeper_rouse */
-    if (!p->closing && (over || clock_now() >= p->timer))
+    int64_t now = clock_now();
+    if (!p->closing && (over || now >= p->timer))
         procs_look(p);
     if (!p->helped)
         procs_collect(p);
+    procs_question(p, now);
     if (p->queue)
         queue_feed(p);
     keeper_impatient(p);
@@ -146,7 +165,7 @@ static bool keeper_work(struct procs *p)
 static void *keeper_main(void *arg)
 {
     struct procs *p = arg;
-    struct epoll_event e[EVENTS];
+    struct epoll_event e[POLLED];
     pthread_setname_np(pthread_self(), "tutti-keeper");
     uint64_t ooms = oom_kills(); /* here, since opening need not wait for it */
     latch_lock(&p->latch);

@@ -1,11 +1,13 @@
 /* exec/processes/listen.c - a thread of each worker that waits for home to take interest: it
  * stops the scope of what is to end, and when home insists interrupts its system call.  What does
- * not end then is killed by home.  Tests: tests/processes_cancel_test.c. */
+ * not end then is killed by home.  And it looks for answers that home has waited for long.
+ * Tests: tests/processes_cancel_test.c, tests/processes_lost_test.c. */
 #include "base/clock.h"
 #include "base/futex.h"
 #include "base/launch.h"
 #include "base/memory.h"
 #include "core/scope.h"
+#include "exec/processes/events.h"
 #include "exec/processes/serve.h"
 #include <pthread.h>
 #include <signal.h>
@@ -54,6 +56,9 @@ static void listen_stop(struct serving *s)
         uint64_t number = load_relaxed(&t->number); /* under the latch */
         uint32_t asked = number == NOTHING_RUNS ? 0 : listen_asked(s, number);
         if (asked)
+            event_note(s, asked == REQUEST_INTERRUPTED ? EVENT_INTERRUPTED : EVENT_ASKED,
+                       &s->lane->request[number % RING], 0);
+        if (asked)
             scope_stop(scope_of(t->scope), OVER_CANCELLED);
         if (asked == REQUEST_INTERRUPTED) /* or whatever else has that thread by now */
             pthread_kill(t->thread, listen_signal());
@@ -74,6 +79,7 @@ static void *listen_main(void *arg)
         }
         heard = now;
         listen_stop(s);
+        answers_check(s, 0, RING);
     }
     return NULL;
 }

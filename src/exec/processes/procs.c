@@ -269,6 +269,7 @@ static struct procs *procs_new(const struct url *u)
     p->queue_end = &p->queue;
     p->timer = CLOCK_NEVER;
     p->served_last = clock_now();
+    p->question = p->served_last;
     p->life[0] = p->life[1] = p->bell = p->poll = p->births.ask = -1;
     p->ex.ops = &procs_ops;
     store_relaxed(&p->ex.workers, u->workers); /* nobody else knows p yet */

@@ -70,7 +70,10 @@ struct lane {
     uint64_t released;     /* as in lane_shared */
     int64_t started;
     int64_t retry;         /* when to start one again that could not be; 0: no need */
+    bool doubted;          /* it had requests when workers were last asked */
     bool mad;              /* it wrote rubbish, and is about to be dead */
+    double spent, granted; /* it has died: seconds of CPU time that it had used, and the hard
+                              limit of them, if that was near, else 0 */
     bool killed;           /* one of its tasks did not end when asked to: the same */
     struct latch release_latch; /* guards lane_shared.released, and outbox against it */
     int output[2];         /* its stdout and stderr; -1: none */
@@ -105,6 +108,7 @@ struct procs {
     bool closing;
     int64_t timer;           /* when the keeper has to look at asked tasks */
     int64_t sleeps_until;    /* while keeper_sleeps: when it wakes by itself */
+    int64_t question;        /* when workers are next asked for what they have had long */
     uint64_t deaths, replaced, started;
     uint64_t ooms; /* oom_kills() when last asked */
     /* --- */
@@ -217,6 +221,9 @@ void keeper_end(struct procs *p);
 void keeper_rouse(struct procs *p);
 /* It looks at what runs no later than then.  Under the latch. */
 void keeper_wake_by(struct procs *p, int64_t when);
+/* Workers that have had requests for some time are asked, now and then, whether the answers
+ * they have given are still there: given.c.  By whoever waits for answers; under the latch. */
+void procs_question(struct procs *p, int64_t now);
 
 /* --- output.c --- */
 void lane_output(struct procs *p, unsigned i, int which, bool last);

@@ -5,6 +5,7 @@
 #include "core/local.h"
 #include "core/record.h"
 #include "core/task.h"
+#include "exec/processes/events.h"
 #include "exec/processes/names.h"
 #include "exec/processes/serve.h"
 #include "exec/processes/spill.h"
@@ -274,16 +275,19 @@ static void run_in_scope(struct serving *s, const tutti_task *t, uint64_t number
     c->name = t->name;
     c->why_code = 0;
     c->why_static = NULL;
+    c->wait_what = NULL; /* told of this task when it crashes */
     const unsigned char *in = request_input(s, r, number);
     if (unlikely(s->head->cpu_seconds))
         sandbox_give_time(s->head);
     /* release: pairs with lane_died; from here on it may have done anything */
     store_release(&a->tag, number << ANSWER_BITS | ANSWER_RUNNING);
+    event_note(s, EVENT_BEGAN, r, s->many ? clock_now() : s->now);
     if (r->runs == 1)
         run_single(s, t, r, in, a, side);
     else
         run_batch(s, t, r, in, a, side);
     turn_end(s, number);
+    event_note(s, EVENT_ENDED, r, a->code);
     if (unlikely(c->locals != NULL))
         locals_drop(&c->locals);
     context_views_free(c);

@@ -73,31 +73,6 @@ static bool serve_spin(struct serving *s, uint64_t *number)
     }
 }
 
-void serve_check(struct serving *s, uint64_t next)
-{
-    /* relaxed, all three: whom this wakes looks again, and says again that it sleeps */
-    if (unlikely(load_relaxed(&s->sleeps) && !load_relaxed(&s->own->asleep)))
-        futex_wake_shared(&s->lane->bell);
-    /* Of many, those before as well: home may not have come to them, as each tells by itself
-     * when it ends, and another could overwrite them since. */
-    uint64_t again = s->many ? 64 : 0, from = load_relaxed(&s->checked);
-    from = from > again ? from - again : 0;
-    from = next - from < RING ? from : next - RING;
-    store_relaxed(&s->checked, next); /* two at once check twice */
-    for (uint64_t i = from; i < next; i++) {
-        /* relaxed, both: written by home and by this process, long ago */
-        uint64_t number = load_relaxed(&s->lane->request[i % RING].tag) >> REQUEST_BITS;
-        uint64_t tag = load_relaxed(&s->own->answer[i % RING].tag);
-        unsigned state = tag & ((1 << ANSWER_BITS) - 1);
-        if (number < s->lane->first || number >= next)
-            continue;
-        if (tag >> ANSWER_BITS == number && (state == ANSWER_DONE || state == ANSWER_SKIPPED))
-            continue;
-        fprintf(stderr, "tutti: worker process: its answers were overwritten\n");
-        abort();
-    }
-}
-
 static void serve_sleep(struct serving *s, uint32_t bell)
 {
     store_relaxed(&s->sleeps, true); /* both: see serve_check */
@@ -123,7 +98,7 @@ static bool serve_wait(struct serving *s, uint64_t *number)
     }
     if (!request_find(s, number))
         return false;
-    int64_t now = clock_now();
+    int64_t now = s->now = clock_now();
     s->spin = now - s->ended < SOON ? SOON : 0;
     return true;
 }
@@ -162,7 +137,8 @@ static void serve_tell(struct serving *s, uint64_t number)
 /* --- serving --------------------------------------------------------------------------- */
 
 /* False: home has taken it back. */
-static bool serve_claim(const struct request *r, struct answer *a, uint64_t number)
+static bool serve_claim(struct serving *s, const struct request *r, struct answer *a,
+                        uint64_t number)
 {
     /* acquire: pairs with serve_one, in which another thread may have answered here before;
      * home has read that since, but is another process. */
@@ -170,8 +146,10 @@ static bool serve_claim(const struct request *r, struct answer *a, uint64_t numb
     /* seq_cst, both: pairs with lane_revoke; see shared.h */
     store_seqcst(&a->tag, number << ANSWER_BITS | ANSWER_CLAIMED);
     bool ours = (load_seqcst(&r->tag) & REQUEST_REVOKED) == 0;
-    if (!ours) /* seq_cst: pairs with lane_take; and see serve_tell, which comes next */
+    if (!ours) { /* seq_cst: pairs with lane_take; and see serve_tell, which comes next */
         store_seqcst(&a->tag, number << ANSWER_BITS | ANSWER_SKIPPED);
+        answer_given(s, number);
+    }
     return ours;
 }
 
@@ -204,13 +182,14 @@ bool serve_one(struct serving *s, uint64_t number)
 {
     const struct request *r = &s->lane->request[number % RING];
     struct answer *a = &s->own->answer[number % RING];
-    if (!serve_claim(r, a, number)) {
+    if (!serve_claim(s, r, a, number)) {
         serve_tell(s, number);
         return false;
     }
     serve_run(s, number, r, a, s->own->side[number % RING]);
     /* seq_cst: releases the answer, and see serve_tell */
     store_seqcst(&a->tag, number << ANSWER_BITS | ANSWER_DONE);
+    answer_given(s, number);
     serve_tell(s, number);
     return true;
 }
@@ -221,6 +200,7 @@ void serve_take(struct serving *s, bool (*begin)(struct serving *s, uint64_t num
     store_relaxed(&s->checked, number);
     s->ended = clock_now();
     s->spin = SOON;
+    store_relaxed(&s->events, 1); /* nobody runs yet */
     store_release(&s->own->up, 1); /* for home's count of the stillborn */
     while (!s->old && serve_wait(s, &number)) {
         if (!begin(s, number++))

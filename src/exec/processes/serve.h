@@ -29,6 +29,8 @@ struct serving {
     bool many;              /* several requests at once: many.c */
     bool old;               /* it has done its share: another shall take its place */
     uint64_t runs;          /* begun so far */
+    _Atomic uint32_t events; /* the number of the next; not 0 */
+    int64_t now;            /* when the last request was found; not with `many` */
     _Atomic int64_t told;   /* when home was last woken */
     int64_t ended;          /* when the last run ended; many: when it was begun */
     int64_t spin;           /* ns to look for the next request before sleeping */
@@ -36,6 +38,7 @@ struct serving {
     struct latch latch;     /* guards turns, for the listener */
     struct turn turn[RING];
     _Atomic unsigned live;  /* under the latch; also read without, as a hint */
+    _Atomic uint64_t given[RING]; /* the number last answered in each slot; 0: none */
     _Atomic uint64_t checked; /* answers below it were as they were given */
     _Atomic bool sleeps;    /* it has said so to home, in memory that tasks can reach */
     _Atomic unsigned begun; /* many: closures that have not ended */
@@ -52,10 +55,19 @@ const char *serve(struct serving *s);
 void serve_take(struct serving *s, bool (*begin)(struct serving *s, uint64_t number));
 /* Claim request `number`, run it, answer.  False: home has taken it back. */
 bool serve_one(struct serving *s, uint64_t number);
-/* Nothing runs: are the answers given since this was last asked, below `next`, and the word
- * that it sleeps, as they were given?  Home would wait for ever for answers that a task has
- * overwritten, so this process ends; and would not wake one that seems to be awake. */
+/* given.c: nothing runs: are the answers given since this was last asked, below `next`, and
+ * the word that it sleeps, as they were given?  Home would wait for ever for answers that a
+ * task has overwritten, so this process ends; and would not wake one that seems to be awake. */
 void serve_check(struct serving *s, uint64_t next);
+/* Request `number` is answered: the tag says so. */
+void answer_given(struct serving *s, uint64_t number);
+/* Those to requests from..to, which are no more than RING: this process ends if one that home
+ * has not taken is gone.  Any thread. */
+void answers_check(struct serving *s, uint64_t from, uint64_t to);
+/* One is. */
+_Noreturn void answers_lost(struct serving *s);
+/* This process ends: home shall see what has begun.  In handlers. */
+void answers_restore(struct serving *s);
 /* many.c: the same for a worker with an inner executor. */
 const char *serve_many(struct serving *s);
 /* Bytes of its own that this process has in memory: not what it shares with home. */

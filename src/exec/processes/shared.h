@@ -42,6 +42,8 @@ enum {
     MODULE_PATH = 256,
     SEGMENTS = SMALL(16384, 4), /* tutti_share at once */
     RELEASES = 256,       /* outbox blocks given back, not yet seen by the worker */
+    EVENTS = 8,           /* of a worker, kept for its death; a power of two */
+    EVENT_BITS = 3,       /* of its kind: events.h */
     FRAMES = 32,          /* of a backtrace */
     OBJECTS = 48,         /* program and libraries of a worker, for its backtraces */
     SHARED_MARKS = SMALL(2048, 64) /* objects that processes share at once: FAR_OBJECTS */
@@ -86,7 +88,7 @@ struct lane_shared {
     _Atomic uint32_t bell;  /* futex: counts up when there is something for a sleeper */
     _Atomic uint32_t quit;
     _Alignas(64) _Atomic uint32_t ask; /* futex of the listener: counts what was asked of
-                                          requests */
+                                          requests, and whether their answers are there */
     _Atomic uint64_t released;         /* how many outbox blocks were given back */
     uint64_t release[RELEASES];
     uint64_t outbox;        /* offset of the worker's outbox */
@@ -108,8 +110,19 @@ struct crash {
     int32_t signal, code;
     uint64_t address, pc, sp, number;
     int32_t call;           /* of SIGSYS: which system call was refused; -1: none */
-    uint32_t overflow, frames;
+    uint32_t overwritten;   /* 1: it found that answers it had given were gone */
+    uint32_t overflow, frames, locks;
+    int64_t when;
+    char waited[32];        /* for what it waited last; "": never */
     uint64_t frame[FRAMES];
+};
+
+/* What it did: what is number << EVENT_BITS | kind, and written last. */
+struct event {
+    _Atomic uint32_t what;
+    uint32_t name;
+    uint64_t index;
+    int64_t value;
 };
 
 /* The worker's own pages. */
@@ -122,6 +135,7 @@ struct own {
     _Atomic uint32_t refused;             /* 1: it cannot serve, for this reason */
     char refused_why[120];
     uint32_t objects;
+    struct event event[EVENTS];
     struct crash crash;
     struct object object[OBJECTS];
     _Atomic unsigned char marks[SHARED_MARKS]; /* see FAR_INSIDE */
@@ -169,7 +183,7 @@ struct head {
     uint64_t stack;         /* of tasks that run inside `inner` */
     uint32_t sandbox;       /* kinds of calls refused: base/calls.h */
     _Alignas(64) _Atomic uint32_t waits;
-    _Alignas(64) _Atomic uint32_t names, modules;
+    _Alignas(64) _Atomic uint32_t modules;
     struct name name[NAMES];
     char module[MODULES][MODULE_PATH];
     _Alignas(4096) struct segment_shared segment[SEGMENTS];

@@ -237,6 +237,7 @@ static int lane_prepare(struct procs *p, struct lane *l, unsigned i)
     store_relaxed(&s->posted, l->head);
     l->out = 0;
     l->mad = l->killed = false;
+    l->granted = 0;
     memset(l->collected, 0, sizeof l->collected);
     latch_unlock(&l->release_latch);
     return l->outbox ? 0 : why_set(-ENOMEM, "the arena has no room for another worker");

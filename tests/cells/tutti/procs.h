@@ -141,7 +141,8 @@ static tutti_executor *procs_open(bool helps, bool keeps)
     arena_lay_out();
     url.grace = TUTTI_SEC;
     procs = (struct procs){ .ex.ops = &ops, .ex.workers = PROCS_WORKERS, .lane = lane,
-                            .url = &url, .timer = CLOCK_NEVER, .births.ask = -1 };
+                            .url = &url, .timer = CLOCK_NEVER, .births.ask = -1,
+                            .question = CLOCK_NEVER };
     procs.arena.head = &arena.head;
     procs.queue_end = &procs.queue;
     procs.bell = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
