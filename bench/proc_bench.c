@@ -2,10 +2,14 @@
  *
  *     proc_bench [-w WORKERS] [-r ROUNDS] [NAME...]      without names: all
  *
+ * proc-start-floor is this program executed twice, until one is in its main: beside
+ * proc-start, which does as much before it does anything of its own.
  * proc-parked-floor is two processes that wake each other by eventfd, a thousand times a
  * second: what the kernel takes for two wakes, beside proc-parked. */
 #include "measure.h"
 #include <signal.h>
+#include <spawn.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -240,6 +244,34 @@ static double start(void)
     return rc < 0 ? rc : took;
 }
 
+/* This program executed twice, until the first tells a pipe that it has come to its main: what
+ * the kernel and the loader take of the start, whatever a worker does. */
+#define FLOOR "BENCH_FLOOR"
+static double start_floor(void)
+{
+    extern char **environ;
+    char *argv[] = { (char[]){ "floor" }, NULL }, byte;
+    int ends[2];
+    pid_t pid[2];
+    if (pipe(ends) < 0)
+        return -EMFILE;
+    char number[16];
+    snprintf(number, sizeof number, "%d", ends[1]);
+    setenv(FLOOR, number, 1);
+    tutti_time began = tutti_now();
+    for (int i = 0; i < 2; i++)
+        if (posix_spawn(&pid[i], "/proc/self/exe", NULL, NULL, argv, environ))
+            return -EIO;
+    bool came = read(ends[0], &byte, 1) == 1;
+    double took = bench_ns(began, 1);
+    unsetenv(FLOOR);
+    close(ends[1]);
+    close(ends[0]);
+    for (int i = 0; i < 2; i++)
+        waitpid(pid[i], NULL, 0);
+    return came ? took : -EIO;
+}
+
 /* From the start of a task that kills its worker to its failure: the median. */
 static double deaths(void)
 {
@@ -354,9 +386,12 @@ int main(int argc, char **argv)
         { "proc-roundtrip", roundtrip, 1 }, { "proc-parked", parked, 1 },
         { "proc-parked-floor", parked_floor, 1 }, { "proc-tasks", tasks, 2 },
         { "proc-share", shared_cpus, 2 }, { "proc-bulk", bulk, 1 },
-        { "proc-pass", pass, 4 }, { "proc-start", start, 2 }, { "proc-kill", deaths, 2 },
+        { "proc-pass", pass, 4 }, { "proc-start", start, 2 },
+        { "proc-start-floor", start_floor, 2 }, { "proc-kill", deaths, 2 },
         { "proc-crashes", crashes, 2 }, { "proc-crash-free", crash_free, 2 }
     };
+    if (getenv(FLOOR))
+        return write(atoi(getenv(FLOOR)), "", 1) != 1;
     tiny = getenv("BENCH_TINY") != NULL;
     return bench_main(argc, argv, benches, sizeof benches / sizeof *benches);
 }

@@ -56,8 +56,8 @@ static int mad(const unsigned *in, int *out)
     for (int i = 0; i < EVENTS; i++) {
         struct event *e = &own->event[i];
         store_relaxed(&e->what, (uint32_t)nearly(&seed, (1 + (unsigned)i) << EVENT_BITS | 1));
-        e->name = (uint32_t)nearly(&seed, 1);
-        e->value = (int64_t)nearly(&seed, 0);
+        store_relaxed(&e->name, (uint32_t)nearly(&seed, 1));
+        store_relaxed(&e->value, (int64_t)nearly(&seed, 0));
     }
     memset(own->crash.waited, '%', sizeof own->crash.waited);
     own->objects = (uint32_t)nearly(&seed, 10);

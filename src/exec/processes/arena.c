@@ -5,7 +5,6 @@
  * Tests: tests/processes_inside_test.c, tests/processes_test.c. */
 #include "exec/processes/arena.h"
 #include "exec/processes/spill.h"
-#include "base/cpus.h"
 #include "base/memory.h"
 #include "core/context.h"
 #include "sync/far/far.h"
@@ -134,26 +133,39 @@ static void *arena_map(uint64_t at, uint64_t size, int fd, int how)
     return p;
 }
 
-/* The file, mapped; its head filled in so far.  0 or an error. */
-static int arena_try(struct arena *a, const struct url *u, const struct place *at,
-                     unsigned slot)
+/* The file, mapped; its head filled in so far, from h, which is zero so far.  0 or an error. */
+static int arena_try(struct arena *a, struct head *h, const struct url *u,
+                     const struct place *at, unsigned slot)
 {
-    struct head h = { .magic = ARENA_MAGIC, .base = at->base + slot * at->stride };
-    h.slot = slot;
-    if (!head_lay_out(&h, u, at->stride))
+    h->magic = ARENA_MAGIC;
+    h->base = at->base + slot * at->stride;
+    h->slot = slot;
+    if (!head_lay_out(h, u, at->stride))
         return -ENOMEM;
-    int fd = arena_file(h.total);
+    int fd = arena_file(h->total);
     if (fd < 0)
         return fd;
-    void *base = arena_map(h.base, h.total, fd, PROT_READ | PROT_WRITE);
+    void *base = arena_map(h->base, h->total, fd, PROT_READ | PROT_WRITE);
     if (!base) {
         close(fd);
         return -ENOMEM;
     }
     a->fd = fd;
     a->head = base;
-    memcpy(a->head, &h, offsetof(struct head, waits));
+    memcpy(a->head, h, offsetof(struct head, waits));
     return 0;
+}
+
+/* At the first place that can be had.  The draft of its head is no local, as that is more
+ * than a megabyte, and is touched in its first page alone. */
+static int arena_place(struct arena *a, const struct url *u, unsigned slot)
+{
+    int rc = -ENOMEM;
+    struct head *draft = memory_zalloc(sizeof *draft);
+    for (const struct place *at = places(); draft && at->base && !a->head; at++)
+        rc = arena_try(a, draft, u, at, slot);
+    memory_free(draft);
+    return rc;
 }
 
 static int arena_books(struct arena *a)
@@ -170,10 +182,8 @@ static int arena_books(struct arena *a)
 
 int arena_open(struct arena *a, const struct url *u, unsigned slot)
 {
-    int rc = -ENOMEM;
     *a = (struct arena){ .fd = -1, .spill.fd = -1 };
-    for (const struct place *at = places(); at->base && !a->head; at++)
-        rc = arena_try(a, u, at, slot);
+    int rc = arena_place(a, u, slot);
     if (rc == 0)
         rc = arena_books(a);
     if (rc == 0 && *u->spill && (rc = spill_open(a, u)) < 0) {
@@ -191,7 +201,6 @@ int arena_open(struct arena *a, const struct url *u, unsigned slot)
     if (getrandom(&h->nonce, sizeof h->nonce, GRND_NONBLOCK) < 0)
         h->nonce = (uint64_t)(uintptr_t)a ^ (uint64_t)getpid();
     h->home = getpid();
-    h->cpus = cpus_granted();
     /* Children of this process's own making have no business in it, and a core file no use
      * for it. */
     madvise(h, h->total, MADV_DONTFORK);

@@ -47,7 +47,7 @@ static bool may_spin(const struct head *h)
         awake += load_relaxed(&o->up) && !load_relaxed(&o->asleep)
                  && !load_relaxed(&((struct far_lane *)(uintptr_t)&lane[i + 1])->parked);
     }
-    return awake <= h->cpus;
+    return awake <= load_relaxed(&h->cpus);
 }
 
 /* --- at home ------------------------------------------------------------------------------- */

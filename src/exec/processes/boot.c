@@ -43,20 +43,27 @@ static bool boot_has_home(pid_t home)
     return true;
 }
 
+_Static_assert(offsetof(struct head, home) == 32 && offsetof(struct head, workers) == 36,
+               "boot_is_true reads them");
+
 /* Trust nothing that was found in the environment: it must be an arena of our parent's, and
  * know the same secret. */
 static bool boot_is_true(const char *text)
 {
     unsigned long long base, nonce;
-    struct head h;
+    struct {
+        uint64_t magic, nonce, base, total;
+        int32_t home;
+        uint32_t workers;
+    } h; /* how a head begins: all of it is more than a megabyte, each page of which is touched
+            when it is a local */
     if (sscanf(text, "%d,%d,%d,%u,%llx,%llx", &boot.arena, &boot.bell, &boot.life,
                &boot.index, &base, &nonce) != 6)
         return false;
     boot.base = base;
     int seals = fcntl(boot.arena, F_GET_SEALS);
-    const size_t head = offsetof(struct head, lanes);
     return seals >= 0 && seals & F_SEAL_SHRINK
-           && pread(boot.arena, &h, head, 0) == (ssize_t)head && h.magic == ARENA_MAGIC
+           && pread(boot.arena, &h, sizeof h, 0) == (ssize_t)sizeof h && h.magic == ARENA_MAGIC
            && h.nonce == nonce && h.base == base && boot.index <= h.workers
            && ((boot.zygote = boot.index == h.workers), boot_has_home(h.home));
 }

@@ -27,7 +27,7 @@ static bool may_spin(const struct procs *p)
             return false; /* it has been woken just now: leave it a CPU to wake on */
         awake += !asleep;
     }
-    return awake <= h->cpus;
+    return awake <= load_relaxed(&h->cpus);
 }
 
 /* --- sleeping --------------------------------------------------------------------------- */

@@ -244,6 +244,8 @@ static int procs_begin(struct procs *p)
         return why_set(rc, "no descriptors for an executor of processes");
     for (unsigned i = 0; i < procs_lanes(p) && rc == 0; i++)
         rc = worker_start(p, i, false);
+    /* relaxed: a hint, read from many files, for which no worker need wait */
+    store_relaxed(&p->arena.head->cpus, cpus_granted());
     enum io_kind io = (enum io_kind)p->url->io;
     if (rc == 0 && !(p->home = threads_open(1, 0, p->url->stack, false, io, &rc)))
         return rc;

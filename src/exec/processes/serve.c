@@ -52,12 +52,12 @@ static bool may_spin(const struct serving *s)
 {
     const struct head *h = s->head;
     /* hints, all of them */
-    unsigned awake = load_relaxed(&h->waits) == WAITS_NOBODY;
-    for (unsigned i = 0; i < h->workers && awake <= h->cpus; i++) {
+    unsigned awake = load_relaxed(&h->waits) == WAITS_NOBODY, cpus = load_relaxed(&h->cpus);
+    for (unsigned i = 0; i < h->workers && awake <= cpus; i++) {
         const struct own *o = head_own(h, i);
         awake += load_relaxed(&o->up) && !load_relaxed(&o->asleep);
     }
-    return awake <= h->cpus;
+    return awake <= cpus;
 }
 
 /* Look for it for a while.  True: it is there, or we shall leave. */

@@ -117,12 +117,12 @@ struct crash {
     uint64_t frame[FRAMES];
 };
 
-/* What it did: what is number << EVENT_BITS | kind, and written last. */
+/* What it did: what is number << EVENT_BITS | kind, and written last.  Two threads may write
+ * the same one, if the ring has gone round meanwhile. */
 struct event {
-    _Atomic uint32_t what;
-    uint32_t name;
-    uint64_t index;
-    int64_t value;
+    _Atomic uint32_t what, name;
+    _Atomic uint64_t index;
+    _Atomic int64_t value;
 };
 
 /* The worker's own pages. */
@@ -169,7 +169,8 @@ enum { WAITS_NOBODY, WAITS_KEEPER, WAITS_HELPER };
 struct head {
     uint64_t magic, nonce, base, total;
     int32_t home;           /* process id */
-    uint32_t workers, cpus;
+    uint32_t workers;
+    _Atomic uint32_t cpus;  /* 0: not known yet */
     uint32_t slot;          /* which of this process's arenas */
     uint64_t lanes, lane_size, owns, own_size, hatch;
     uint64_t read, read_size, write, write_size, outs, out_size;

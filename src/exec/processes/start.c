@@ -206,6 +206,17 @@ int zygote_spawn(struct procs *p, int ask, pid_t *pid)
     return spawn(p, &(struct spawned){ procs_lanes(p), ours, ask }, pid);
 }
 
+/* All but `rung`, which never goes back: a helper may be about to sleep on what it was. */
+static void own_clear(struct own *own)
+{
+    memset(own, 0, offsetof(struct own, rung));
+    memset(&own->up, 0, offsetof(struct own, marks) - offsetof(struct own, up));
+    memset(own->answer, 0, sizeof own->answer);
+    for (unsigned k = 0; k < SHARED_MARKS; k++)
+        store_relaxed(&own->marks[k], 0); /* home's bell may be looking: a dead one's marks
+                                             are nobody's any more */
+}
+
 /* The lane's memory as a new worker must find it; nobody else looks at it now. */
 static int lane_prepare(struct procs *p, struct lane *l, unsigned i)
 {
@@ -222,13 +233,8 @@ static int lane_prepare(struct procs *p, struct lane *l, unsigned i)
     }
     if (!l->outbox)
         l->outbox = arena_outbox(&p->arena);
-    /* All but `rung`, which never goes back: a helper may be about to sleep on what it was. */
-    memset(own, 0, offsetof(struct own, rung));
-    memset(&own->up, 0, offsetof(struct own, marks) - offsetof(struct own, up));
-    memset(own->answer, 0, sizeof own->answer);
-    for (unsigned k = 0; k < SHARED_MARKS; k++)
-        store_relaxed(&own->marks[k], 0); /* home's bell may be looking: a dead one's marks
-                                             are nobody's any more */
+    if (l->started) /* else it is zero, and not in memory yet */
+        own_clear(own);
     store_relaxed(&s->released, 0); /* the worker does not run yet, here and below */
     store_relaxed(&s->quit, 0);
     store_relaxed(&s->ask, 0);

@@ -14,17 +14,39 @@ static bool entry_is(const struct far_entry *e, const void *p, enum far_kind kin
            && e->user == (uintptr_t)p;
 }
 
+static size_t lines(size_t n)
+{
+    return (n + 63) / 64 * 64;
+}
+static size_t state_size(unsigned lanes)
+{
+    return lines(sizeof(struct far_state) + lanes * sizeof(struct far_count));
+}
+
+struct far *far_object(struct far_space *s, unsigned i)
+{
+    struct far *f = &s->objects[i];
+    if (!f->space) { /* once: others may have it from an object that was here before */
+        unsigned char *states = (unsigned char *)(s->lanes + s->at.lanes);
+        f->entry = &s->table[i];
+        f->state = (void *)(states + i * state_size(s->at.lanes));
+        f->space = s;
+    }
+    return f;
+}
+
 struct far *far_open_in(struct far_space *s, const struct far_entry *e)
 {
     /* acquire: pairs with far_make */
     uint64_t id = load_acquire(&((struct far_entry *)(uintptr_t)e)->id);
     if (unlikely(!id))
         return NULL;
-    struct far *f = &s->objects[e - s->table];
+    struct far *f = &s->objects[e - s->table]; /* its latch needs no beginning */
     if (likely(load_acquire(&f->id) == id)) /* pairs with the store below */
         return f;
     latch_lock(&f->latch);
     if (load_relaxed(&f->id) != id) { /* under the latch */
+        far_object(s, (unsigned)(e - s->table));
         list_init(&f->waiters[0]);
         list_init(&f->waiters[1]);
         f->enlisted[0] = f->enlisted[1] = false;
@@ -81,16 +103,6 @@ const struct far_ops *far_ops_of(const struct far *f)
 
 /* --- opening a space -------------------------------------------------------------------- */
 
-static size_t lines(size_t n)
-{
-    return (n + 63) / 64 * 64;
-}
-
-static size_t state_size(unsigned lanes)
-{
-    return lines(sizeof(struct far_state) + lanes * sizeof(struct far_count));
-}
-
 size_t far_table_size(void)
 {
     return FAR_OBJECTS * sizeof(struct far_entry) + 64;
@@ -116,12 +128,6 @@ struct far_space *far_space_open(const struct far_place *at, const struct far_ho
     s->top = (_Atomic uint32_t *)(void *)&s->table[FAR_OBJECTS];
     s->lanes = at->region;
     s->words = (at->lanes + 63) / 64;
-    unsigned char *states = (unsigned char *)(s->lanes + at->lanes);
-    for (unsigned i = 0; i < FAR_OBJECTS; i++) {
-        objects[i].space = s;
-        objects[i].entry = &s->table[i];
-        objects[i].state = (void *)(states + i * state_size(at->lanes));
-    }
     far_range_set(s, at->from, at->to);
     return s;
 }

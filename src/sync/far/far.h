@@ -149,7 +149,7 @@ struct far {
 struct far_space {
     struct far_place at;
     struct far_host host;
-    struct far *objects;     /* FAR_OBJECTS */
+    struct far *objects;     /* FAR_OBJECTS; made when one is first used: far_object */
     struct far_entry *table;
     _Atomic uint32_t *top;   /* behind the table: entries above it were never used */
     struct far_lane *lanes;
@@ -180,6 +180,9 @@ static inline bool far_is(const void *p, enum far_kind kind)
 struct far *far_find(const void *p, enum far_kind kind);
 /* The same for an entry; NULL: it has ended. */
 struct far *far_open(const struct far_entry *e);
+/* Ours for entry i, which knows by then where it belongs.  Under its latch, or, in a new one,
+ * before its id is told. */
+struct far *far_object(struct far_space *s, unsigned i);
 struct far *far_open_in(struct far_space *s, const struct far_entry *e);
 
 /* --- spaces: far.c --- */

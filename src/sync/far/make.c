@@ -54,7 +54,7 @@ static struct far_entry *entry_free(struct far_space *s)
 /* Fill e, but for its id.  False: no memory. */
 static bool entry_fill(struct far_space *s, struct far_entry *e, const struct far_entry *as)
 {
-    struct far *f = &s->objects[e - s->table];
+    struct far *f = far_object(s, (unsigned)(e - s->table));
     void *data = as->data_size ? s->host.take(s->host.ctx, as->data_size) : NULL;
     _Atomic uint64_t *marks = NULL;
     if (as->kind == FAR_SEM)
