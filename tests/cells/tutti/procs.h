@@ -17,15 +17,20 @@
 #ifndef PROCS_WORKERS
 #define PROCS_WORKERS 1
 #endif
+#ifndef PROCS_BOX
+#define PROCS_BOX 1 /* pages of an outbox */
+#endif
 
 static struct {
     _Alignas(4096) struct head head;
     _Alignas(4096) struct lane_shared lane[PROCS_WORKERS];
     _Alignas(4096) struct own own[PROCS_WORKERS];
+    _Alignas(4096) unsigned char box[PROCS_WORKERS][PROCS_BOX * EXTENT_PAGE];
 } arena;
 static struct procs procs;
 static struct lane lane[PROCS_WORKERS];
-static struct url url;
+static struct url url; /* with `inner` set, there is one worker, which runs several at once */
+static uint32_t boxes_held[PROCS_WORKERS];
 static struct at_work {
     struct serving serving;
     int ended; /* eventfd */
@@ -76,7 +81,7 @@ static void *worker(void *arg)
 {
     struct at_work *w = arg;
     uint64_t one = 1;
-    serve(&w->serving);
+    serve(*url.inner ? &serving : &w->serving);
     assert(write(w->ended, &one, sizeof one) == sizeof one);
     return NULL;
 }
@@ -103,11 +108,13 @@ static void arena_lay_out(void)
 {
     struct head *h = &arena.head;
     *h = (struct head){ .base = (uintptr_t)&arena, .workers = PROCS_WORKERS, .cpus = 2,
-                        .total = sizeof arena, .outs = sizeof arena, .out_size = 4096 };
+                        .total = sizeof arena, .out_size = sizeof *arena.box };
     h->lanes = (uintptr_t)arena.lane - h->base;
     h->lane_size = sizeof *arena.lane;
     h->owns = (uintptr_t)arena.own - h->base;
     h->own_size = sizeof *arena.own;
+    h->outs = (uintptr_t)arena.box - h->base;
+    strcpy(h->inner, url.inner);
 }
 
 static void poll_for(int fd, uint64_t kind, unsigned i)
@@ -119,8 +126,11 @@ static void poll_for(int fd, uint64_t kind, unsigned i)
 static void worker_open(unsigned i)
 {
     struct at_work *w = &at_work[i];
+    uint64_t box = arena.head.outs + i * arena.head.out_size;
     arena.lane[i].first = RING;
-    lane[i] = (struct lane){ .head = RING, .tail = RING, .pid = 1, .pidfd = -1,
+    arena.lane[i].outbox = box;
+    boxes_held[i] = 1;
+    lane[i] = (struct lane){ .head = RING, .outbox = box, .tail = RING, .pid = 1, .pidfd = -1,
                              .output = { -1, -1 } };
     w->ended = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     poll_for(w->ended, POLL_DEATH, i);
@@ -129,6 +139,12 @@ static void worker_open(unsigned i)
                                    .inner = cell_nowhere() };
     for (unsigned k = 0; k < RING; k++)
         store_relaxed(&w->serving.turn[k].number, NOTHING_RUNS);
+    assert(extents_init(&w->serving.outbox, arena.box[i], sizeof *arena.box, 0) == 0);
+    if (!*url.inner)
+        return;
+    serving = w->serving; /* many.c has but the one */
+    serving.many = true;
+    serving.inner = cell_threads(1);
 }
 
 /* helps: whoever waits collects; keeps: there is a keeper. */
@@ -144,6 +160,8 @@ static tutti_executor *procs_open(bool helps, bool keeps)
                             .url = &url, .timer = CLOCK_NEVER, .births.ask = -1,
                             .question = CLOCK_NEVER };
     procs.arena.head = &arena.head;
+    procs.arena.outboxes = PROCS_WORKERS;
+    procs.arena.outbox_users = boxes_held;
     procs.queue_end = &procs.queue;
     procs.bell = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     procs.poll = epoll_create1(EPOLL_CLOEXEC);
@@ -164,7 +182,10 @@ static void procs_close(void)
     for (unsigned i = 0; i < PROCS_WORKERS; i++) {
         pthread_join(at_work[i].thread, NULL);
         close(at_work[i].ended);
+        extents_fini(*url.inner ? &serving.outbox : &at_work[i].serving.outbox);
     }
+    if (*url.inner)
+        assert(tutti_executor_close(serving.inner) == 0);
     jobs_free(&procs);
     close(procs.bell);
     close(procs.poll);
