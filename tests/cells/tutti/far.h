@@ -10,7 +10,10 @@
 #include "sync/far/far.h"
 #include <tutti/shared.h>
 
-enum { HOME, WORKER, LANES };
+#ifndef CELL_LANES
+#define CELL_LANES 2
+#endif
+enum { HOME, WORKER, LANES = CELL_LANES };
 
 static struct {
     _Alignas(64) unsigned char table[FAR_OBJECTS * sizeof(struct far_entry) + 64];
