@@ -70,6 +70,7 @@ struct request {
     enum word *kind;
     int count, sources, inputs;
     bool whole;        /* it links */
+    bool strips;       /* what it links keeps no symbols, or is no whole program */
     const char *wrong; /* a word that does not go, with why */
     const char *why;
 };
@@ -105,6 +106,7 @@ static void request_read(struct request *r)
     for (int i = 0; i < r->count; i++) {
         const char *word = r->word[i];
         r->kind[i] = kind_of(r, word, language);
+        r->strips |= !strcmp(word, "-s") || !strcmp(word, "-r");
         r->sources += r->kind[i] == WORD_SOURCE;
         r->inputs += r->kind[i] == WORD_INPUT;
         if (!strncmp(word, "-x", 2) && word[2])
@@ -227,6 +229,8 @@ static void link_words(struct command *c, const struct request *r, char *const *
     command_add(c, "-Wl,--no-whole-archive");
     command_add(c, "-ltutti-explore");
     command_add(c, "-Wl,--pop-state");
+    if (!r->strips) /* what explore/quiet.c goes by */
+        command_add(c, "-Wl,--emit-relocs");
     for (int i = 0, n = 0; i < r->count; i++) {
         const char *word = r->word[i];
         if (r->kind[i] == WORD_SOURCE)

@@ -33,10 +33,13 @@ bool explore_folder(char *out, size_t size)
         snprintf(out, size, "%s", real);
         return true;
     }
-    fprintf(stderr,
-            "tutti: there is no " LIBRARY " in %s or %s: build tutti whole, or install "
-            "it\n",
-            tried[0], tried[1]);
+    if (TUTTI_NO_EXPLORE[0]) /* meson knows why: explore/meson.build */
+        fprintf(stderr, "tutti: " TUTTI_NO_EXPLORE "\n");
+    else
+        fprintf(stderr,
+                "tutti: there is no " LIBRARY " in %s or %s: build tutti whole, or "
+                "install it\n",
+                tried[0], tried[1]);
     return false;
 }
 

@@ -12,6 +12,7 @@
  *   heap.c       the program's heap, at the same addresses in each schedule
  *   restore.c    puts the program's memory back before each schedule
  *   search.c     one schedule after the other; monitor.c watches from another process
+ *   quiet.c      a program that just runs loses the calls that do nothing
  *   shrink.c     fewest switches; report.c, report_json.c, symbol.c: words
  *
  * Each has a header of its name where others call it.  The library's own variables are

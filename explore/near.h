@@ -23,6 +23,7 @@
     ACCESSES_OF(X, 16)
 
 /* By a program's own hooks before anything else: *exploring becomes true if they are to
- * hand on.  It is no variable of the program's. */
+ * hand on; else the calls of those that do nothing go (quiet.c).  It is no variable of the
+ * program's. */
 void tutti_explore_near(bool *exploring);
 #endif

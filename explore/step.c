@@ -17,6 +17,7 @@
 #include "heap.h"
 #include "near.h"
 #include "options.h"
+#include "quiet.h"
 #include "real.h"
 #include "restore.h"
 #include "run.h"
@@ -82,6 +83,8 @@ static bool shared_memory(const struct thread *me, uintptr_t at)
 exported void tutti_explore_near(bool *exploring)
 {
     *exploring = options.explore;
+    if (!options.explore)
+        quiet(exploring);
     if (nears < (int)(sizeof near / sizeof *near))
         near[nears++] = exploring;
 }

@@ -22,6 +22,7 @@ gcc-tsan    gcc       -Db_sanitize=thread
 clang-tsan  clang-14  -Db_sanitize=thread -Db_lundef=false
 gcc-asan    gcc       -Db_sanitize=address,undefined
 clang-asan  clang-14  -Db_sanitize=address,undefined -Db_lundef=false
+gcc-ubsan   gcc       -Db_sanitize=undefined
 ucontext    gcc       -Dfiber=ucontext
 valgrind    gcc
 aarch64     -         --cross-file=cross/aarch64.txt --werror
@@ -61,6 +62,9 @@ run_row()
     # The tree's own rules are the same under every compiler: the first row has them.
     local which=(--no-suite tree)
     [ "$name" = gcc ] && which=()
+    # The explorer goes with no other sanitizer; all else has met this one in gcc-asan.
+    [ "$name" = gcc-ubsan ] && which=(explore explore-cells explore-seen explore-refuse
+                                      explore-suite cc)
     # qemu 7.2 trips over locks of its own in a child of a program with threads.
     [ "$name" = aarch64 ] && export CHECK_EMULATED=1
     if [ "$name" = valgrind ]; then
