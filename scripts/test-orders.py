@@ -7,15 +7,16 @@ notices has to be explained in tests/cells/tutti/orders.txt (argued); what is ne
 the run fail: either the order is stronger than it needs to be, or a cell is missing or too
 small.
 
-    test-orders.py BUILD [--seconds S] [--schedules N] [--jobs J] [WORD]...
+    test-orders.py BUILD [--seconds S] [--schedules N] [--jobs J] [--quick] [WORD]...
 
-WORD picks source files or functions.  S (default 2) is the measure of patience: a mutant has
-a fifth of it in the three cells that are most about its file, a tenth in all others; and if
-it is not explained four times S in the eight first.  That is time of a CPU: where other work
-takes its share of them everything is given as much longer.  Nothing is compiled:
-libtutti-explore weakens the order at an address.  Noticed is what the explorer reports as a
-failure and finds again when it replays it; a cell that cannot be run ends the run.  Exit
-status: 1 when anything is unexplained, or an explanation fits nothing any more.
+WORD picks source files or functions; with --quick what is argued is not tried.  S (default
+2) is the measure of patience: a mutant has a fifth of it in the three cells that are most
+about its file, a tenth in all others; and if it is not explained four times S in the eight
+first.  That is time of a CPU: where other work takes its share of them everything is given
+as much longer.  Nothing is compiled: libtutti-explore weakens the order at an address.
+Noticed is what the explorer reports as a failure and finds again when it replays it; a cell
+that cannot be run ends the run.  Exit status: 1 when anything is unexplained, or an
+explanation fits nothing any more.
 Tests: tests/test_orders_test.py.
 """
 import argparse
@@ -190,6 +191,8 @@ class Run:
 
         def both(mutant):
             reasons = [a for a in argued if a.fits(*mutant, self.source(mutant[0]))]
+            if reasons and self.args.quick:
+                return mutant, None, reasons
             killer = (self.judge(mutant, 3, self.args.seconds / 5)
                       or self.judge(mutant, 100, self.args.seconds / 10))
             if not killer and not reasons:
@@ -205,6 +208,7 @@ def main():
     parser.add_argument('--seconds', type=float, default=2)
     parser.add_argument('--schedules', type=int, default=200000)
     parser.add_argument('--jobs', type=int, default=2)
+    parser.add_argument('--quick', action='store_true')
     parser.add_argument('words', nargs='*')
     args = parser.parse_intermixed_args()
     began = time.monotonic()

@@ -89,9 +89,9 @@ static bool serve_wait(struct serving *s, uint64_t *number)
         if (!s->many)
             serve_check(s, *number);
         uint32_t bell = load_acquire(&s->lane->bell); /* pairs with lane_ring */
-        /* seq_cst, all: pairs with lane_ring */
-        store_seqcst(&s->own->asleep, 1);
-        fence_seqcst();
+        store_relaxed(&s->own->asleep, 1);
+        fence_seqcst(); /* pairs with the seq_cst of lane_ring, and of who sets quit: either
+                           they see that we sleep, or we see what they have posted */
         if (!request_find(s, number) && !load_seqcst(&s->lane->quit))
             serve_sleep(s, bell);
         store_relaxed(&s->own->asleep, 0); /* a wake too many is harmless */
