@@ -11,6 +11,18 @@ static struct account {
 } accounts[2] = { { PTHREAD_MUTEX_INITIALIZER, 100 },
                   { PTHREAD_MUTEX_INITIALIZER, 100 } };
 
+#ifndef LEN
+#define LEN 0
+#endif
+
+/* What a thread does by itself before and after, -DLEN=n accesses of it. */
+static int own[4][LEN + 1];
+static void busy(int *at)
+{
+    for (int i = 0; i < LEN; i++)
+        at[i]++;
+}
+
 static void transfer(struct account *from, struct account *to, int amount)
 {
     struct account *first = from, *second = to;
@@ -28,13 +40,17 @@ static void transfer(struct account *from, struct account *to, int amount)
 
 static void *there(void *arg)
 {
+    busy(own[0]);
     transfer(&accounts[0], &accounts[1], 30);
+    busy(own[1]);
     return arg;
 }
 
 static void *back(void *arg)
 {
+    busy(own[2]);
     transfer(&accounts[1], &accounts[0], 20);
+    busy(own[3]);
     return arg;
 }
 

@@ -6,10 +6,11 @@ failure must replay to the same interleaving each time.
     suite.py TUTTI [NAME...]       a part, for `make test`: fewer schedules and replays
     TUTTI_TEST_ALL=1 suite.py ...  more of them, 1,000 replays, for `make test-all`
     suite.py TUTTI --table         a line a bug: schedules and seconds until found
+    suite.py TUTTI --first         the same of the first eleven, over nine seeds each
     suite.py TUTTI --false N       N schedules in all of the programs without a bug
     suite.py TUTTI --replays N     N replays in all
 
-CC names the compiler; NAME picks programs.  Output in TAP but for --table.
+CC names the compiler; NAME picks programs.  Output in TAP but for --table and --first.
 """
 import argparse
 import concurrent.futures
@@ -25,6 +26,23 @@ import tempfile
 HERE = os.path.dirname(os.path.abspath(__file__))
 BUG = re.compile(r'^ \* bug (\d+)  ([a-z|-]+): (.*)$')
 LIMIT = 10_000
+
+# The bugs on which it was first shown that this can be done, by the names they had there: what
+# fence was left out, what came in the wrong order, and how much code there was (LEN).
+# (name, program, flags, kind)
+FIRST = [
+    ('deque TAKE_FENCE', '../cells/deque', ['-DNO_TAKE_FENCE'], 'assert'),
+    ('deque STEAL_FENCE', '../cells/deque', ['-DNO_STEAL_FENCE'], 'assert'),
+    ('deque PUSH_FENCE', '../cells/deque', ['-DNO_PUSH_FENCE'], 'race|assert'),
+    ('park W_FENCE', 'park', ['-DBUG=1'], 'lost-wakeup'),
+    ('park P_FENCE', 'park', ['-DBUG=2'], 'lost-wakeup'),
+    ('park BUG_ORDER', 'park', ['-DBUG=3'], 'lost-wakeup'),
+    ('futex BUG', 'futexevent', ['-DBUG=1'], 'lost-wakeup'),
+    ('abba LEN=0', 'abba', ['-DBUG=1'], 'deadlock'),
+    ('abba LEN=10', 'abba', ['-DBUG=1', '-DLEN=10'], 'deadlock'),
+    ('abba LEN=100', 'abba', ['-DBUG=1', '-DLEN=100'], 'deadlock'),
+    ('racy', 'bank', ['-DBUG=1'], 'race'),
+]
 
 
 class Bug:
@@ -72,11 +90,14 @@ class Suite:
         self.tutti, self.folder = tutti, folder
 
     def build(self, program, number):
-        """The program with that bug (0: none); None if it does not build."""
-        path = os.path.join(self.folder, f'{program}{number}')
+        """The program with that bug (0: none)."""
+        return self.build_with(program, [f'-DBUG={number}'])
+
+    def build_with(self, program, flags):
+        path = os.path.join(self.folder, os.path.basename(program) + ''.join(flags))
         if not os.path.exists(path):
             run = subprocess.run([self.tutti, 'cc', '-Wall', '-Wno-atomic-alignment',
-                                  '-D_GNU_SOURCE', f'-DBUG={number}', '-o', path,
+                                  '-D_GNU_SOURCE', *flags, '-o', path,
                                   os.path.join(HERE, program + '.c')],
                                  stderr=subprocess.PIPE, text=True, check=False)
             if run.returncode or 'warning:' in run.stderr:
@@ -184,6 +205,35 @@ def table(suite, bugs):
     return found < len(bugs)
 
 
+def find_first(suite, entry, seed=1):
+    """(complaint, schedules, seconds) of one of FIRST."""
+    _, program, flags, kind = entry
+    code, report = suite.explore(suite.build_with(program, flags), '--schedules',
+                                 str(LIMIT), '--seed', str(seed))
+    failure = report.get('failure') or {'kind': report['said'], 'sure': False}
+    good = code == 1 and failure['kind'] in kind.split('|') and failure['sure']
+    return (None if good else f'exit {code}: {failure["kind"]}',
+            report.get('schedules', 0), report.get('seconds', 0))
+
+
+def table_first(suite, seeds=9):
+    """Print what each of FIRST took; the last line counts."""
+    missed, medians = 0, []
+    for entry in FIRST:
+        runs = [find_first(suite, entry, 1 + 100_000 * i) for i in range(seeds)]
+        lost = [wrong for wrong, _, _ in runs if wrong]
+        missed += bool(lost)
+        schedules, seconds = zip(*(run[1:] for run in runs))
+        medians.append(statistics.median(seconds))
+        print(f'{entry[0]:18} {entry[3]:12} {statistics.median(schedules):6.0f} schedules, '
+              f'at most {max(schedules):6}; {medians[-1]:.4f} s, at most {max(seconds):.4f} s'
+              f'{" " + lost[0] if lost else ""}')
+        sys.stdout.flush()
+    print(f'{len(FIRST) - missed} of {len(FIRST)} found within {LIMIT:,} schedules from each '
+          f'of {seeds} seeds; median {statistics.median(medians):.4f} s')
+    return missed > 0
+
+
 def parallel(work, items):
     with concurrent.futures.ThreadPoolExecutor(os.cpu_count() or 1) as pool:
         yield from zip(items, pool.map(work, items))
@@ -207,6 +257,7 @@ def main():
     parser.add_argument('tutti')
     parser.add_argument('names', nargs='*', default=[])
     parser.add_argument('--table', action='store_true')
+    parser.add_argument('--first', action='store_true')
     parser.add_argument('--false', type=int, dest='schedules')
     parser.add_argument('--replays', type=int)
     o = parser.parse_intermixed_args()
@@ -220,6 +271,8 @@ def main():
         suite = Suite(os.path.abspath(o.tutti), folder)
         if o.table:
             return table(suite, everything)
+        if o.first:
+            return table_first(suite)
         if o.schedules or o.replays:
             check(suite, tap, programs if o.schedules else [],
                   everything if o.replays else [], (o.schedules or 0) // len(programs),
@@ -228,6 +281,9 @@ def main():
             bugs = everything if whole else [b for b in everything if b.number <= 2]
             check(suite, tap, programs, bugs, 20_000 if whole else 500,
                   1000 if whole and not o.names else 24)
+            for entry, (wrong, schedules, seconds) in parallel(
+                    lambda e: find_first(suite, e), FIRST if not o.names else []):
+                tap.case(wrong, f'{entry[0]}: {schedules} schedules, {seconds:.4f} s')
     print(f'1..{tap.count}')
     return tap.failed > 0
 
