@@ -92,7 +92,7 @@ static bool serve_wait(struct serving *s, uint64_t *number)
         store_relaxed(&s->own->asleep, 1);
         fence_seqcst(); /* pairs with the seq_cst of lane_ring, and of who sets quit: either
                            they see that we sleep, or we see what they have posted */
-        if (!request_find(s, number) && !load_seqcst(&s->lane->quit))
+        if (!request_find(s, number) && !load_relaxed(&s->lane->quit))
             serve_sleep(s, bell);
         store_relaxed(&s->own->asleep, 0); /* a wake too many is harmless */
     }
