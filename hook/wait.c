@@ -8,6 +8,7 @@
  * what it says counts.
  * Tests: tests/hook_test.c. */
 #include "hook/hook.h"
+#include <assert.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
@@ -29,6 +30,7 @@ struct entry {
     struct sleeper *who;
 };
 
+/* Holds: *e->link == e for each entry in it. */
 struct bucket {
     struct spin lock;
     struct entry *first;
@@ -72,6 +74,7 @@ static void entry_enter(struct entry *e, int fd, struct sleeper *who)
 static bool entry_leave(struct entry *e)
 {
     struct bucket *b = bucket_lock(e->fd);
+    assert(*e->link == e);
     *e->link = e->next;
     if (e->next)
         e->next->link = e->link;

@@ -3,6 +3,7 @@
 #include "base/latch.h"
 #include "base/race.h"
 #include "base/small.h"
+#include <assert.h>
 #include <errno.h>
 #include <linux/futex.h>
 #include <sys/syscall.h>
@@ -75,6 +76,7 @@ bool latch_unlock_slow(struct latch *l)
 {
     uint32_t was = load_relaxed(&l->word); /* each CAS decides */
     for (;;) {
+        assert(was & (LATCH_HELD | LATCH_WAITED));
         if (was & LATCH_POKE) {
             /* acquire: pairs with the poke; what the handler wrote before it is seen */
             if (cas_acquire(&l->word, &was, was & ~(uint32_t)LATCH_POKE))

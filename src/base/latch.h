@@ -15,6 +15,8 @@
 
 enum { LATCH_FREE = 0, LATCH_HELD = 1, LATCH_WAITED = 2, LATCH_POKE = 4 };
 
+/* Holds: word is LATCH_FREE, or it is held: LATCH_HELD where nobody sleeps for it, LATCH_WAITED
+ * where somebody may; LATCH_POKE stands beside one of these two, never alone. */
 struct latch {
     _Atomic uint32_t word; /* zero is ready to use */
 };

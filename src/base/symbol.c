@@ -12,7 +12,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* A file, mapped. */
+/* A file, mapped.  Holds: size bytes may be read at `at` while it is open. */
 struct image {
     const unsigned char *at;
     size_t size;

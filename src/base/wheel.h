@@ -12,6 +12,7 @@ enum { WHEEL_BITS = SMALL(6, 2), WHEEL_SLOTS = 1 << WHEEL_BITS,
        WHEEL_LEVELS = 48 / WHEEL_BITS };
 enum { WHEEL_TICK_SHIFT = 16 }; /* a tick is 2^16 ns, 65.5 us */
 
+/* Holds: armed, its link is in one slot of one wheel, and `when` does not change. */
 struct wheel_timer {
     struct list link; /* next NULL: not armed */
     int64_t when;     /* monotonic ns */

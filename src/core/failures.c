@@ -3,9 +3,11 @@
 #include "base/memory.h"
 #include "core/owned.h"
 #include "core/record.h"
+#include <assert.h>
 
 enum { FAILURES_KEPT = 1000 };
 
+/* Holds: code is negative; task outlives the scope. */
 struct failure {
     struct failure *next;
     const char *task;
@@ -24,6 +26,7 @@ static void failure_keep(struct scope *s, int code, int signal, const char *task
         memory_free(words);
         return;
     }
+    assert(code < 0);
     *f = (struct failure){ NULL, task, words, index, code, signal };
     *m->failures_end = f;
     m->failures_end = &f->next;

@@ -3,6 +3,7 @@
 #include "base/memory.h"
 #include "core/thread.h"
 
+/* Holds: value is not NULL; a list has one for each `of` at most, the newest first. */
 struct local_value {
     struct local_value *next;
     const tutti_local *of;

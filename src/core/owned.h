@@ -6,6 +6,7 @@
 #include "base/list.h"
 #include <tutti.h>
 
+/* Holds: from scope_own on link is in its scope's list, until that calls end, once. */
 struct owned {
     struct list link;
     void (*end)(struct owned *o); /* frees *o; must not wait */

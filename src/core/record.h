@@ -7,6 +7,7 @@
 #define CORE_RECORD_H
 #include "core/scope.h"
 
+/* Holds: size <= room; owned or a grow of its own where data was ever moved. */
 struct tutti_out {
     unsigned char *data;
     size_t size, room;

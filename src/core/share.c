@@ -112,6 +112,7 @@ static struct segment *share_make(uint64_t count, size_t item, unsigned flags, i
 
 void *(*executor_ref_hook)(const tutti_ref *r, unsigned flags);
 
+/* Holds: ref was given by ex's share and not taken back by its unshare yet. */
 struct far {
     struct owned owned;
     struct tutti_executor *ex;

@@ -4,11 +4,12 @@
 #include "base/memory.h"
 #include "core/context.h"
 #include "io/poll.h"
+#include <assert.h>
 #include <limits.h>
 #include <stdarg.h>
 #include <stdio.h>
 
-/* A piece of the text. */
+/* A piece of the text.  Holds: at[0..size) lies in it. */
 struct word {
     const char *at;
     size_t size;
@@ -321,7 +322,7 @@ int url_parse(struct url *u, const char *text)
     return 0;
 }
 
-/* Text that grows; holds: used < sizeof text. */
+/* Text that grows, cut off at its end.  Holds: used < sizeof text, and a 0 is there. */
 struct shown {
     char text[680]; /* the longest has some 630 */
     size_t used;
@@ -333,6 +334,7 @@ __attribute__((format(printf, 2, 3))) static void show(struct shown *s, const ch
 {
     va_list list;
     va_start(list, format);
+    assert(s->used < sizeof s->text);
     int n = vsnprintf(s->text + s->used, sizeof s->text - s->used, format, list);
     va_end(list);
     s->used += (size_t)n < sizeof s->text - s->used ? (size_t)n : sizeof s->text - s->used - 1;

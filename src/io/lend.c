@@ -5,7 +5,7 @@
 #include <liburing.h>
 #include <sys/mman.h>
 
-/* Lies in a buffer that is back. */
+/* Lies in a buffer that is back.  Holds: it is in one chain, its owner's or the pusher's. */
 struct back {
     struct back *next;
 };

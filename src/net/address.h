@@ -8,6 +8,7 @@
 enum { ADDRESS_HOST = 256, ADDRESS_PORT = 32, ADDRESS_MOST = 16 };
 enum address_kind { ADDRESS_TCP, ADDRESS_UDP, ADDRESS_UNIX };
 
+/* Holds: size bytes of `at` are the address, and size <= sizeof at. */
 struct address {
     socklen_t size;
     union {

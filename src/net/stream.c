@@ -1,6 +1,7 @@
 /* net/stream.c - opening and closing streams: see stream.h.
  * Tests: tests/stream_test.c, tests/stream_peer_test.c. */
 #include "net/stream.h"
+#include <assert.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -10,6 +11,7 @@ struct stream *stream_check(tutti_stream *s, const char *call)
         why_set(-EINVAL, "%s: the stream is %s", call, s ? "not open" : "NULL");
         return NULL;
     }
+    assert(!stream_of(s)->ops || stream_of(s)->fd < 0);
     return stream_of(s);
 }
 

@@ -44,6 +44,7 @@ struct stream_out {
     bool corked;
 };
 
+/* Holds: open, fd carries it and ops is NULL, or ops does and fd is -1. */
 struct stream {
     uint32_t state;
     int fd;

@@ -1,5 +1,6 @@
 /* patterns/keys.c - see keys.h.  Tests: tests/worklist_test.c. */
 #include "patterns/keys.h"
+#include <assert.h>
 
 enum { KEYS_SLOTS = 64 };
 
@@ -75,6 +76,7 @@ static void table_put(struct key_table *t, uint64_t hash, void *p)
         i = (i + 1) & (t->slots - 1);
     t->slot[i] = p;
     t->used++;
+    assert(t->used <= t->slots / 2);
 }
 
 /* Make place for one more.  The old slots stay in the room: all tables of one set

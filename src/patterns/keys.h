@@ -29,12 +29,14 @@ struct key_group {
     struct key_queue waiting;
 };
 
-/* Open addressing; slots is a power of two, at most half of them are used. */
+/* Open addressing.  Holds: slots is 0 or a power of two; used of them are not NULL, half at
+ * most. */
 struct key_table {
     void **slot;
     size_t slots, used;
 };
 
+/* Holds: all.used <= most; each key that is ready has room in its group. */
 struct keys {
     struct room *room;
     size_t most, per_group;

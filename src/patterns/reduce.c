@@ -22,6 +22,8 @@ enum {
     REDUCE_BATCH_MOST = 1000000 /* ns: a batch need not take longer */
 };
 
+/* Holds: slice i of `slices` begins at item i * slice, and the last one ends where whole does;
+ * batch >= 1 where there are batches. */
 struct reduce {
     struct typed typed;
     tutti_bytes in;

@@ -171,7 +171,8 @@ static void merge_small(const struct sort *s, const char *a, size_t na, const ch
     memcpy(to, na ? a : b, (na ? na : nb) * s->size);
 }
 
-/* The item in the middle of the longer run cuts both. */
+/* The item in the middle of the longer run cuts both.  Holds: a and b are sorted, na and nb
+ * items; there is room for both at `to`, which overlaps neither. */
 struct merge {
     const struct sort *s;
     const char *a, *b;

@@ -8,6 +8,7 @@
 #include "base/memory.h"
 #include "base/walk.h"
 #include "sched/urgent.h"
+#include <assert.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -121,6 +122,7 @@ int tutti_site_blamed(const void *site)
 
 /* --- what a stuck worker is at --------------------------------------------------------- */
 
+/* Holds, where worker_see gave true: function is not NULL, task ends with a 0. */
 struct seen {
     char task[NAME];
     const void *key, *function;
@@ -254,6 +256,7 @@ void tutti_watch_loops(void)
     store_relaxed(&loops, true); /* a hint */
 }
 
+/* Holds: used < sizeof at, and a 0 is there. */
 struct text {
     char at[6000];
     size_t used;
@@ -264,6 +267,7 @@ __attribute__((format(printf, 2, 3))) static void text_add(struct text *t, const
 {
     va_list list;
     va_start(list, format);
+    assert(t->used < sizeof t->at);
     int n = vsnprintf(t->at + t->used, sizeof t->at - t->used, format, list);
     va_end(list);
     if (n > 0)

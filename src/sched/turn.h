@@ -10,7 +10,8 @@ enum {
                         much as three turns.  Where turns are that short: FAIR_EVERY */
 };
 
-/* One timed park; lives on the parked stack. */
+/* One timed park; lives on the parked stack.  Holds: while timer is armed c is parked, or about
+ * to, by ticket. */
 struct park_timer {
     struct wheel_timer timer;
     struct context *c;

@@ -27,7 +27,7 @@ struct gil;
 struct strand;
 struct worker;
 
-/* Counters of one worker: it alone adds, anybody reads. */
+/* Counters of one worker.  Holds: it alone adds, anybody reads. */
 struct worker_stats {
     _Atomic uint64_t started, switches, parked, stolen, sleeps, wakes;
 };

@@ -22,7 +22,8 @@
 #include "core/waiters.h"
 #include <assert.h>
 
-/* A received one is in the chain of its context, context.recv_view, which keeps the
+/* Holds: a chain has one for each channel at most.
+ * A received one is in the chain of its context, context.recv_view, which keeps the
  * last one from each channel.  core frees what is left there when the context ends. */
 struct view {
     struct view *next; /* first: core knows this much */

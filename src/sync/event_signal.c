@@ -92,6 +92,7 @@ int signal_hook(tutti_event *e, int signum)
 
 /* --- for as long as a scope is open ------------------------------------------- */
 
+/* Holds: hooked[signum] is not NULL and before[signum] what was there, while it is owned. */
 struct signal_owned {
     struct owned owned;
     int signum;

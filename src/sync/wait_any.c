@@ -277,6 +277,8 @@ static int any_ask_fds(struct any *a)
 
 /* --- a plain thread's own poller -------------------------------------------- */
 
+/* Holds: poller is NULL or was opened by this thread, in the process of `epoch`; ends where it
+ * is not NULL. */
 struct own_poller {
     struct thread_sleep sleep;
     struct poller *poller;

@@ -59,7 +59,7 @@ enum far_kind {
     FAR_KINDS
 };
 
-/* In the table: written by home only, and while id is 0 but for the last two.  The
+/* In the table.  Holds: written by home only, and while id is 0 but for the last two.  The
  * address of one is a tutti_chan or tutti_table. */
 struct far_entry {
     _Alignas(16) uint32_t epoch; /* first, and aligned, as in struct tutti_chan: FAR_EPOCH */
@@ -89,6 +89,8 @@ struct far_state {
     struct far_count lane[];
 };
 
+/* Holds: bell only counts up; a bit of rung is cleared by the lane alone, and set before its
+ * bell is rung. */
 struct far_lane {
     _Alignas(64) _Atomic uint32_t bell; /* futex: counts rings */
     _Atomic uint32_t asleep;            /* its thread sleeps, or is about to */
@@ -146,6 +148,8 @@ struct far {
     _Atomic(struct context *) holder; /* of a mutex, if it is one of ours */
 };
 
+/* Holds: objects[i] is our side of table[i]; no entry at or above *top was ever used; at home,
+ * under latch, no more than `made` of them have an id. */
 struct far_space {
     struct far_place at;
     struct far_host host;

@@ -3,9 +3,11 @@
 #include "base/memory.h"
 #include "core/scope.h"
 #include "sync/far/far.h"
+#include <assert.h>
 #include <inttypes.h>
 
-/* What ending one needs; the entry may be another's as soon as its id is 0. */
+/* What ending one needs; the entry may be another's as soon as its id is 0.  Holds: until then
+ * it is ours, and data and marks are in use by it alone. */
 struct made {
     struct owned owned;
     struct far_space *space;
@@ -26,6 +28,7 @@ static void made_end(struct owned *o)
     while (latch_unlock(&f->latch))
         ; /* as far_tend */
     latch_lock(&s->latch);
+    assert(s->made > 0);
     s->made--;
     if (f->marks == m->marks)
         f->marks = NULL;
