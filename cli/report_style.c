@@ -1,6 +1,6 @@
 /* report_style.c - how the report looks: light and dark as the reader's system has it,
  * a table on wide windows that becomes cards on narrow ones.  Nothing is fetched from
- * elsewhere. */
+ * elsewhere.  Tests: tests/cli_test.sh. */
 #include "tour.h"
 
 const char report_style[] =

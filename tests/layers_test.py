@@ -6,7 +6,7 @@
               so that a file reads the same on every machine
     atomics   raw atomics only in base/atomic.h, whose names say the order
     memory    raw allocation only in base/memory.c, so that tests can make any fail
-    tests     what a file of src/ or hook/ says tests it is there
+    tests     what a file of src/, hook/, explore/ or cli/ says tests it is there
     width     at most 100 columns, in every C and Python file of the tree
     length    at most 500 lines, there too
     screen    a function has at most 45 lines between its braces, in C but for tests and bench
@@ -130,7 +130,7 @@ def pattern_rule(pattern, home, what):
 
 
 def tests(root, path, text, _bare):
-    if not path.startswith(('src/', 'hook/')):
+    if not path.startswith(('src/', 'hook/', 'explore/', 'cli/')):
         return
     for number, line in enumerate(text.split('*/')[0].splitlines(), 1):
         for name in TESTS.findall(line):
@@ -201,6 +201,7 @@ PLANTED = [
     ('memory', 'src/exec/x.c', 'char *s = strdup ("x");'),
     ('memory', 'src/patterns/x.c', 'free(p);'),
     ('tests', 'src/core/x.c', '/* x.  Tests: tests/y_test.c, tests/cells/. */'),
+    ('tests', 'explore/x.c', '/* x.  Tests: tests/y_test.c. */'),
     ('width', 'src/core/x.c', 'int x;\n/*' + ' -' * 48 + ' */'),  # 101 columns
     ('width', 'tests/x.py', 'x = 0\n#' + ' -' * 50),
     ('length', 'bench/x.c', 'int x;\n' * 501),
