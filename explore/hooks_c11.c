@@ -12,6 +12,7 @@
 #include "schedule.h"
 #include <errno.h>
 #include <sched.h>
+#undef __USE_EXTERN_INLINES /* thrd_equal is defined here, not there */
 #include <threads.h>
 
 static int answer(int r)

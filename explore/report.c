@@ -106,13 +106,13 @@ static void say_step(const struct step *s, char *to, size_t room)
 {
     char data[100] = "";
     bool valued = s->flags & STEP_VALUE;
-    long long v = (long long)s->value;
+    bool of_thread = s->op == OP_CREATE || s->op == OP_JOIN || s->op == OP_CANCEL;
     if (s->address)
         symbol_data(s->address, data, sizeof data);
     int n = snprintf(to, room, "%s", ops[s->op]);
-    if (s->op == OP_CREATE || s->op == OP_JOIN || s->op == OP_CANCEL)
-        n += snprintf(to + n, room - (size_t)n, valued ? " %lld" : "", v);
-    else if (data[0])
+    if (of_thread && valued)
+        n += snprintf(to + n, room - (size_t)n, " %lld", (long long)s->value);
+    else if (!of_thread && data[0])
         n += snprintf(to + n, room - (size_t)n, " %s", data);
     if (valued && (s->op == OP_LOAD || s->op == OP_CAS))
         n += say_value(s, " = ", false, to + n, room - (size_t)n);

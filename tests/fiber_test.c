@@ -357,7 +357,7 @@ TEST(a_fiber_between_two_runs_may_change_threads)
  * address of errno once, and keeps it over a call that it cannot see into. */
 static const int *wanderers;
 
-__attribute__((noinline, noclone)) static void some_call(struct fiber *self)
+__attribute__((noinline)) static void some_call(struct fiber *self)
 {
     fiber_switch(self, (struct fiber *)(uintptr_t)((struct block *)self)->number);
     __asm__ volatile("" : : : "memory");

@@ -36,12 +36,16 @@ static int read_one(void *fd)
 {
     char byte;
     atomic_fetch_add(&waiting, 1);
-    return ended[0] = tutti_read((int)(intptr_t)fd, &byte, 1);
+    int rc = tutti_read((int)(intptr_t)fd, &byte, 1);
+    ended[0] = rc;
+    return rc;
 }
 static int wait_one(void *fd)
 {
     atomic_fetch_add(&waiting, 1);
-    return ended[1] = tutti_fd_wait((int)(intptr_t)fd, POLLIN, TUTTI_NEVER);
+    int rc = tutti_fd_wait((int)(intptr_t)fd, POLLIN, TUTTI_NEVER);
+    ended[1] = rc;
+    return rc;
 }
 static int wait_any(void *fd)
 {

@@ -253,7 +253,9 @@ ON_IO(a_storm_of_signals_changes_nothing)
 static _Atomic int accepted;
 static int accept_one(void *listener)
 {
-    return accepted = tutti_accept((int)(intptr_t)listener);
+    int rc = tutti_accept((int)(intptr_t)listener);
+    accepted = rc;
+    return rc;
 }
 
 /* What the monitor has open for a moment, to read quotas and clocks, is free again soon. */
