@@ -16,6 +16,7 @@
 #define HOOK_HOOK_H
 #include "base/atomic.h"
 #include <errno.h>
+#include <fcntl.h>
 #include <netdb.h>
 #include <poll.h>
 #include <pthread.h>
@@ -23,9 +24,12 @@
 #include <signal.h>
 #include <stdint.h>
 #include <sys/epoll.h>
+#include <sys/file.h>
 #include <sys/select.h>
+#include <sys/sendfile.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
+#include <sys/wait.h>
 #include <threads.h>
 #include <time.h>
 #include <tutti.h>
@@ -47,6 +51,11 @@
     X(getaddrinfo) X(getnameinfo) X(gethostbyname) X(gethostbyname2)          \
     X(gethostbyname_r) X(gethostbyname2_r) X(gethostbyaddr) X(gethostbyaddr_r) \
     X(fsync) X(fdatasync)                                                     \
+    X(pread) X(pread64) X(pwrite) X(pwrite64)                                 \
+    X(preadv) X(preadv64) X(pwritev) X(pwritev64)                             \
+    X(open) X(open64) X(openat) X(openat64)                                   \
+    X(sendfile) X(sendfile64) X(copy_file_range) X(flock)                     \
+    X(wait) X(waitpid) X(waitid) X(wait4)                                     \
     X(close) X(dup2) X(dup3) X(close_range) X(closefrom) X(fork) X(vfork)     \
     X(pthread_mutex_lock) X(pthread_mutex_trylock) X(pthread_mutex_unlock)    \
     X(pthread_mutex_timedlock) X(pthread_mutex_clocklock)                     \
