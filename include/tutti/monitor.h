@@ -35,8 +35,9 @@ typedef struct tutti_culprit {
  * may be NULL.  [any] */
 TUTTI_API size_t tutti_culprits(void (*each)(void *ctx, const tutti_culprit *c), void *ctx);
 /* Has a call that returns to `site` (what __builtin_return_address(0) gives in the function
- * that is called) blocked a worker while others waited?  1 or 0: a wrapper around a call that
- * cannot be made to wait by itself gives it to tutti_blocking then.  [any] [signal] */
+ * that is called) blocked a worker while others waited, or computed on it for long?  1 or 0: a
+ * wrapper around a call that cannot be made to wait by itself gives it to tutti_blocking then,
+ * as libtutti-hook does.  [any] [signal] */
 TUTTI_API int tutti_site_blamed(const void *site);
 /* Watch loops, too, that are opened from now on; TUTTI_REPORT does it as well.  For that
  * the library has a thread while one is open.  [any] */

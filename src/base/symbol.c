@@ -52,9 +52,15 @@ static const ElfW(Shdr) *table_find(const struct image *f, uint32_t type,
     return NULL;
 }
 
-/* The function around `value`, into `name`. */
-static bool table_look(const struct image *f, uint32_t type, uint64_t value, char *name,
-                       size_t room, uint64_t *from)
+/* Of the object: `size` bytes from `from` on. */
+struct function {
+    char name[128];
+    uint64_t from, size;
+};
+
+/* The function around `value`. */
+static bool table_look(const struct image *f, uint32_t type, uint64_t value,
+                       struct function *out)
 {
     const ElfW(Shdr) *sections;
     unsigned count;
@@ -72,9 +78,21 @@ static bool table_look(const struct image *f, uint32_t type, uint64_t value, cha
     if (!best)
         return false;
     size_t most = text->sh_size - best->st_name;
-    snprintf(name, room, "%.*s", (int)(most < room ? most : room), strings + best->st_name);
-    *from = best->st_value;
+    snprintf(out->name, sizeof out->name, "%.*s",
+             (int)(most < sizeof out->name ? most : sizeof out->name), strings + best->st_name);
+    out->from = best->st_value;
+    out->size = best->st_size;
     return true;
+}
+
+static bool function_look(const char *path, uint64_t value, struct function *out)
+{
+    struct image f;
+    if (!image_open(&f, path))
+        return false;
+    bool known = table_look(&f, SHT_SYMTAB, value, out) || table_look(&f, SHT_DYNSYM, value, out);
+    munmap((void *)(uintptr_t)f.at, f.size);
+    return known;
 }
 
 static const char *base_name(const char *path)
@@ -92,27 +110,38 @@ void symbol_say(char *to, size_t room, const void *at, bool returns)
         return;
     }
     const char *path = found.dlfo_link_map->l_name, *object = base_name(path);
-    char self[512], name[128];
+    char self[512];
+    struct function fn;
     if (!*path) { /* the program itself */
         ssize_t n = readlink("/proc/self/exe", self, sizeof self - 1);
         self[n > 0 ? n : 0] = 0;
         object = base_name(self);
         path = "/proc/self/exe";
     }
-    uint64_t value = address - found.dlfo_link_map->l_addr, from = 0;
-    struct image f;
-    bool open = image_open(&f, path);
-    bool named = open && (table_look(&f, SHT_SYMTAB, value, name, sizeof name, &from)
-                          || table_look(&f, SHT_DYNSYM, value, name, sizeof name, &from));
-    if (open)
-        munmap((void *)(uintptr_t)f.at, f.size);
+    uint64_t value = address - found.dlfo_link_map->l_addr;
+    bool named = function_look(path, value, &fn);
     value += returns;
     if (!named)
         snprintf(to, room, "%s+%#lx", object, (unsigned long)value);
-    else if (value == from)
-        snprintf(to, room, "%s (%s)", name, object);
+    else if (value == fn.from)
+        snprintf(to, room, "%s (%s)", fn.name, object);
     else
-        snprintf(to, room, "%s+%#lx (%s)", name, (unsigned long)(value - from), object);
+        snprintf(to, room, "%s+%#lx (%s)", fn.name, (unsigned long)(value - fn.from), object);
+}
+
+const void *symbol_start(const void *at, size_t *size)
+{
+    struct dl_find_object found;
+    struct function fn;
+    *size = 1;
+    if (_dl_find_object((void *)(uintptr_t)at, &found))
+        return at;
+    uintptr_t base = found.dlfo_link_map->l_addr;
+    const char *path = found.dlfo_link_map->l_name;
+    if (!function_look(*path ? path : "/proc/self/exe", (uintptr_t)at - base, &fn))
+        return at;
+    *size = fn.size ? fn.size : 1;
+    return (const void *)(base + fn.from);
 }
 
 static const char *object_name(const void *at)

@@ -29,6 +29,9 @@ int walk_blocked(int tid, uintptr_t high, void **frame, int most);
 /* "name+0x1f (object)" or "object+0x123", of the function that holds address `at` or, when
  * it is a return address, the call before it.  Reads the object's file. */
 void symbol_say(char *to, size_t room, const void *at, bool returns);
+/* Where the function that holds address `at` begins, and how long it is; `at` itself and 1 when
+ * nobody says.  Reads the object's file. */
+const void *symbol_start(const void *at, size_t *size);
 /* Does it belong to the C library, the loader, this library or a sanitizer, if that is not
  * the program itself?  Then who called it is the one to name. */
 bool symbol_is_system(const void *at);

@@ -81,6 +81,8 @@ void culprit_ran(const void *key, int64_t took)
 struct entry {
     char task[NAME], function[NAME], site[NAME];
     const void *function_at;
+    const char *loop;     /* of a busy one: the function that site is in */
+    size_t loop_size;
     _Atomic(const void *) site_at;
     bool busy;
     int depth;
@@ -111,11 +113,23 @@ size_t tutti_culprits(void (*each)(void *ctx, const tutti_culprit *c), void *ctx
     return load_relaxed(&places); /* a figure */
 }
 
+/* Of one that was blocked what lies above may be of calls that had returned; of one that
+ * computed all that returns there had not. */
+static bool is_under(const struct entry *e, const void *site)
+{
+    if (!e->busy)
+        return load_relaxed(&e->site_at) == site; /* whole, as in tutti_culprits */
+    for (int i = 1; i < e->depth; i++)
+        if (e->frame[i] == site)
+            return true;
+    return false;
+}
+
 int tutti_site_blamed(const void *site)
 {
     uint32_t n = load_acquire(&count); /* pairs with entry_new */
     for (uint32_t i = 0; i < n; i++)
-        if (load_relaxed(&entries[i].site_at) == site && !entries[i].busy)
+        if (is_under(&entries[i], site))
             return 1;
     return 0;
 }
@@ -303,10 +317,20 @@ static int site_of(void *const *frame, int depth)
     return at < depth ? at : 0;
 }
 
-static int entry_find(const void *site)
+/* One that computes is met somewhere else in its loop each time: the same function, of the
+ * same task, is the same culprit. */
+static bool is_of(const struct entry *e, const struct seen *s, const void *site, bool busy)
+{
+    if (load_relaxed(&e->site_at) == site) /* this thread writes it */
+        return true;
+    size_t into = (size_t)((const char *)site - e->loop);
+    return busy && e->busy && e->function_at == s->function && into < e->loop_size;
+}
+
+static int entry_find(const struct seen *s, const void *site, bool busy)
 {
     for (uint32_t i = 0; i < load_relaxed(&count); i++) /* this thread adds them */
-        if (load_relaxed(&entries[i].site_at) == site)
+        if (is_of(&entries[i], s, site, busy))
             return (int)i;
     return -1;
 }
@@ -326,6 +350,7 @@ static int entry_new(const struct seen *s, const void *site, bool returns, bool 
     e->function_at = s->function;
     store_relaxed(&e->site_at, site); /* published by count */
     e->busy = busy;
+    e->loop = busy ? symbol_start(site, &e->loop_size) : site;
     e->depth = depth;
     if (depth)
         memcpy(e->frame, frame, (size_t)depth * sizeof *frame);
@@ -349,7 +374,7 @@ void culprit_name(struct worker *w, int64_t now)
     v->named = true;
     int at = depth ? site_of(frame, depth) : 0;
     const void *site = depth ? frame[at] : s.function;
-    v->entry = entry_find(site);
+    v->entry = entry_find(&s, site, busy);
     bool is_new = v->entry < 0;
     if (is_new)
         v->entry = entry_new(&s, site, at > 0, busy, frame, depth);
