@@ -225,7 +225,7 @@ static uint64_t group_of(tutti_bytes key)
 static int crawl_tasks(struct example *e)
 {
     TUTTI_SCOPE(s, e->executor, TUTTI_NEVER, 0);
-    tutti_work work = { .size = sizeof work, .width = PER_HOST * HOSTS,
+    tutti_work work = { .size = sizeof work, .width = web_at_once(e, PER_HOST * HOSTS),
                         .per_group = PER_HOST, .visit = visit_key, .group = group_of,
                         .strict = 1 };
     int rc = tutti_worklist(&s, &work, (tutti_bytes){ "", 1 });
@@ -340,6 +340,7 @@ int main(int argc, char **argv)
     char what[64], answer[1024];
     size_t used = 0;
     example_open(&e, &about, argc, argv);
+    web_at_once(&e, PER_HOST * HOSTS); /* before others share what there is */
     const char *directory = e.argument_count ? e.arguments[0] : DIRECTORY;
     read_names(&e, directory);
     struct slow_options slow = { directory, DELAY_MS, 1 };

@@ -139,7 +139,7 @@ static int check(void *arg)
 static int check_all(struct example *e)
 {
     TUTTI_SCOPE(s, e->executor, TUTTI_NEVER, 0);
-    tutti_scope_limit(&s, AT_ONCE);
+    tutti_scope_limit(&s, web_at_once(e, AT_ONCE));
     int rc = 0;
     for (size_t i = 0; i < all.count && rc >= 0; i++)
         rc = tutti_go(&s, check, &all.list[i]);
@@ -217,6 +217,7 @@ int main(int argc, char **argv)
     struct nginx_options tls = { .root = DIRECTORY, .tls = 1 };
     char what[64], answer[256] = "", trusted[PATH_MAX];
     example_open(&e, &about, argc, argv);
+    web_at_once(&e, AT_ONCE); /* before others share what there is */
     if (e.argument_count > 1)
         web_patience((long)example_number(&e, "SECONDS", e.arguments[1], 1, 86400));
     if (e.argument_count) {

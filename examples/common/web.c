@@ -2,6 +2,7 @@
  * so they are used again, by whichever task comes next.  Tests:
  * tests/examples_io_test.sh. */
 #include "web.h"
+#include "example.h"
 #include <curl/curl.h>
 #include <errno.h>
 #include <libxml/HTMLparser.h>
@@ -9,9 +10,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <tutti/sync.h>
 
 enum { PAGE_MOST = 64 << 20, MOVED_MOST = 10 };
+/* Descriptors: what libcurl keeps open with a handle, and what there is beside. */
+enum { A_TRANSFER = 8, OTHERS = 24 };
 
 /* Handles that nobody uses now.  Holds: under mutex. */
 struct spare {
@@ -31,6 +35,21 @@ void web_trust(const char *file)
 void web_patience(long seconds)
 {
     patience = seconds;
+}
+
+unsigned web_at_once(const struct example *e, unsigned most)
+{
+    struct rlimit files;
+    if (getrlimit(RLIMIT_NOFILE, &files) || files.rlim_max == RLIM_INFINITY)
+        return most;
+    files.rlim_cur = files.rlim_max;
+    setrlimit(RLIMIT_NOFILE, &files);
+    if (files.rlim_max < OTHERS + A_TRANSFER)
+        example_refuse(e, "only %llu descriptors may be open at once, and one transfer takes "
+                       "%d: see ulimit -n", (unsigned long long)files.rlim_max,
+                       OTHERS + A_TRANSFER);
+    rlim_t fit = (files.rlim_max - OTHERS) / A_TRANSFER;
+    return fit < most ? (unsigned)fit : most;
 }
 
 void web_begin(void)

@@ -27,6 +27,11 @@ int web_links(const struct web_page *p, const char *url,
  * seconds at most for each answer, 30 by default. */
 void web_trust(const char *file);
 void web_patience(long seconds);
+/* How many transfers, `most` of them, may be under way at once for the descriptors that the
+ * program may have, whose soft limit it raises.  Leaves, with a sentence, where one is too
+ * many. */
+struct example;
+unsigned web_at_once(const struct example *e, unsigned most);
 /* Once, while the program has one thread; and at its end. */
 void web_begin(void);
 void web_end(void);

@@ -7,6 +7,9 @@
  * descriptor that you opened are never changed, so one that other processes share may be
  * given to every call here.
  *
+ * A worker that waits for the first time takes up to three descriptors to wait with: -EMFILE
+ * where those are not left.  (tutti_accept then looks again now and then.)
+ *
  * Counts are at most 1 GiB a call.  One for a file that was cut off may have been made all
  * the same.  What a call gives as a descriptor is yours, to be closed with tutti_close: not
  * with close(2), which leaves those who wait for it waiting.

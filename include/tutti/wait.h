@@ -30,9 +30,9 @@ typedef struct tutti_case {
 
 /* Do exactly one ready case (fair among them) and return its index; its code says
  * how it went: what recv or send would give, the task's code, the poll events.
- * Negative: none was done.  -EINVAL: a case is malformed, or n is 0; -ENOMEM; what
- * epoll_ctl(2) said of a descriptor (-EBADF).  A case made
- * for a zero future is never ready.  [any] [wait] */
+ * Negative: none was done.  -EINVAL: a case is malformed, or n is 0; -ENOMEM; -EMFILE or
+ * -ENFILE: no descriptor is left to wait for others with; what epoll_ctl(2) said of a
+ * descriptor (-EBADF).  A case made for a zero future is never ready.  [any] [wait] */
 TUTTI_API int tutti_wait(tutti_case *c, size_t n);
 /* A descriptor for other event loops (poll, libuv, GLib), the scope's: readable
  * when a case is ready.  Then call tutti_wait on the same cases and

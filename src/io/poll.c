@@ -75,24 +75,38 @@ static int ring_look(struct poller *p, struct ring_op *op, int fd)
 
 static int poller_begin_ring(struct poller *p)
 {
-    const char *why;
-    p->ring = ring_open(p->kind == IO_DEFER, &why);
+    int code;
+    p->ring = ring_open(p->kind == IO_DEFER, &code);
     p->thread = thread_mark();
-    return p->ring ? ring_look(p, &p->bell, p->wake) : -ENOMEM;
+    return p->ring ? ring_look(p, &p->bell, p->wake) : code;
+}
+
+/* The n-th request of a test fails as if descriptors were short. */
+static int scarce(void)
+{
+    errno = EMFILE;
+    return -1;
 }
 
 static int poller_begin(struct poller *p)
 {
     struct epoll_event ev = { .events = EPOLLIN, .data.u64 = WAKE_DATA };
-    p->watches.epoll = fault_now() ? -1 : epoll_create1(EPOLL_CLOEXEC);
+    p->watches.epoll = fault_now() ? scarce() : epoll_create1(EPOLL_CLOEXEC);
     if (p->watches.epoll < 0)
-        return -1;
-    p->wake = fault_now() ? -1 : eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+        return -errno;
+    p->wake = fault_now() ? scarce() : eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     if (p->wake < 0)
-        return -1;
+        return -errno;
     if (p->kind != IO_EPOLL)
         return poller_begin_ring(p);
-    return epoll_ctl(p->watches.epoll, EPOLL_CTL_ADD, p->wake, &ev);
+    return epoll_ctl(p->watches.epoll, EPOLL_CTL_ADD, p->wake, &ev) < 0 ? -errno : 0;
+}
+
+static _Thread_local int refused; /* the code of the last that could not be made */
+
+int poller_refused(void)
+{
+    return refused;
 }
 
 static struct poller *poller_make(enum io_kind kind)
@@ -107,6 +121,7 @@ static struct poller *poller_make(enum io_kind kind)
     int rc = poller_begin(p);
     latch_unlock(&all_latch);
     if (rc < 0) {
+        refused = rc;
         poller_close(p);
         p = NULL;
     }
@@ -118,6 +133,7 @@ struct poller *poller_open(enum io_kind kind)
     const char *why;
     int kept = errno;
     enum io_kind first = io_resolve(kind, &why);
+    refused = -ENOMEM; /* unless it is something else */
     struct poller *p = why ? NULL : poller_make(first);
     if (!p && kind == IO_ANY && first != IO_EPOLL)
         p = poller_make(IO_EPOLL); /* memory to be locked is scarce for rings */
@@ -150,6 +166,7 @@ int poller_adopt(struct poller *p)
     memset(&p->events, 0, sizeof p->events);
     int rc = poller_begin_ring(p);
     latch_unlock(&all_latch);
+    refused = rc < 0 ? rc : refused;
     errno = kept;
     return rc;
 }

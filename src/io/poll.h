@@ -29,6 +29,7 @@ enum io_kind io_resolve(enum io_kind kind, const char **why);
 struct poller;
 /* NULL: no memory or descriptors.  IO_ANY falls back to epoll, other kinds do not. */
 struct poller *poller_open(enum io_kind kind);
+int poller_refused(void); /* why the last one on this thread was: -EMFILE, -ENFILE, -ENOMEM */
 void poller_close(struct poller *p);
 /* Before another thread becomes the owner for good. */
 int poller_adopt(struct poller *p);

@@ -89,17 +89,11 @@ const char *ring_refused(void)
     return known == 1 ? NULL : words_of(known);
 }
 
-struct ring *ring_open(bool defer, const char **why)
+struct ring *ring_open(bool defer, int *code)
 {
-    *why = ring_refused();
-    struct ring *r = *why ? NULL : memory_zalloc(sizeof *r);
-    if (!r) {
-        *why = *why ? *why : "no memory";
-        return NULL;
-    }
-    int rc = setup(&r->uring, defer);
-    if (rc < 0) {
-        *why = words_of(rc);
+    struct ring *r = ring_refused() ? NULL : memory_zalloc(sizeof *r);
+    *code = r ? setup(&r->uring, defer) : -ENOMEM;
+    if (*code < 0) {
         memory_free(r);
         return NULL;
     }

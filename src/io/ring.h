@@ -45,8 +45,8 @@ struct ring_want {
     uint16_t group;       /* of buffers to choose from */
 };
 
-/* NULL and *why: not granted here, or no memory or descriptors. */
-struct ring *ring_open(bool defer, const char **why);
+/* NULL and *code: not granted here, or no memory or descriptors. */
+struct ring *ring_open(bool defer, int *code);
 void ring_close(struct ring *r);
 /* In the child of a fork(): let go of the parent's, in which nothing may be touched. */
 void ring_drop(struct ring *r);

@@ -24,7 +24,8 @@ struct ring *net_ring(struct context *c, struct poller **p)
 
 int net_failed(const char *call, int code)
 {
-    return why_set(code, "%s: %s", call, tutti_strerror(code));
+    return why_set(code, "%s: %s%s", call, tutti_strerror(code),
+                   code == -EMFILE ? " (ulimit -n)" : "");
 }
 
 int net_new(int fd)

@@ -183,6 +183,12 @@ static bool accept_scarce(int code)
     return code == -EMFILE || code == -ENFILE || code == -ENOBUFS || code == -ENOMEM;
 }
 
+/* Not even an epoll to wait with, or no reserve: never spin, and never fail. */
+static int accept_rest(int rc)
+{
+    return accept_scarce(rc) ? tutti_sleep_until(tutti_after(10 * TUTTI_MS)) : rc;
+}
+
 /* Out of descriptors or memory.  First wait for a client, since accept(2) complains before
  * it looks for one; if it still complains then (told), turn that one away. */
 static int accept_when_scarce(struct context *c, int listener, bool *told)
@@ -195,9 +201,7 @@ static int accept_when_scarce(struct context *c, int listener, bool *told)
     else
         rc = -ENOMEM;
     *told = !*told;
-    if (rc == -ENOMEM) /* not even an epoll to wait with, or no reserve: never spin */
-        rc = tutti_sleep_until(tutti_after(10 * TUTTI_MS));
-    return rc;
+    return accept_rest(rc);
 }
 
 static int accept_next(int listener, bool more)
@@ -213,7 +217,7 @@ static int accept_next(int listener, bool more)
         if (accept_passing(rc))
             rc = accept_pass(c, &passed);
         else if (rc == -EAGAIN)
-            rc = net_ready(c, listener, POLLIN, CLOCK_NEVER);
+            rc = accept_rest(net_ready(c, listener, POLLIN, CLOCK_NEVER));
         else if (accept_scarce(rc))
             rc = accept_when_scarce(c, listener, &told);
     }

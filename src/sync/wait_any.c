@@ -414,6 +414,15 @@ static int any_park(struct any *a, struct context *self)
     return outcome < 0 ? wait_failed(outcome) : outcome;
 }
 
+/* Nothing can be had to wait for descriptors with. */
+static int any_blind(void)
+{
+    int rc = poller_refused();
+    return rc == -EMFILE || rc == -ENFILE
+               ? why_static(rc, "no descriptor is left to wait for others with (ulimit -n)")
+               : why_static(-ENOMEM, "no memory to wait for descriptors");
+}
+
 static int any_do(struct any *a, struct context *self)
 {
     struct context *wake = NULL;
@@ -422,7 +431,7 @@ static int any_do(struct any *a, struct context *self)
         a->poller = self->carrier == &thread_carrier ? own_open()
                                                      : self->carrier->poller(self);
         if (!a->poller)
-            return why_static(-ENOMEM, "no memory or descriptors to wait for descriptors");
+            return any_blind();
     }
     any_lock(a);
     int rc = any_attempt(a, &wake, &outcome);
