@@ -4,7 +4,9 @@
 #include "wait_common.h"
 #include <fcntl.h>
 #include <poll.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
+#include <tutti/io.h>
 
 static tutti_event event;
 
@@ -214,7 +216,7 @@ static void starve_poller(const char *url)
         k[1] = tutti_on_time(tutti_after(50 * TUTTI_MS)); /* not over before it waits */
         fault_arm(++n, false);
         rc = tutti_wait(k, 2);
-        CHECK(rc == -ENOMEM || rc == 1);
+        CHECK(rc == -ENOMEM || rc == -EMFILE || rc == 1);
     } while (rc < 0);
     fault_arm(0, false);
     CHECK(n > 4);
@@ -229,6 +231,48 @@ TEST(no_memory_or_descriptors_for_a_poller_is_an_error__uring)
     starve_poller("loop://?io=uring");
 }
 
+/* All that this process may still open. */
+static void take_all(int *last)
+{
+    struct rlimit few = { 64, 64 };
+    CHECK_INT(setrlimit(RLIMIT_NOFILE, &few), 0);
+    for (int fd; (fd = dup(fds[0])) >= 0;)
+        *last = fd;
+}
+
+static int without_descriptors(void *listener)
+{
+    char c = 0;
+    CHECK_INT(tutti_read(fds[0], &c, 1), -EMFILE);
+    CHECK_HAS(tutti_why(), "ulimit -n");
+    TUTTI_SCOPE(s, NULL, tutti_after(30 * TUTTI_MS), 0);
+    CHECK_INT(tutti_accept((int)(intptr_t)listener), -ETIMEDOUT); /* it does not fail */
+    tutti_scope_close(&s);
+    return 0;
+}
+
+static int with_them_again(void *unused)
+{
+    char c = 0;
+    (void)unused;
+    TUTTI_SCOPE(s, NULL, tutti_after(30 * TUTTI_MS), 0);
+    CHECK_INT(tutti_read(fds[0], &c, 1), -ETIMEDOUT);
+    tutti_scope_close(&s);
+    return 0;
+}
+
+TEST(who_has_no_descriptor_to_wait_with_is_told_so)
+{
+    int last = -1, listener = tutti_listen("tcp:127.0.0.1:0");
+    CHECK(listener >= 0);
+    open_pipe(fds);
+    take_all(&last);
+    CHECK_INT(tutti_run("loop://", without_descriptors, (void *)(intptr_t)listener), 0);
+    for (int i = 0; i < 6; i++)
+        close(last - i);
+    CHECK_INT(tutti_run("loop://", with_them_again, NULL), 0);
+}
+
 /* How much a thread that waits for the first time asks for, once it had got only the first. */
 static int first_wait(int failures)
 {
@@ -239,7 +283,7 @@ static int first_wait(int failures)
         for (int i = 0; i < failures; i++) {
             k[1] = tutti_on_time(tutti_after(TUTTI_MS));
             fault_arm(2, true);
-            CHECK_INT(tutti_wait(k, 2), -ENOMEM);
+            CHECK_INT(tutti_wait(k, 2), i ? -EMFILE : -ENOMEM);
         }
         fault_arm(1000000, false);
         k[1] = tutti_on_time(tutti_after(TUTTI_MS));
