@@ -171,11 +171,12 @@ static void open_run(void *arg)
 static int open_as(const void *from, int folder, const char *path, int flags, mode_t mode)
 {
     struct opening o = { folder, flags, -1, path, mode };
-    if (!is_blamed(from))
+    if (!is_blamed(from)) {
         open_run(&o);
-    else if ((o.result = hook_rescue(open_run, &o)) < 0)
-        return hook_fail(o.result);
-    return o.result;
+        return o.result;
+    }
+    int rc = hook_rescue(open_run, &o);
+    return rc < 0 ? hook_fail(rc) : o.result;
 }
 
 /* The mode is there only if a file may be made. */

@@ -306,9 +306,8 @@ TUTTI_API int tutti_sleep_until(tutti_time when);
  * the outer one is over as well.  [any] */
 TUTTI_API int tutti_check(void);
 /* Run fn(arg) on a rescue thread, so that it may block; 512 do so at once, fewer where the
- * system gives no more threads; more wait for their turn, so a call that another one among
- * them has to end may need a thread that is not there: give those a scope with a deadline.
- * Its own code is returned.
+ * system gives no more threads; more wait for their turn, so calls that wait for each other
+ * may lack one: give those a drop, and their scope a deadline.  Its own code is returned.
  * drop NULL: wait for its end, however late.  Else arg changes hands: drop(arg)
  * runs after fn ended, and when a scope is over first the call returns -ECANCELED
  * or -ETIMEDOUT at once while fn goes on abandoned, or never runs if it had not begun:

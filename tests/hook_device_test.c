@@ -10,6 +10,9 @@
 #include <sys/uio.h>
 #include <termios.h>
 #include <tutti/monitor.h>
+#include <sys/file.h>
+#include <sys/sendfile.h>
+#include <sys/wait.h>
 
 enum { BIG = 1 << 20 };
 static char big[BIG], back[BIG];
@@ -138,10 +141,92 @@ static int use_file(void *executor)
         CHECK_INT(lseek(fd, 0, SEEK_SET), 0);
         CHECK_INT(read(fd, text, sizeof text), 4);
         CHECK_STR(text, "word");
-        CHECK_INT(parks(executor) - before, blamed ? 2 : 0);
+        CHECK_INT(parks(executor) - before, blamed ? 3 : 0);
     }
     close(fd);
     return 0;
+}
+
+static void use_places(int fd)
+{
+    char text[8] = "";
+    struct iovec v[] = { { text, 2 }, { text + 2, 2 } };
+    CHECK_INT(pwrite(fd, "word", 4, 2), 4);
+    CHECK_INT(pread(fd, text, 4, 2), 4);
+    CHECK_STR(text, "word");
+    CHECK_INT(pwritev(fd, v, 2, 0), 4);
+    memset(text, 0, sizeof text);
+    CHECK_INT(preadv(fd, v, 2, 0), 4);
+    CHECK_STR(text, "word");
+    CHECK_INT(pread(-1, text, 4, 0), -1);
+    CHECK_INT(errno, EBADF);
+}
+
+static void use_names(int fd, const char *name)
+{
+    char text[8] = "";
+    off64_t from = 0, to = 8;
+    int again = open(name, O_RDWR);
+    CHECK(again >= 0);
+    CHECK_INT(flock(again, LOCK_EX), 0);
+    CHECK_INT(copy_file_range(again, &from, fd, &to, 4, 0), 4);
+    CHECK_INT(from, 4);
+    CHECK_INT(sendfile(fd, again, &from, 0), 0);
+    CHECK_INT(pread(fd, text, 4, 8), 4);
+    CHECK_STR(text, "word");
+    CHECK_INT(close(again), 0);
+    CHECK_INT(open("/nowhere/at/all", O_RDONLY), -1);
+    CHECK_INT(errno, ENOENT);
+    CHECK((again = openat(AT_FDCWD, name, O_RDWR | O_CREAT | O_EXCL, 0600)) < 0);
+    CHECK_INT(errno, EEXIST);
+}
+
+static void use_children(void)
+{
+    int status, pid;
+    siginfo_t info;
+    for (int way = 0; way < 3; way++) {
+        if ((pid = fork()) == 0)
+            _exit(way + 1);
+        if (way == 0)
+            CHECK_INT(waitpid(pid, &status, 0), pid);
+        else if (way == 1)
+            CHECK_INT(wait(&status), pid);
+        else
+            CHECK_INT(waitid(P_PID, (id_t)pid, &info, WEXITED), 0);
+        CHECK_INT(way < 2 ? WEXITSTATUS(status) : info.si_status, way + 1);
+    }
+    CHECK_INT(waitpid(-1, &status, 0), -1);
+    CHECK_INT(errno, ECHILD);
+}
+
+/* All that may wait or not gives the same on either thread. */
+static int use_all(void *executor)
+{
+    char name[] = "/tmp/hook-test-XXXXXX";
+    int fd = mkstemp(name);
+    for (blamed = 0; blamed < 2; blamed++) {
+        uint64_t before = parks(executor);
+        use_places(fd);
+        CHECK_INT(parks(executor) - before, blamed ? 5 : 0);
+        use_names(fd, name);
+        CHECK_INT(parks(executor) - before, blamed ? 12 : 0);
+        use_children();
+        CHECK_INT(parks(executor) - before, blamed ? 16 : 0);
+    }
+    unlink(name);
+    close(fd);
+    return 0;
+}
+
+TEST(what_may_wait_or_not_is_the_same_elsewhere)
+{
+    tutti_executor *ex;
+    CHECK_INT(tutti_executor_open(&ex, "loop://"), 0);
+    TUTTI_SCOPE(s, ex, TUTTI_NEVER, 0);
+    CHECK_INT(tutti_go(&s, use_all, ex), 0);
+    CHECK_INT(tutti_scope_close(&s), 0);
+    CHECK_INT(tutti_executor_close(ex), 0);
 }
 
 TEST(a_file_is_used_elsewhere_by_a_call_that_blocked)
