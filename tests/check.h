@@ -28,13 +28,20 @@ enum { CHECK_SKIPPED = 77 };
 
 #if defined(__SANITIZE_THREAD__)
 #define CHECK_TSAN 1
+#elif defined(__SANITIZE_ADDRESS__)
+#define CHECK_ASAN 1
 #elif defined(__has_feature)
 #if __has_feature(thread_sanitizer)
 #define CHECK_TSAN 1
+#elif __has_feature(address_sanitizer)
+#define CHECK_ASAN 1
 #endif
 #endif
 #ifndef CHECK_TSAN
 #define CHECK_TSAN 0 /* 1: this is built for ThreadSanitizer */
+#endif
+#ifndef CHECK_ASAN
+#define CHECK_ASAN 0 /* 1: for AddressSanitizer */
 #endif
 
 __attribute__((unused)) static void check_enrol(struct check_case *c)

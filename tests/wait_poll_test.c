@@ -234,7 +234,9 @@ TEST(no_memory_or_descriptors_for_a_poller_is_an_error__uring)
 /* All that this process may still open. */
 static void take_all(int *last)
 {
-    struct rlimit few = { 64, 64 };
+    struct rlimit few;
+    CHECK_INT(getrlimit(RLIMIT_NOFILE, &few), 0);
+    few.rlim_cur = 64;
     CHECK_INT(setrlimit(RLIMIT_NOFILE, &few), 0);
     for (int fd; (fd = dup(fds[0])) >= 0;)
         *last = fd;
