@@ -161,10 +161,12 @@ static int arena_try(struct arena *a, struct head *h, const struct url *u,
 static int arena_place(struct arena *a, const struct url *u, unsigned slot)
 {
     int rc = -ENOMEM;
-    struct head *draft = memory_zalloc(sizeof *draft);
-    for (const struct place *at = places(); draft && at->base && !a->head; at++)
+    const uintptr_t align = _Alignof(struct head) - 1;
+    void *room = memory_zalloc(sizeof(struct head) + align); /* memory_aligned touches all */
+    struct head *draft = (struct head *)(((uintptr_t)room + align) & ~align);
+    for (const struct place *at = places(); room && at->base && !a->head; at++)
         rc = arena_try(a, draft, u, at, slot);
-    memory_free(draft);
+    memory_free(room);
     return rc;
 }
 
