@@ -107,7 +107,6 @@ struct context {
     bool member;
 
     /* --- calls it has forked: sched/strand.h --- */
-    struct scope *forks;     /* whose end drops them; what taken ones run in */
     struct tutti_slot *call; /* what it was made to run; NULL: a task */
     struct context *forker;  /* of that call, and of the task it is a part of */
 

@@ -7,6 +7,7 @@
 #include "core/thread.h"
 
 _Atomic uint64_t scope_cuts = 1;
+void (*forks_look_hook)(struct scope *s);
 
 /* Something may be over now that was not before.  Cancels pay for the waits here, of which
  * there are more. */
@@ -111,9 +112,8 @@ static int over_walk(struct scope *s, const struct context *alone, int64_t *dead
     return rc;
 }
 
-int scope_over_forks_slow(struct context *c)
+int scope_over_forks_slow(struct context *c, struct scope *s)
 {
-    struct scope *s = c->forks ? c->forks : c->home;
     int64_t deadline;
     int rc = over_walk(s, alone_of(c), &deadline);
     if (unlikely(rc == 0 && deadline != CLOCK_NEVER))
@@ -268,6 +268,15 @@ static void scope_cut_here(struct scope *s)
     }
 }
 
+/* Those that run and fork find out by being asked. */
+static void scope_ask(struct scope *s)
+{
+    if (s->ex)
+        s->ex->ops->look(s->ex);
+    if (load_relaxed(&s->away)) /* it is loaded again */
+        forks_look_hook(s);
+}
+
 /* Under top's latch.  Depth first, holding the latches from top to where we are, so that
  * none of them can go.  Not by recursion, as in scope_link. */
 static void scope_cut_latched(struct scope *top)
@@ -280,8 +289,8 @@ static void scope_cut_latched(struct scope *top)
             s = list_entry(next, struct scope, child_link);
             scope_lock(s);
             scope_cut_here(s);
-            if (s->ex && s->ex != top->ex)
-                s->ex->ops->look(s->ex); /* top's own hears of it in scope_stop */
+            if (s->ex != top->ex)
+                scope_ask(s); /* top's own hears of it in scope_stop */
             next = s->children.next;
             end = &s->children;
         } else if (s != top) { /* up, and on to the next child there */
@@ -311,8 +320,7 @@ void scope_stop(struct scope *s, uint32_t why)
     if (or_release(&s->over, why) == 0) { /* pairs with over_from */
         cuts_count();
         scope_cut_latched(s);
-        if (s->ex)
-            s->ex->ops->look(s->ex); /* those that run and fork find out by being asked */
+        scope_ask(s);
     }
     scope_unlock(s);
 }

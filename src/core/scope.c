@@ -7,9 +7,10 @@
 #include "core/task.h"
 #include "core/thread.h"
 #include "core/waitable.h"
-#include <tutti/fork.h>
 
 struct tutti_executor *(*executor_default_hook)(int *rc);
+void (*forks_enter_hook)(struct context *c, struct scope *s);
+void (*forks_leave_hook)(struct context *c, struct scope *s);
 
 void scope_lock(struct scope *s)
 {
@@ -137,8 +138,14 @@ void tutti_scope_open(tutti_scope *public, tutti_executor *ex, tutti_time deadli
         flags |= TUTTI_LOW;
     scope_init(s, c, rc < 0 ? NULL : ex, deadline, flags);
     ex = s->ex;
-    if (ex && !ex->ops->carries(ex, c))
-        add_relaxed(&ex->scopes, 1); /* ordered by whatever tells the closer of ex */
+    if (!ex || !ex->ops->carries(ex, c)) {
+        if (ex)
+            add_relaxed(&ex->scopes, 1); /* ordered by whatever tells the closer of ex */
+        if (c->task) /* nobody else knows *s yet */
+            store_relaxed(&s->away, (uintptr_t)c->worker);
+    }
+    if (unlikely(c->strand != NULL))
+        forks_enter_hook(c, s);
     scope_enter(c, s);
     if (rc == 0 && flags & ~(unsigned)(TUTTI_KEEP_GOING | TUTTI_SHIELD | TUTTI_ALONE | TUTTI_LOW))
         rc = why_set(-EINVAL, "tutti_scope_open: unknown flags %#x", flags);
@@ -233,13 +240,9 @@ static int scope_result(struct scope *s)
 
 static void scope_forget(struct scope *s, struct context *c)
 {
-    if (unlikely(c->forks == s)) {
-        if (c->strand && c->strand->slot[0].run)
-            misuse("%s closed a scope before it joined what it had forked in it",
-                   task_name(c));
-        c->forks = s->outer;
-    }
     scope_enter(c, s->outer);
+    if (unlikely(c->strand != NULL))
+        forks_leave_hook(c, s);
     s->state = SCOPE_CLOSED;
     store_relaxed(&s->start_at, 0); /* as `state`: who starts in it now is in error */
     if (s->more)

@@ -67,6 +67,12 @@ struct scope {
     bool closing;            /* in a list of closers; the same */
     _Atomic bool alarmed;    /* core/alarm.c has an entry for it */
     uint32_t epoch;          /* fork_epoch when opened */
+    uint32_t mark;           /* its opener's calls from this number on are forked in it, or
+                                were in one inside; see sched/mark.c.  This and the next
+                                are the opener's thread's */
+    int forks_why;           /* why calls of the scope around it were dropped so far */
+    _Atomic uintptr_t away;  /* its opener's worker, if that is none of ex's; of a plain thread
+                                its strand's address + 1, once it has one; else 0 */
     struct list child_link, children, members;
     struct list closing_link;
     struct list owned, pending, done, given;
@@ -224,7 +230,7 @@ int scope_wait_limit(struct scope *s, struct context *c);
 
 /* --- the tree: core/cut.c --- */
 int scope_over_slow(struct context *c, int64_t *deadline);
-int scope_over_forks_slow(struct context *c);
+int scope_over_forks_slow(struct context *c, struct scope *s);
 int scope_over_start_slow(struct scope *s, int64_t *deadline);
 bool scope_in_time(const struct scope *s); /* its bound has not come */
 /* Nothing was cancelled since the way up from s was found clear, and no time has come.
@@ -271,16 +277,21 @@ static inline int context_check_here(struct context *c)
     race_let_signals_in();
     return context_clear(c) ? 0 : context_check_slow(c);
 }
-/* The same for what c has forked: from c->forks up. */
-static inline int scope_over_forks(struct context *c)
+/* The same for what c has forked in s, one of those it is in, or NULL. */
+static inline int scope_over_forks(struct context *c, struct scope *s)
 {
     int64_t deadline;
-    const struct scope *s = c->forks ? c->forks : c->home;
     if (likely(s && !context_alone(c) && scope_clear(s, &deadline)
                && deadline == CLOCK_NEVER))
         return 0;
-    return scope_over_forks_slow(c);
+    return scope_over_forks_slow(c, s);
 }
+/* What sched/mark.c does for contexts with a strand.  c is about to enter s, just opened; it
+ * has left s, which is about to be closed; and what forks in s shall look whether that is
+ * over, though s->ex does not carry it. */
+extern void (*forks_enter_hook)(struct context *c, struct scope *s);
+extern void (*forks_leave_hook)(struct context *c, struct scope *s);
+extern void (*forks_look_hook)(struct scope *s);
 /* The caller's wait was cut: the code to return. */
 int scope_cut_code(struct context *c);
 /* Make c findable from above before it parks. */

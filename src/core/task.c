@@ -425,14 +425,14 @@ struct task *task_run(struct context *c, struct task *t, task_next *next)
     return more;
 }
 
-bool task_run_part(struct context *c, struct task *t, struct scope *s,
-                   void (*body)(struct context *c, void *arg), void *arg)
+int task_run_part(struct context *c, struct task *t, struct scope *s,
+                  void (*body)(struct context *c, void *arg), void *arg)
 {
     context_begin(c, t);
     c->home = s;
     scope_enter(c, s); /* which may be over: whom it runs it for may be alone */
-    bool over = scope_over_forks(c) < 0;
-    if (!over) {
+    int over = scope_over_forks(c, s);
+    if (over == 0) {
         body(c, arg);
         if (unlikely(scope_lost(s)))
             exit(0); /* as in task_run */
@@ -443,5 +443,5 @@ bool task_run_part(struct context *c, struct task *t, struct scope *s,
             context_unlist(c);
     }
     context_end(c);
-    return !over;
+    return over;
 }

@@ -84,9 +84,9 @@ static inline void task_free(struct task *t)
 typedef struct task *task_next(struct context *c);
 struct task *task_run(struct context *c, struct task *t, task_next *next);
 /* Run body(c, arg), a part of the task t that runs elsewhere meanwhile, in its scope s, which
- * stays open.  False: it was not run, its task is over. */
-bool task_run_part(struct context *c, struct task *t, struct scope *s,
-                   void (*body)(struct context *c, void *arg), void *arg);
+ * stays open.  0; negative: it was not run, since s is over, for that reason. */
+int task_run_part(struct context *c, struct task *t, struct scope *s,
+                  void (*body)(struct context *c, void *arg), void *arg);
 /* c's task returned while it held locks: -EDEADLK, with words.  Those that processes share are
  * let go by the hook, as if c had died. */
 int context_kept_locks(struct context *c);

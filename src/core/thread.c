@@ -155,7 +155,6 @@ static void fork_child(void)
         c->mark = context_mark();
         c->home = NULL;
         scope_enter(c, NULL);
-        c->forks = NULL;
         c->forker = NULL;
         c->member = false;
         c->sleep = NULL;

@@ -1,7 +1,6 @@
 /* sched/fork.c - forks and joins that are not inline: somebody asks for calls, a strand is
  * full, a call was taken, or its scope is over.  See strand.h.
  * Tests: tests/fork_join_test.c. */
-#include "base/fence.h"
 #include "base/small.h"
 #include "core/owned.h"
 #include "sched/strand.h"
@@ -68,13 +67,6 @@ static void strand_serve(struct strand *first, struct worker *w)
 
 /* --- a signal ---------------------------------------------------------------------- */
 
-static inline void strand_hold(struct strand *first, bool at_it)
-{
-    fence_signal(); /* what is done between is not seen by strand_interrupt */
-    first->at_it = at_it;
-    fence_signal();
-}
-
 /* The inline parts of fork and join may be interrupted anywhere.  A join loads `split`,
  * compares, and clears `run` of the youngest, so that one is left alone; the next join loads
  * `split` again.  A fork fills the slot before it sets `run`, and it is the youngest then.
@@ -106,8 +98,8 @@ static tutti_at strand_lose(struct strand *first, tutti_slot *end)
     if (first->lost == 1) {
         first->why = -ENOMEM;
         why_set(-ENOMEM, "no memory for more forked calls at once");
-        if (c->forks)
-            scope_fail((tutti_scope *)(void *)c->forks, -ENOMEM);
+        if (c->scope)
+            scope_fail((tutti_scope *)(void *)c->scope, -ENOMEM);
         strand_drop(first, true);
     }
     return end;
@@ -121,7 +113,7 @@ static inline bool strand_skips(struct strand *first, uint32_t i)
     struct worker *w = first->context->worker;
     /* no worker: after fork(); the others are hints, as where they are acted on */
     if (!first->skip || !w || i >= STRAND_END || load_relaxed(&w->inbox)
-        || load_relaxed(&w->looks) != first->looks)
+        || strand_asked(first))
         return false;
     if (load_relaxed(&w->pool->searching) && !(first->held && i == first->top->pub + 1))
         return false; /* served at once, but for what would be held anyway */
@@ -163,26 +155,31 @@ tutti_at tutti_fork_slow(tutti_at at)
 
 /* --- the slow path of join ------------------------------------------------------------ */
 
-/* Wait until the thief of slot i is done.  All older slots are taken too, so this strand
- * has nothing private and nothing public. */
-static bool call_wait(struct strand *s, uint32_t i)
+/* Wait until the thief of slot i is done.  All older slots are taken too, so this segment
+ * has nothing private and nothing public below. */
+static bool call_wait(struct strand *s, uint32_t i, int *why)
 {
-    _Atomic(uintptr_t) *state = slot_state(strand_slot(s, i));
-    struct context *c = s->first->context;
-    for (int k = 0; k < SPIN_JOIN && load_relaxed(state) != CALL_DONE; k++) /* then below */
+    struct strand *first = s->first;
+    _Atomic(uintptr_t) *word = slot_state(strand_slot(s, i));
+    struct context *c = first->context;
+    for (int k = 0; k < SPIN_JOIN && !(load_relaxed(word) & CALL_DONE); k++) /* then below */
         spin_pause();
-    /* acquire: pairs with the swap in call_done; the result is seen */
-    if (load_acquire(state) != CALL_DONE) {
+    uintptr_t state = load_acquire(word); /* pairs with the swap in call_done; the result is
+                                             seen, here and below */
+    if (!(state & CALL_DONE)) {
         if (!c->worker)
             return false; /* after fork(): the thief is in the parent */
-        struct joiner me = { c, wait_prepare(c, "forked call", strand_slot(s, i)) };
-        uintptr_t forked = CALL_FORKED;
+        struct joiner me = { c, wait_prepare(c, "forked call", strand_slot(s, i)),
+                             (struct scope *)(state & ~(uintptr_t)CALL_FORKED) };
         /* acq_rel: release: the thief sees `me`; acquire, if it fails: as above */
-        if (cas_acqrel(state, &forked, (uintptr_t)&me))
+        if (cas_acqrel(word, &state, (uintptr_t)&me))
             wait_park(c, me.ticket, CLOCK_NEVER, 0);
         else
             wait_abandon(c, me.ticket);
+        state = load_acquire(word);
     }
+    if (unlikely(state / CALL_WHY && !*why))
+        *why = -(int)(state / CALL_WHY);
     return true;
 }
 
@@ -190,6 +187,56 @@ static int call_drop(tutti_slot *slot)
 {
     memset(slot->word, 0, sizeof slot->word);
     return 0;
+}
+
+/* Slot i of s is to be joined: 1: to be run here, 0: its result is there.  drop: it is not to
+ * run any more; away: nor here; *why: what its scope knows of dropped calls. */
+static int call_join(struct strand *s, uint32_t i, bool drop, bool away, int *why)
+{
+    struct strand *first = s->first;
+    bool open = i < s->pub, mine = !open || segment_take_back(s, i), done = true;
+    if (mine && away && !drop) { /* back for others to take, together with those below it */
+        segment_publish(s, i + 1 - s->pub);
+        pool_notify(((struct worker *)first->context->worker)->pool);
+        mine = false;
+    }
+    if (!mine)
+        done = call_wait(s, i, why);
+    if (open && first->offered)
+        strand_offered(first);
+    if (mine)
+        return drop ? call_drop(strand_slot(s, i)) : 1;
+    segment_settle(s, i);
+    if (done)
+        return 0;
+    *why = -TUTTI_ELOST;
+    return call_drop(strand_slot(s, i));
+}
+
+/* It was forked outside the current scope. */
+static __attribute__((noinline)) int join_outside(struct strand *s, uint32_t i)
+{
+    struct strand *first = s->first;
+    struct context *c = first->context;
+    uint32_t number = s->base + i;
+    int *why = strand_why_outside(first, number), none = 0;
+    int rc = scope_over_forks(c, strand_scope(first, number));
+    if (!why)
+        why = &none; /* after fork(): its scopes are gone */
+    if (rc < 0 && !*why)
+        *why = rc;
+    int mine = call_join(s, i, rc < 0, strand_shared(c), why);
+    strand_unmark(first, number);
+    return mine;
+}
+
+/* Has the current scope ended?  It is looked at when somebody has asked for it. */
+static bool strand_drops(struct strand *first)
+{
+    if (first->dropping || strand_asked(first))
+        return strand_over(first);
+    segment_split(first->top, first->top->pub); /* it may be raised for what was seen before */
+    return false;
 }
 
 static int join_slow(tutti_at *at)
@@ -204,20 +251,10 @@ static int join_slow(tutti_at *at)
         s = strand_unchain(s);
         *at = strand_slot(s, STRAND_END - 1);
     }
-    bool drop = first->dropping && strand_over(first);
     uint32_t i = strand_index(s, *at);
-    if (i >= s->pub)
-        return drop ? call_drop(*at) : 1;
-    bool mine = segment_take_back(s, i), done = mine || call_wait(s, i);
-    if (first->offered)
-        strand_offered(first);
-    if (mine)
-        return drop ? call_drop(*at) : 1;
-    segment_settle(s, i);
-    if (done)
-        return 0;
-    first->why = -TUTTI_ELOST;
-    return call_drop(*at);
+    if (unlikely(s->base + i < first->mark))
+        return join_outside(s, i);
+    return call_join(s, i, strand_drops(first), false, &first->why);
 }
 
 int tutti_join_slow(tutti_at *at)
@@ -250,12 +287,14 @@ tutti_at tutti_fork_here(void)
             why_set(-ENOMEM, "tutti_fork_here: out of memory");
             return NULL;
         }
-    } else if (s->top == s && !strand_slot(s, 0)->run) {
-        c->forks = c->scope;
+    }
+    tutti_at at = strand_place(s);
+    struct strand *top = s->top;
+    if (top->base + strand_index(top, at) == s->mark) { /* none is forked in this scope */
         s->why = 0;
         strand_over(s);
     }
-    return strand_place(s);
+    return at;
 }
 
 int tutti_fork_check(void)

@@ -13,11 +13,13 @@
 /* The caller has counted itself in nudgers: seq_cst there and here pairs with the fence in
  * worker_await_nudgers, before which the strand was taken out of `running`: either the
  * count is seen there, or the NULL here. */
-static void nudge_counted(struct worker *w)
+static void nudge_counted(struct worker *w, bool joins)
 {
     struct strand *s = load_seqcst(&w->running); /* acquire in it: pairs with strand_enter */
     if (s)
         store_relaxed(&s->trip, 0); /* a hint to its next fork */
+    if (s && joins) /* relaxed: a store of the owner's after it sees `looks` */
+        store_relaxed(&s->split, UINTPTR_MAX);
     sub_release(&w->nudgers, 1); /* pairs with worker_await_nudgers: s was used before */
 }
 
@@ -40,12 +42,12 @@ void workers_look(_Atomic(struct worker *) *w, unsigned count)
     if (likely(!any))
         return;
     fence_heavy(); /* pairs with fence_light in strand_enter: either `looks` has moved
-                      there, or `running` is seen here */
+                      there, or `running` is seen here; and in segment_split */
     for (unsigned i = 0; i < count; i++) {
         struct worker *v = load_acquire(&w[i]);
         if (v && load_relaxed(&v->running)) {
             add_seqcst(&v->nudgers, 1);
-            nudge_counted(v);
+            nudge_counted(v, true);
         }
     }
 }
@@ -72,7 +74,7 @@ void inbox_push(struct worker *w, struct runnable *r)
          * inbox, a fence between, while we set the inbox and then look at `sleeping`. */
     } while (!cas_seqcst(&w->inbox, &head, r));
     if (nudge)
-        nudge_counted(w); /* its next fork gives way to r */
+        nudge_counted(w, false); /* its next fork gives way to r */
     worker_rouse(w);
 }
 

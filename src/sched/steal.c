@@ -101,11 +101,13 @@ static void call_run(struct context *c, void *arg)
     slot->run(strand_slot(s, 0), slot);
 }
 
-static void call_done(tutti_slot *slot)
+/* why: the code for which calls forked in it, or itself, were dropped. */
+static void call_done(tutti_slot *slot, int why)
 {
+    uintptr_t done = CALL_DONE | (uintptr_t)-why * CALL_WHY;
     /* acq_rel: release pairs with call_wait: the result is seen; acquire: the joiner is */
-    uintptr_t state = swap_acqrel(slot_state(slot), CALL_DONE);
-    if (state == CALL_FORKED)
+    uintptr_t state = swap_acqrel(slot_state(slot), done);
+    if (state & CALL_FORKED)
         return; /* the slot may be another call's by now */
     struct joiner *j = (struct joiner *)state;
     struct context *who = j->who;
@@ -113,15 +115,26 @@ static void call_done(tutti_slot *slot)
         wait_wake(who, 0);
 }
 
+/* The scope of a call that was claimed. */
+static struct scope *call_scope(tutti_slot *slot)
+{
+    uintptr_t state = load_acquire(slot_state(slot)); /* pairs with call_wait: the joiner */
+    return state & CALL_FORKED ? (struct scope *)(state & ~(uintptr_t)CALL_FORKED)
+                               : ((struct joiner *)state)->scope;
+}
+
 void strand_call(struct context *c)
 {
     tutti_slot *slot = c->call;
     struct context *forker = c->forker;
     c->call = NULL;
-    if (!task_run_part(c, forker->task, forker->forks, call_run, slot))
+    int why = task_run_part(c, forker->task, call_scope(slot), call_run, slot);
+    if (why < 0)
         memset(slot->word, 0, sizeof slot->word);
-    if (c->strand)
+    if (c->strand) {
+        why = context_strand(c)->why;
         strand_end(c);
+    }
     c->forker = NULL;
-    call_done(slot);
+    call_done(slot, why);
 }

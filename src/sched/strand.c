@@ -3,7 +3,6 @@
  * joins come to when they are not inline is in fork.c.  See strand.h.
  * Tests: tests/fork_join_test.c. */
 #include "sched/strand.h"
-#include "base/fence.h"
 #include "base/memory.h"
 #include <assert.h>
 
@@ -32,13 +31,6 @@ static void segment_put(struct strand *s)
     latch_unlock(&spare_latch);
 }
 
-static void split_set(struct strand *s, uint32_t pub)
-{
-    s->pub = pub;
-    uintptr_t split = s->first->dropping ? UINTPTR_MAX : (uintptr_t)strand_slot(s, pub);
-    store_relaxed(&s->split, split); /* read by this thread alone */
-}
-
 static void segment_init(struct strand *s, struct strand *first)
 {
     s->first = first;
@@ -47,7 +39,8 @@ static void segment_init(struct strand *s, struct strand *first)
     store_relaxed(&s->ts, 0); /* not listed: no thief knows it */
     /* relaxed: a request that it overwrites is asked again */
     store_relaxed(&s->trip, (uintptr_t)strand_slot(s, STRAND_END));
-    split_set(s, 0);
+    s->base = s == first ? 0 : first->top->base + STRAND_END;
+    segment_split(s, 0);
 }
 
 /* The number of the first free slot of s. */
@@ -68,6 +61,11 @@ static void strand_verify(struct strand *first)
         assert(s->pub == ts >> 32);
         assert(s == first->top || segment_end(s) == STRAND_END);
     }
+}
+
+uint32_t strand_number(const struct strand *first)
+{
+    return first->top->base + segment_end(first->top);
 }
 
 tutti_at strand_place(struct strand *first)
@@ -109,30 +107,18 @@ static void strand_enter(struct worker *w, struct context *c)
     store_release(&w->running, s);
     fence_light(); /* pairs with fence_heavy in worker_sleep: who announces itself sees
                       `asked`, or we see the announcement */
-    bool look = load_relaxed(&w->inbox) || (!bound && pool_hungry(w->pool))
-                || load_relaxed(&w->looks) != s->first->looks;
+    bool over = strand_asked(s->first);
+    bool look = load_relaxed(&w->inbox) || (!bound && pool_hungry(w->pool)) || over;
     store_relaxed(&s->trip, look ? 0 : (uintptr_t)strand_slot(s, STRAND_END)); /* hints */
+    if (over)
+        store_relaxed(&s->split, UINTPTR_MAX); /* this thread reads it */
 }
 
-void strand_drop(struct strand *first, bool dropping)
+/* The top segment is s from now on. */
+static void strand_show(struct strand *first, struct strand *s)
 {
-    first->dropping = dropping;
-    for (struct strand *s = first; s; s = s == first->top ? NULL : s->above)
-        split_set(s, s->pub);
-}
-
-bool strand_over(struct strand *first)
-{
-    struct worker *w = first->context->worker;
-    if (w)
-        first->looks = load_seqcst(&w->looks); /* before the scope: pairs with workers_look */
-    int rc = scope_over_forks(first->context);
-    bool dropping = rc < 0 || first->lost;
-    if (rc < 0 && !first->why)
-        first->why = rc;
-    if (dropping != first->dropping)
-        strand_drop(first, dropping);
-    return rc < 0;
+    first->top = s;
+    store_release(&first->shown, s); /* pairs with mark_look: s is made */
 }
 
 struct strand *strand_begin(struct context *c)
@@ -141,20 +127,21 @@ struct strand *strand_begin(struct context *c)
     if (!s)
         return NULL;
     s->dropping = s->published = s->at_it = false;
-    s->top = s;
+    strand_show(s, s);
     s->context = c;
     s->lost = 0;
+    s->mark = 0;
     s->since = s->seen = 0;
     s->skip = s->skipped = 0;
     s->held = false;
     s->offered = s->hold = s->backoff = 0;
     s->why = 0;
-    s->looks = 0;
+    s->look = strand_shared(c) ? &((struct worker *)c->worker)->looks : &s->asked;
+    s->looks = load_relaxed(s->look); /* strand_over looks again, below */
     s->stash_link.next = NULL;
     segment_init(s, s);
     c->strand = (tutti_strand *)(void *)s;
     c->heavy = true;
-    c->forks = c->scope;
     if (strand_shared(c)) {
         struct worker *w = c->worker;
         if (unlikely(!load_relaxed(&w->forks))) /* this thread's to write */
@@ -162,6 +149,7 @@ struct strand *strand_begin(struct context *c)
                                               at the scope after it */
         strand_enter(w, c);
     }
+    strand_seen(s);
     strand_over(s);
     return s;
 }
@@ -203,7 +191,6 @@ void strand_end(struct context *c)
         segments_free(s);
     c->strand = NULL;
     c->heavy = false; /* it is no root: those have no tasks */
-    c->forks = NULL;
 }
 
 /* --- the worker's side of switching ---------------------------------------------- */
@@ -253,18 +240,20 @@ static void strand_list(struct strand *s, struct worker *w)
     latch_unlock(&w->open_latch);
 }
 
-static uint32_t segment_publish(struct strand *s, uint32_t most)
+uint32_t segment_publish(struct strand *s, uint32_t most)
 {
     uint32_t have = segment_end(s) - s->pub, n = have < most ? have : most;
     if (n == 0)
         return 0;
-    for (uint32_t i = 0; i < n; i++) /* published by the CAS below */
-        store_relaxed(slot_state(strand_slot(s, s->pub + i)), CALL_FORKED);
+    for (uint32_t i = s->pub; i < s->pub + n; i++) {
+        uintptr_t scope = (uintptr_t)strand_scope(s->first, s->base + i);
+        store_relaxed(slot_state(strand_slot(s, i)), scope | CALL_FORKED); /* see below */
+    }
     uint64_t old = load_relaxed(&s->ts); /* the CAS decides */
     /* release: pairs with the CAS in segment_take: the thief sees the slots */
     while (!cas_release(&s->ts, &old, strand_ts((uint32_t)old, s->pub + n)))
         continue;
-    split_set(s, s->pub + n);
+    segment_split(s, s->pub + n);
     strand_list(s, s->first->context->worker);
     return n;
 }
@@ -308,8 +297,8 @@ bool strand_chain(struct strand *first)
         s->below = first->top;
         first->top->above = s;
     }
-    first->top = s;
-    split_set(s, s->pub);
+    strand_show(first, s);
+    segment_split(s, s->pub);
     if (strand_shared(first->context))
         strand_enter(first->context->worker, first->context);
     return true;
@@ -320,7 +309,8 @@ struct strand *strand_unchain(struct strand *s)
     struct strand *first = s->first;
     if (!s->below)
         misuse("%s: a join without a fork", task_name(first->context));
-    first->top = s->below;
+    strand_show(first, s->below);
+    segment_split(s->below, s->below->pub);
     if (strand_shared(first->context))
         strand_enter(first->context->worker, first->context);
     return s->below;
@@ -334,7 +324,7 @@ bool segment_take_back(struct strand *s, uint32_t i)
         /* relaxed: nothing is handed over, the slots were written by this thread; and a
          * thief that took one since `old` was read makes it fail */
         if (cas_relaxed(&s->ts, &old, strand_ts(tail, split))) {
-            split_set(s, split);
+            segment_split(s, split);
             return true;
         }
     }
@@ -345,7 +335,7 @@ void segment_settle(struct strand *s, uint32_t i)
 {
     store_relaxed(&s->ts, strand_ts(i, i)); /* none below is to be had, so no thief's CAS
                                                can come between */
-    split_set(s, i);
+    segment_split(s, i);
 }
 
 static void strand_after_fork(void)

@@ -15,40 +15,49 @@
  * Tests: tests/fork_join_test.c. */
 #ifndef SCHED_STRAND_H
 #define SCHED_STRAND_H
+#include "base/fence.h"
 #include "sched/worker.h"
 #include <tutti/fork.h>
 
 enum { STRAND_END = TUTTI_STRAND_SLOTS - 1 }; /* the last slot is never a call */
-enum { CALL_FORKED = 0, CALL_DONE = 1 };      /* states; else a struct joiner's address */
+/* States of public calls: with the address of its scope, whose end drops it; with the code, from
+ * CALL_WHY on, for which calls forked in it were dropped, positive; else the address of a
+ * struct joiner. */
+enum { CALL_DONE = 1, CALL_FORKED = 2, CALL_WHY = 8 };
 
 /* Who waits for a taken call; on the waiter's stack until it is woken. */
 struct joiner {
     struct context *who;
     uint64_t ticket;
+    struct scope *scope; /* the call's */
 };
 
 /* Laid over tutti_strand.
  * Holds: from slot[pub] up to the place slots have `run` set, from there to slot[END] they
  * do not, so the place is found without being told; tail <= split of ts == pub; trip is 0
- * or &slot[END]; the public split is &slot[pub], or the highest address while all joins
- * must look (dropping); segments below `top` are full.  strand_verify() asserts it.
- * Only the owner's thread writes split, pub and the split in ts; thieves move tail, by
- * CAS; a slot below tail is its thief's until its state is CALL_DONE. */
+ * or &slot[END]; the public split of `top` is &slot[pub], or above it the first call of the
+ * current scope, or the highest address while all joins must look (dropping) and when one
+ * was asked to (workers_look); segments below `top` are full.  strand_verify() asserts it.
+ * Only the owner's thread writes pub and the split in ts, and lowers split; thieves move
+ * tail, by CAS; a slot below tail is its thief's until its state is CALL_DONE. */
 struct strand {
     _Atomic uintptr_t trip;  /* see tutti_strand; lowered to 0 by any thread */
-    _Atomic uintptr_t split;
+    _Atomic uintptr_t split; /* raised to the highest address by any thread */
     struct strand *first, *below, *above; /* above `top`: a spare one, or NULL */
     uint32_t pub;            /* the first private slot */
+    uint32_t base;           /* the number of its slot[0]: see mark.c */
     bool listed;             /* in a list of a worker; under that worker's open_latch */
     /* --- of the first segment only --- */
     bool published;          /* any segment was since the task began */
     bool dropping;           /* all joins look: the scope is over, or `lost` */
     bool at_it;              /* the owner is at it: a signal leaves it alone */
     int why;                 /* what tutti_fork_check gives */
+    uint32_t mark;           /* the current scope's, or 0 */
     struct strand *top;
     struct context *context;
     uint64_t lost;           /* forks beyond slot[END] of top: there was no memory */
-    uint32_t looks;          /* its worker's, when it last looked at its scope */
+    _Atomic uint32_t *look;  /* its worker's looks, or `asked` */
+    uint32_t looks;          /* that, when it last looked at its scope */
     int64_t since;           /* when the first request was met that only sleepers made */
     int64_t seen;            /* when the clock was read last for that */
     uint32_t skip, skipped;  /* forks to come that need not read it; of how many */
@@ -56,6 +65,9 @@ struct strand {
     int64_t offered;         /* when its only call was made public; 0: none is */
     int64_t hold, backoff;   /* until then, and for so long: see strand_offered */
     struct list stash_link;  /* in its worker's stash: switched out, with private calls */
+    /* --- of the first of a plain thread; others ask through its worker --- */
+    _Atomic uint32_t asked;  /* counts who asked it to look */
+    _Atomic(struct strand *) shown; /* as top */
     /* --- shared --- */
     _Alignas(64) _Atomic uint64_t ts; /* tail | split << 32, numbers of slots */
     struct list open_link;   /* under the open_latch */
@@ -100,9 +112,8 @@ static inline bool strand_shared(const struct context *c)
 {
     return c->task && c->worker;
 }
-/* Are its calls to be dropped?  Then all joins come to look. */
-bool strand_over(struct strand *first);
-void strand_drop(struct strand *first, bool dropping);
+/* The number of the next call. */
+uint32_t strand_number(const struct strand *first);
 uint32_t strand_private_count(struct strand *first);
 /* The top segment is full: go on in another.  False: no memory. */
 bool strand_chain(struct strand *first);
@@ -113,7 +124,8 @@ struct strand *strand_unchain(struct strand *s);
 bool segment_take_back(struct strand *s, uint32_t i);
 /* Slot i, whose thief is done, is joined; all below are taken. */
 void segment_settle(struct strand *s, uint32_t i);
-/* Make up to `most` of the oldest private calls public; how many. */
+/* Make up to `most` of the oldest private calls public; how many.  And of one segment. */
+uint32_t segment_publish(struct strand *s, uint32_t most);
 uint32_t strand_publish(struct strand *first, uint32_t most);
 /* c, which has a strand, lets others run, before it looks for them: its private calls are
  * there for its worker.  And it goes on. */
@@ -125,6 +137,34 @@ bool strand_interrupt(struct worker *w);
 void strand_resume(struct context *c);
 /* Make the calls of all that are switched out on w public.  True: there were some. */
 bool stash_share(struct worker *w);
+
+/* While at_it a signal leaves the strand alone. */
+static inline void strand_hold(struct strand *first, bool at_it)
+{
+    fence_signal(); /* what is done between is not seen by strand_interrupt */
+    first->at_it = at_it;
+    fence_signal();
+}
+
+/* --- which scope calls are of: mark.c --- */
+/* pub is the first private slot of s, and joins have to look up what is below it. */
+void segment_split(struct strand *s, uint32_t pub);
+/* The scope that was current when that call was forked. */
+struct scope *strand_scope(const struct strand *first, uint32_t number);
+/* Is the current scope over?  Then all joins come to look, and drop what is of it. */
+bool strand_over(struct strand *first);
+void strand_drop(struct strand *first, bool dropping);
+/* Where to keep why calls of that scope were dropped, if it is not the current one. */
+int *strand_why_outside(const struct strand *first, uint32_t number);
+/* Was it asked to look since it last did? */
+static inline bool strand_asked(const struct strand *first)
+{
+    return load_relaxed(first->look) != first->looks; /* see segment_split */
+}
+/* Its scopes know it: of a plain thread. */
+void strand_seen(struct strand *first);
+/* That call was joined: what is forked in its place is of the current scope. */
+void strand_unmark(struct strand *first, uint32_t number);
 
 /* --- the thieves' side: steal.c --- */
 /* A call forked on victim to run on w, as a context to go on with; NULL: none. */
