@@ -2,7 +2,9 @@
  * and told of, the others run.  The rest of src/sched/strand.c is in fork_join_test.c. */
 #include "base/memory.h"
 #include "urls.h"
+#include <stdatomic.h>
 #include <tutti/fork.h>
+#include <tutti/sync.h>
 
 static int in_the_dark; /* memory is out when the forks have been made */
 TUTTI_FORK_1(long, one, int);
@@ -60,6 +62,74 @@ TEST(without_memory_a_plain_thread_gets_no_place)
     CHECK_STR(tutti_why(), tutti_strerror(-ENOMEM));
     at = tutti_fork_here();
     CHECK_INT(one(at, 3), 3);
+}
+
+/* --- no memory for stacks --------------------------------------------------------- */
+
+/* Leaves that wait until all have begun. */
+enum { DEPTH = 7, LEAVES = 1 << DEPTH };
+static atomic_int arrived;
+static tutti_event gate;
+TUTTI_FORK_1(int, gated, int);
+static int gated(tutti_at at, int n)
+{
+    if (n == 0) {
+        if (atomic_fetch_add(&arrived, 1) + 1 == LEAVES)
+            tutti_event_set(&gate);
+        return tutti_event_wait(&gate) == 0;
+    }
+    gated_fork(&at, n - 1);
+    int b = gated(at, n - 1);
+    return gated_join(&at) + b;
+}
+static int run_gated(void *unused)
+{
+    (void)unused;
+    tutti_event_clear(&gate);
+    arrived = 0;
+    tutti_scope s;
+    tutti_scope_open(&s, NULL, TUTTI_NEVER, 0);
+    tutti_at at = tutti_fork_here();
+    fault_arm(1, true);
+    int got = gated(at, DEPTH);
+    fault_arm(0, false);
+    CHECK(got < LEAVES);
+    CHECK_INT(tutti_fork_check(), -ECANCELED);
+    CHECK_INT(tutti_scope_close(&s), -ENOMEM);
+    CHECK_HAS(tutti_why(), tutti_strerror(-ENOMEM)); /* there was none for better words */
+    return 0;
+}
+/* They cannot all have a stack, and none can end before all have one. */
+ON_URLS(calls_that_wait_for_each_other_without_memory_for_stacks_fail)
+{
+    CHECK_INT(tutti_run(url, run_gated, NULL), 0);
+}
+/* There are fewer stacks than calls that wait, but those that have one end by themselves. */
+static int run_patient(void *unused);
+ON_URLS(calls_that_wait_for_a_time_without_memory_for_stacks_are_whole)
+{
+    CHECK_INT(tutti_run(url, run_patient, NULL), 0);
+}
+TUTTI_FORK_1(int, sleeps, int);
+static int sleeps(tutti_at at, int n)
+{
+    if (n == 0)
+        return tutti_sleep_until(tutti_after(5 * TUTTI_MS)) == 0;
+    sleeps_fork(&at, n - 1);
+    int b = sleeps(at, n - 1);
+    return sleeps_join(&at) + b;
+}
+static int run_patient(void *unused)
+{
+    (void)unused;
+    tutti_at at = tutti_fork_here();
+    CHECK_INT(sleeps(at, 3), 8); /* so many stacks, at the most, are there from now on */
+    fault_arm(1, true);
+    int got = sleeps(at, DEPTH - 1);
+    fault_arm(0, false);
+    CHECK_INT(tutti_fork_check(), 0);
+    CHECK_INT(got, LEAVES / 2);
+    return 0;
 }
 
 TEST_MAIN

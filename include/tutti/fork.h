@@ -46,8 +46,10 @@
  *            further 250, kept until the task ends.  When there is none, further calls
  *            are dropped and the scope has failed with -ENOMEM.
  *            A call that others run needs a stack, as a task does; while none can be had
- *            it stays with the task that forked it, so calls that wait for each other
- *            then wait for ever.
+ *            it stays with the task that forked it, and is run at its join.  Where calls
+ *            wait for each other that may never be: when nothing of the executor has gone
+ *            on for a second (ten where somebody waits for a time), one is dropped and its
+ *            scope has failed with -ENOMEM.
  * Threads    On a plain thread, and in the child after fork(), the same code runs, but
  *            nobody else takes a call, and one that was forked outside a scope and is
  *            joined in it runs in it.  Where a call that others had taken calls fork(),

@@ -7,6 +7,7 @@
  * Tests: tests/pool_test.c. */
 #include "base/fence.h"
 #include "base/small.h"
+#include "sched/dry.h"
 #include "sched/gil.h"
 #include "sched/monitor.h"
 #include "sched/offer.h"
@@ -172,7 +173,8 @@ static bool anything_to_do(struct worker *w, bool takes)
         return true;
     for (uint32_t i = 0; i < pool_seats(p); i++) {
         struct worker *v = pool_worker(p, i);
-        if (v && (!deque_seems_empty(&v->deque) || load_relaxed(&v->open_count)))
+        if (v && (!deque_seems_empty(&v->deque)
+                  || (load_relaxed(&v->open_count) && !dry_now(w))))
             return true;
         if (v && v != w)
             strand_ask(v); /* it wakes us when it has had work for a while */
@@ -214,12 +216,15 @@ static bool worker_sleep(struct worker *w, bool searching)
                            woke nobody, has its task seen here; and with the two seq_cst of
                            who sets inbox, quit or takes and then looks at sleeping */
     if (!anything_to_do(w, takes)) {
-        int64_t until = wheel_next(&w->wheel);
+        int64_t until = wheel_next(&w->wheel), dry = dry_until(w);
+        store_relaxed(&w->timed, until != CLOCK_NEVER); /* a hint */
+        if (unlikely(dry && dry < until))
+            until = dry;
         stat_add(&w->stats.sleeps);
         if (polls)
             poller_run(w->poller, until);
         else if (unlikely(w->sim != 0))
-            sim_doze(w);
+            dry ? sim_until(dry) : sim_doze(w);
         else if (until > clock_now())
             worker_doze(w, until);
     }
@@ -280,6 +285,9 @@ struct runnable *worker_idle(struct worker *w)
         if (!r && !token && (r = worker_take(w)))
             hand_over(w); /* no search, but the one that we gave up may have been relied on */
     }
+    count_one(&w->resumed);
+    if (unlikely(w->dry.wait))
+        store_relaxed(&w->dry_at, UINT64_MAX); /* it goes on: see dry.c */
     if (p->gil)
         gil_acquire(p->gil);
     return r;

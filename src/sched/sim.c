@@ -65,6 +65,12 @@ struct runnable *sim_take(struct worker *w)
     return k < ready ? fifo_take(&w->ready, k) : fifo_take(&w->bound, k - ready);
 }
 
+void sim_until(int64_t until)
+{
+    if (clock_sim < until)
+        clock_sim = until;
+}
+
 bool sim_advance(struct worker *w)
 {
     int64_t until = sim_fire(w);
@@ -74,8 +80,7 @@ bool sim_advance(struct worker *w)
         return true;
     if (until == CLOCK_NEVER)
         return false; /* only somebody outside can go on */
-    if (clock_sim < until)
-        clock_sim = until;
+    sim_until(until);
     sim_fire(w);
     return true;
 }

@@ -1,5 +1,6 @@
 /* sched/steal.c - the thieves' side of strands: finding public calls, asking for more, and
  * running one.  See strand.h.  Tests: tests/fork_join_test.c. */
+#include "sched/dry.h"
 #include "sched/strand.h"
 
 int pool_hungry(const struct pool *p)
@@ -61,7 +62,7 @@ static struct fiber_pool *stacks_for(struct worker *w, struct worker *victim)
     return list_entry(l, struct strand, open_link)->first->context->stacks;
 }
 
-static tutti_slot *worker_open_take(struct worker *w, struct worker *victim)
+tutti_slot *strand_claim(struct worker *w, struct worker *victim)
 {
     tutti_slot *slot = NULL;
     latch_lock(&victim->open_latch);
@@ -79,10 +80,16 @@ struct runnable *strand_steal(struct worker *w, struct worker *victim)
     if (!load_relaxed(&victim->open_count)
         && (w != victim || list_empty(&w->open_bound))) /* ours alone */
         return NULL;
+    if (unlikely(dry_now(w)))
+        return NULL;
     struct context *c = worker_context(w, stacks_for(w, victim));
-    if (unlikely(!c))
-        return NULL; /* no stack: the calls stay for those that forked them */
-    tutti_slot *slot = worker_open_take(w, victim);
+    if (unlikely(!c)) {
+        dry_call(w, victim);
+        return NULL;
+    }
+    if (unlikely(w->dry.wait))
+        dry_end(w);
+    tutti_slot *slot = strand_claim(w, victim);
     if (!slot) {
         worker_context_back(w, c);
         return NULL;
@@ -101,8 +108,7 @@ static void call_run(struct context *c, void *arg)
     slot->run(strand_slot(s, 0), slot);
 }
 
-/* why: the code for which calls forked in it, or itself, were dropped. */
-static void call_done(tutti_slot *slot, int why)
+void call_done(tutti_slot *slot, int why)
 {
     uintptr_t done = CALL_DONE | (uintptr_t)-why * CALL_WHY;
     /* acq_rel: release pairs with call_wait: the result is seen; acquire: the joiner is */
@@ -115,8 +121,7 @@ static void call_done(tutti_slot *slot, int why)
         wait_wake(who, 0);
 }
 
-/* The scope of a call that was claimed. */
-static struct scope *call_scope(tutti_slot *slot)
+struct scope *call_scope(tutti_slot *slot)
 {
     uintptr_t state = load_acquire(slot_state(slot)); /* pairs with call_wait: the joiner */
     return state & CALL_FORKED ? (struct scope *)(state & ~(uintptr_t)CALL_FORKED)

@@ -169,6 +169,13 @@ void strand_unmark(struct strand *first, uint32_t number);
 /* --- the thieves' side: steal.c --- */
 /* A call forked on victim to run on w, as a context to go on with; NULL: none. */
 struct runnable *strand_steal(struct worker *w, struct worker *victim);
+/* The call alone, claimed; NULL: none. */
+tutti_slot *strand_claim(struct worker *w, struct worker *victim);
+/* The scope of a call that was claimed. */
+struct scope *call_scope(tutti_slot *slot);
+/* That one is over, tell its joiner.  why: the code for which calls forked in it, or itself,
+ * were dropped; or 0. */
+void call_done(tutti_slot *slot, int why);
 /* Ask what runs on victim for calls. */
 void strand_ask(struct worker *victim);
 /* Run the call that c was made for, and tell its joiner. */

@@ -103,6 +103,16 @@ enum { SHARE_NONE, SHARE_ASKED, SHARE_LATER, SHARE_DONE };
 enum { AWAKE, ASLEEP_FUTEX, ASLEEP_POLLER };
 enum { WORKER_SPARES = SMALL(64, 2) };
 
+/* Calls that it has no stack for: dry.c. */
+struct dry {
+    int64_t until;  /* leave them alone until then; 0: look now */
+    int64_t since;  /* nothing has gone on in the pool since */
+    int64_t last;   /* when there was no stack */
+    int64_t wait;   /* how long to leave them next; 0: a stack was had since */
+    uint64_t moves; /* of the pool, then */
+    bool ended;     /* one was ended */
+};
+
 /* Never unmapped, only reused: whoever wakes a worker may look at it after its executor was
  * closed.  Holds: spare holds spares fibers of pool->stacks; everything above `inbox` is
  * touched by the worker's thread alone. */
@@ -138,11 +148,15 @@ struct worker {
     struct poller *poller;   /* of pollers; NULL: nothing on it has waited for any yet */
     struct poller *pollers[IO_KINDS]; /* made when first needed, kept as w is */
     bool polls;              /* poller is the pool's kind */
+    struct dry dry;
     struct worker *next_free;
     /* --- shared --- */
     _Alignas(64) _Atomic(struct runnable *) inbox;
     _Atomic uint32_t sleeping; /* AWAKE or how it sleeps; the futex it sleeps on */
     _Atomic bool quit;
+    _Atomic bool timed;      /* asleep until a time; a hint */
+    _Atomic uint64_t resumed; /* how often it found something to go on with after all */
+    _Atomic uint64_t dry_at; /* its switches when it had no stack and nothing else to do */
     _Atomic uint32_t share; /* SHARE_*: its private calls are wanted */
     _Atomic bool takes; /* begins tasks of its pool; the monitor alone changes it */
     bool token;                /* woken to search; under pool->latch */
@@ -222,6 +236,8 @@ void worker_await_nudgers(struct worker *w);
 struct runnable *sim_take(struct worker *w);
 /* Nothing can go on: let time jump to the next timer.  False: there is none. */
 bool sim_advance(struct worker *w);
+/* So much time has passed. */
+void sim_until(int64_t until);
 /* And sleep until somebody outside wakes it; after a second of that, say who waits for what. */
 void sim_doze(struct worker *w);
 /* This thread's worker, whose only loop was just opened, becomes a simulation. */
