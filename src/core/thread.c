@@ -91,7 +91,7 @@ struct context *context_of_thread(void)
 
 /* --- fork() ---------------------------------------------------------------- */
 
-enum { FORK_WATCHERS = 24, FORK_HOLDS = 2, FORK_TRIES = 1000 };
+enum { FORK_WATCHERS = 24, FORK_HOLDS = 3, FORK_TRIES = 1000 };
 static void (*fork_watchers[FORK_WATCHERS])(void);
 static unsigned fork_watcher_count; /* grows while the program loads, by one thread */
 

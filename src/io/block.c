@@ -2,6 +2,7 @@
 #include "io/block.h"
 #include "base/latch.h"
 #include "base/memory.h"
+#include "core/thread.h"
 #include <errno.h>
 #include <sys/mman.h>
 
@@ -124,5 +125,11 @@ long blocks_lent_elsewhere(void)
 void block_after_fork(void)
 {
     latch = (struct latch){ 0 };
-    blocks = NULL; /* another thread may have been in the middle of it */
+    if (!fork_held(&latch))
+        blocks = NULL; /* another thread may have been in the middle of it */
+}
+
+__attribute__((constructor)) static void block_begin_process(void)
+{
+    fork_hold(&latch);
 }

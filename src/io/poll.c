@@ -354,9 +354,10 @@ void poller_interrupt(struct poller *p)
 /* Its threads are gone, and may have been in the middle of anything but this. */
 static void poller_drop(struct poller *p)
 {
-    if (p->ring)
+    if (list_linked(&p->all))
+        list_remove(&p->all);
+    if (p->ring && p->wake >= 0) /* once */
         ring_drop(p->ring);
-    p->ring = NULL;
     if (p->watches.epoll >= 0)
         close(p->watches.epoll);
     if (p->wake >= 0)
@@ -368,11 +369,24 @@ static void poller_drop(struct poller *p)
 static void poller_after_fork(void)
 {
     bool whole = fork_held(&all_latch);
-    for (struct list *l = all_pollers.next; whole && l != &all_pollers; l = l->next)
-        poller_drop(list_entry(l, struct poller, all));
+    while (whole && !list_empty(&all_pollers))
+        poller_drop(list_entry(all_pollers.next, struct poller, all));
     all_latch = (struct latch){ 0 };
     list_init(&all_pollers);
     block_after_fork();
+}
+
+/* Before or after the above. */
+void poller_discard(struct poller *p)
+{
+    if (!p || !fork_held(&all_latch))
+        return;
+    poller_drop(p);
+    ring_forget(p->ring);
+    block_after_fork();
+    block_cache_end(&p->blocks);
+    watches_free(&p->watches);
+    memory_free(p);
 }
 
 __attribute__((constructor)) static void poller_begin_process(void)

@@ -31,6 +31,8 @@ struct poller;
 struct poller *poller_open(enum io_kind kind);
 int poller_refused(void); /* why the last one on this thread was: -EMFILE, -ENFILE, -ENOMEM */
 void poller_close(struct poller *p);
+/* In the child of a fork(), of one that a kept worker had: no thread was at it.  NULL is fine. */
+void poller_discard(struct poller *p);
 /* Before another thread becomes the owner for good. */
 int poller_adopt(struct poller *p);
 struct ring *poller_ring(const struct poller *p); /* NULL: it has none */

@@ -107,16 +107,23 @@ void ring_close(struct ring *r)
         return;
     assert(r->active == 0);
     io_uring_queue_exit(&r->uring); /* before its buffers go */
-    if (r->lender)
-        lender_close(r->lender);
-    memory_free(r->slots);
-    memory_free(r);
+    ring_forget(r);
 }
 
 /* What its thread was about to change in *r stays as it is. */
 void ring_drop(struct ring *r)
 {
     io_uring_queue_exit(&r->uring);
+}
+
+void ring_forget(struct ring *r)
+{
+    if (!r)
+        return;
+    if (r->lender)
+        lender_close(r->lender);
+    memory_free(r->slots);
+    memory_free(r);
 }
 
 bool ring_busy(const struct ring *r)

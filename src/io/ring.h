@@ -50,6 +50,8 @@ struct ring *ring_open(bool defer, int *code);
 void ring_close(struct ring *r);
 /* In the child of a fork(): let go of the parent's, in which nothing may be touched. */
 void ring_drop(struct ring *r);
+/* Its memory, where its thread was not at it: nothing was under way.  NULL is fine. */
+void ring_forget(struct ring *r);
 /* May this process have rings?  Asked without noise, and once, unless the answer was that
  * something is short now.  NULL: yes; else why not. */
 const char *ring_refused(void);

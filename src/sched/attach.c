@@ -164,6 +164,8 @@ static void worker_after_fork(void)
         free_workers = NULL;
     for (struct worker *w = free_workers; w; w = w->next_free) {
         w->poller = NULL;
+        for (int i = 0; i < IO_KINDS; i++)
+            poller_discard(w->pollers[i]);
         memset(w->pollers, 0, sizeof w->pollers);
         store_relaxed(&w->inbox, NULL); /* one thread, here and below */
         store_relaxed(&w->nudgers, 0);  /* who was looking at it is gone */
