@@ -317,4 +317,28 @@ TEST(a_deadline_that_is_brought_forward_comes_in_its_own_time)
     CHECK_STR(first, "in time4@5 in time4@5 over5@6 over5@6 ");
 }
 
+/* Others that never end keep no call from its turn. */
+static bool flagged;
+TUTTI_FORK_1(int, flags, int);
+static int flags(tutti_at at, int n)
+{
+    (void)at;
+    flagged = true;
+    return n;
+}
+static int yields_until_flagged(void *unused)
+{
+    (void)unused;
+    tutti_at at = tutti_fork_here();
+    flags_fork(&at, 3);
+    while (!flagged)
+        tutti_yield();
+    CHECK_INT(flags_join(&at), 3);
+    return 0;
+}
+TEST(a_forked_call_has_its_turn_beside_what_yields)
+{
+    CHECK_INT(tutti_run("sim://5", yields_until_flagged, NULL), 0);
+}
+
 TEST_MAIN

@@ -127,8 +127,10 @@ struct runnable *worker_attend(struct worker *w)
     uint32_t tick = load_relaxed(&w->tick); /* ours */
     worker_drain(w);
     worker_settle(w);
-    if (unlikely(w->sim != 0))
-        return sim_take(w);
+    if (unlikely(w->sim != 0)) { /* forked calls are none of what it draws from */
+        struct runnable *call = tick % SELDOM == 0 ? worker_take_call(w) : NULL;
+        return call ? call : sim_take(w);
+    }
     if (!(tick & w->time_mask))
         worker_fire(w);
     worker_due(w, w->wheel.count ? w->time_mask : FAIR_EVERY - 1);
