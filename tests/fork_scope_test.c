@@ -15,8 +15,7 @@ static void on(const char *url, tutti_fn *fn, void *arg)
     CHECK_INT(tutti_scope_close(&s), 0);
     CHECK_INT(tutti_executor_close(ex), 0);
 }
-/* Does nobody but the worker of the task itself run what it forks? */
-static bool alone;
+static bool alone; /* nobody but the worker of the task itself runs what it forks */
 static void on_each(const char *url, tutti_fn *fn)
 {
     alone = !strcmp(url, "loop://") || !strcmp(url, "threads://1");
