@@ -58,14 +58,9 @@ static long endless(tutti_at at, int n)
 static int canceller(void *scope)
 {
     urls_until(&begun, 20);
-    tutti_scope_cancel(scope);
-    return 0;
-}
-static int failing(void *unused)
-{
-    (void)unused;
-    urls_until(&begun, 20);
-    return -EDOM;
+    if (scope)
+        tutti_scope_cancel(scope);
+    return scope ? 0 : -EDOM;
 }
 
 /* --- what goes on in a branch, beside 9 calls forked outside --------------------------- */
@@ -184,7 +179,7 @@ ON_URLS(a_deadline_ends_what_was_forked_under_it_beside_others)
 static void has_a_failure(tutti_at at)
 {
     TUTTI_SCOPE(s, NULL, TUTTI_NEVER, 0);
-    CHECK_INT(tutti_go(&s, failing, NULL), 0);
+    CHECK_INT(tutti_go(&s, canceller, NULL), 0);
     for (int i = 0; i < INSIDE; i++)
         waits_fork(&at, 0);
     for (int i = 0; i < INSIDE; i++)
@@ -290,7 +285,7 @@ static void of_another(tutti_at at)
     tutti_scope_open(&s, ex, TUTTI_NEVER, 0);
     for (int i = 0; i < INSIDE; i++)
         leaf_fork(&at, &ran, 1);
-    CHECK_INT(tutti_go(&s, failing, NULL), 0);
+    CHECK_INT(tutti_go(&s, canceller, NULL), 0);
     begun = INSIDE;
     while (!tutti_check())
         tutti_yield();
@@ -483,8 +478,7 @@ static void closed_over_forks(tutti_at at)
 {
     TUTTI_SCOPE(s, NULL, TUTTI_NEVER, 0);
     waits_fork(&at, 0);
-    tutti_event_set(&gate);
-    CHECK_INT(tutti_scope_close(&s), 0);
+    tutti_scope_close(&s);
 }
 static void do_wrong(const char *url)
 {
