@@ -38,8 +38,9 @@ static bool request_is_there(const struct serving *s, uint64_t number)
 static bool request_find(const struct serving *s, uint64_t *number)
 {
     while (!request_is_there(s, *number)) {
-        /* seq_cst: pairs with lane_post; for serve_wait */
-        if (!s->many || load_seqcst(&s->lane->posted) <= *number)
+        /* acquire: pairs with lane_post: what was left out is seen below; serve_wait's fence
+         * comes before the look that it relies on */
+        if (!s->many || load_acquire(&s->lane->posted) <= *number)
             return false;
         if (request_is_there(s, *number)) /* as it may be now that this has been seen */
             return true;
