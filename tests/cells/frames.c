@@ -31,7 +31,8 @@ static sem_t asked, answered;
 static void *large(void *unused)
 {
     volatile char own[(TEST == 10 ? 7 << 20 : 17 << 19)];
-    own[0] = 1;
+    volatile int first = 0; /* so that none of it can be left out */
+    own[first] = 1;
     return own[0] == 1 ? unused : NULL;
 }
 #endif
