@@ -6,6 +6,7 @@
 #include <poll.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 #include <tutti/io.h>
 
 static tutti_event event;
@@ -48,6 +49,26 @@ EVERYWHERE(descriptors_wake)
     CHECK_INT(crew_join(h), POLLHUP);
     CHECK_INT(crew_join(crew_go(w, wait_readable, NULL)), POLLHUP);
     return 0;
+}
+
+/* What a plain thread waits with is its own; the child of a fork() has a copy that it must let
+ * go. */
+TEST(a_plain_thread_waits_for_descriptors_in_the_child_of_a_fork_too)
+{
+    int status;
+    open_pipe(fds);
+    for (int i = 0; i < 2; i++) {
+        tutti_case k[] = { tutti_on_fd(fds[0], POLLIN), tutti_on_time(tutti_after(TUTTI_MS)) };
+        CHECK_INT(tutti_wait(k, 2), 1);
+        fflush(stdout);
+        pid_t pid = i ? -1 : fork();
+        if (i || pid == 0)
+            continue;
+        CHECK(waitpid(pid, &status, 0) == pid);
+        CHECK_INT(status, 0);
+        return;
+    }
+    _exit(0);
 }
 
 EVERYWHERE(different_events_of_one_descriptor)

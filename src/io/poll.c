@@ -177,7 +177,8 @@ void poller_close(struct poller *p)
         return;
     assert(p->watches.nodes == 0);
     latch_lock(&all_latch);
-    list_remove(&p->all);
+    if (list_linked(&p->all)) /* else it is a copy of a parent's, dropped: see below */
+        list_remove(&p->all);
     latch_unlock(&all_latch);
     poller_end_ring(p);
     block_cache_end(&p->blocks);
