@@ -3,6 +3,7 @@
 #include "base/memory.h"
 #include "urls.h"
 #include <stdatomic.h>
+#include <time.h>
 #include <tutti/fork.h>
 #include <tutti/sync.h>
 
@@ -82,6 +83,12 @@ static int gated(tutti_at at, int n)
     int b = gated(at, n - 1);
     return gated_join(&at) + b;
 }
+static double cpu_seconds(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
+    return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
+}
 static int run_gated(void *unused)
 {
     (void)unused;
@@ -97,6 +104,9 @@ static int run_gated(void *unused)
     CHECK_INT(tutti_fork_check(), -ECANCELED);
     CHECK_INT(tutti_scope_close(&s), -ENOMEM);
     CHECK_HAS(tutti_why(), tutti_strerror(-ENOMEM)); /* there was none for better words */
+    double before = cpu_seconds();
+    CHECK_INT(tutti_sleep_until(tutti_after(500 * TUTTI_MS)), 0);
+    CHECK(cpu_seconds() - before < 0.2); /* who had no stack then is idle now */
     return 0;
 }
 /* They cannot all have a stack, and none can end before all have one. */

@@ -64,6 +64,8 @@ static void worker_blank(struct worker *w, struct pool *p, unsigned index, bool 
     store_relaxed(&w->alone, 0);   /* as above */
     w->alone_key = NULL;
     store_relaxed(&w->share, SHARE_NONE); /* as above */
+    w->dry = (struct dry){ 0 };
+    store_relaxed(&w->timed, false); /* as above */
 }
 
 struct worker *worker_attach(struct pool *p, unsigned index, bool takes)

@@ -17,14 +17,18 @@
 #define PATIENCE_NONE (10 * MS)    /* after the first that was ended, for those that follow */
 #define AFRESH (200 * MS)          /* so long without a failure, and it begins anew */
 
+void dry_passed(struct worker *w)
+{
+    if (clock_now() >= w->dry.until)
+        w->dry.until = 0;
+}
+
 bool dry_now(struct worker *w)
 {
-    if (likely(!w->dry.until) || w->spare)
+    if (likely(!w->dry.until))
         return false;
-    if (clock_now() < w->dry.until)
-        return true;
-    w->dry.until = 0;
-    return false;
+    dry_passed(w);
+    return w->dry.until && !w->spare;
 }
 
 void dry_end(struct worker *w)

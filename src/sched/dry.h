@@ -13,6 +13,9 @@ static inline int64_t dry_until(const struct worker *w)
 {
     return w->dry.until;
 }
+/* If that time has come it is over, though w may not have met a call since: or w would not
+ * sleep any more. */
+void dry_passed(struct worker *w);
 /* No stack was had a moment ago, and none has ended here since. */
 bool dry_now(struct worker *w);
 #endif

@@ -227,6 +227,8 @@ static bool worker_sleep(struct worker *w, bool searching)
             dry ? sim_until(dry) : sim_doze(w);
         else if (until > clock_now())
             worker_doze(w, until);
+        if (unlikely(dry))
+            dry_passed(w);
     }
     store_relaxed(&w->sleeping, AWAKE); /* a wake too many is harmless */
     fiber_stack_here();
