@@ -109,7 +109,7 @@ static int token_start(struct line *l)
 static int token(void *arg)
 {
     struct line *l = arg;
-    uint64_t number;
+    uint64_t number = 0; /* line_make gives it with 1; compilers do not see that */
     int rc = tutti_sem_down(&l->source);
     if (rc < 0)
         return rc;
