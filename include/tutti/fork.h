@@ -41,7 +41,7 @@
  *            are left alone.  Ask tutti_fork_check after the last join in the scope.
  *            A call may be joined inside a scope that was opened after it was forked.  It
  *            stays outside, so it is not run here but as if taken, on a stack of its own;
- *            that costs some 0.3 us, so close scopes first where calls are small.
+ *            that costs some 2 us, so close scopes first where calls are small.
  * Memory     Forks use none but the task's own; beyond some 250 at once, 16 KiB for each
  *            further 250, kept until the task ends.  When there is none, further calls
  *            are dropped and the scope has failed with -ENOMEM.

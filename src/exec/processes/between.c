@@ -92,22 +92,22 @@ static enum far_life between_lane_is(void *ctx, unsigned lane)
     struct procs *p = ctx;
     if (lane == FAR_HOME)
         return FAR_RUNS;
-    latch_lock(&p->latch);
+    latch_lock(&p->lives); /* not p->latch: we have latches that come after it */
     const struct lane *l = &p->lane[lane - 1];
     pid_t pid = l->pid;
     bool coming = l->coming; /* it runs, and we have not heard its number */
-    latch_unlock(&p->latch);
+    latch_unlock(&p->lives);
     return pid && is_stopped(pid) ? FAR_STOPPED : pid || coming ? FAR_RUNS : FAR_GONE;
 }
 
 static void between_lane_kill(void *ctx, unsigned lane)
 {
     struct procs *p = ctx;
-    latch_lock(&p->latch);
+    latch_lock(&p->lives); /* as above */
     const struct lane *l = &p->lane[lane - 1];
     if (lane != FAR_HOME && l->pid)
         syscall(SYS_pidfd_send_signal, l->pidfd, SIGKILL, NULL, 0);
-    latch_unlock(&p->latch);
+    latch_unlock(&p->lives);
 }
 
 static unsigned between_lane_mark(void *ctx, unsigned lane, unsigned index)

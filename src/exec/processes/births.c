@@ -58,10 +58,11 @@ int births_ask(struct procs *p, unsigned i, const int theirs[2])
         c->cmsg_len = CMSG_LEN(2 * sizeof(int));
         memcpy(CMSG_DATA(c), theirs, 2 * sizeof(int));
     }
-    if (fault_now() || sendmsg(p->births.ask, &m, MSG_DONTWAIT | MSG_NOSIGNAL) < 0)
-        return -EAGAIN; /* births_hear will learn the reason */
-    p->lane[i].coming = true;
-    return 0;
+    latch_lock(&p->lives); /* once it lives, it is coming */
+    bool sent = !fault_now() && sendmsg(p->births.ask, &m, MSG_DONTWAIT | MSG_NOSIGNAL) >= 0;
+    p->lane[i].coming |= sent;
+    latch_unlock(&p->lives);
+    return sent ? 0 : -EAGAIN; /* births_hear will learn the reason */
 }
 
 void births_kill(struct procs *p)
@@ -85,7 +86,7 @@ void births_end(struct procs *p)
 /* Lane i will have none from there. */
 static void birth_failed(struct procs *p, unsigned i)
 {
-    p->lane[i].coming = false;
+    lane_is_now(p, i, 0);
     between_died(p, i, false); /* it may have served, unknown to us */
     if (!p->closing)
         lane_restart(p, i);
@@ -107,8 +108,7 @@ static void birth_take(struct procs *p, const struct birth *b)
             birth_failed(p, b->lane);
             return;
         }
-        p->lane[b->lane].coming = false;
-        p->lane[b->lane].pid = b->pid;
+        lane_is_now(p, b->lane, b->pid);
         if (lane_watch(p, b->lane) < 0)
             birth_failed(p, b->lane);
         else if (p->lane[b->lane].mad) /* before we knew whom to kill */

@@ -196,9 +196,7 @@ void lane_died(struct procs *p, unsigned i)
     siginfo_t how = { 0 };
     if (!l->pid || !lane_reap(l, &how))
         return;
-    close(l->pidfd);
-    l->pidfd = -1;
-    l->pid = 0;
+    lane_is_now(p, i, 0);
     lane_collect(p, l);
     bool served = load_acquire(&own->up), retired = load_acquire(&own->retired); /* serve */
     bool killed = how.si_code == CLD_KILLED && how.si_status == SIGKILL;

@@ -9,7 +9,8 @@
  * (cancel.c), and passes on what workers print (output.c).  Closures run on `home`, a
  * threads://1.
  *
- * Latches: procs.latch, then those of records, scopes and of the arena. */
+ * Latches: procs.latch, then those of records, scopes and of the arena, then procs.lives:
+ * who waits for something of the arena asks under them whether a worker lives (between.c). */
 #ifndef EXEC_PROCESSES_PROCS_H
 #define EXEC_PROCESSES_PROCS_H
 #include "core/executor.h"
@@ -55,7 +56,7 @@ struct job {
  * that are posted and not collected; that at place n has number[n % RING], which is n, or lower
  * when it still ran as its slot's turn came again (only with ?inner=, where they end in any
  * order); job[n % RING] is NULL for those collected and those revoked; pid and coming are not
- * both set.  Under procs.latch. */
+ * both set.  Under procs.latch; pid, pidfd and coming change under procs.lives as well. */
 struct lane {
     struct job *job[RING];
     uint64_t number[RING];
@@ -89,6 +90,7 @@ struct procs {
     struct latch between_latch;
     struct url *url;
     unsigned slot;
+    struct latch lives;      /* guards lane[].pid, pidfd and coming, with the next */
     struct latch latch;      /* guards all below */
     struct lane *lane;       /* procs_lanes() of them */
     struct job *queue, **queue_end; /* not posted yet */
@@ -178,6 +180,8 @@ enum { START_STILLBORN = 3 };
 int worker_start(struct procs *p, unsigned i, bool forked);
 /* Its pid is known: wait for its end and its output.  0, or it is gone, with words. */
 int lane_watch(struct procs *p, unsigned i);
+/* Its worker has that number, is known of no more being on its way, and with 0 is gone. */
+void lane_is_now(struct procs *p, unsigned i, pid_t pid);
 /* A zygote with that end of the socket.  0 or an error. */
 int zygote_spawn(struct procs *p, int ask, pid_t *pid);
 int poll_add(struct procs *p, int fd, uint64_t kind, unsigned i);

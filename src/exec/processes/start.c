@@ -258,14 +258,28 @@ void output_close(struct lane *l)
     }
 }
 
+void lane_is_now(struct procs *p, unsigned i, pid_t pid)
+{
+    struct lane *l = &p->lane[i];
+    latch_lock(&p->lives);
+    if (!pid && l->pidfd >= 0) {
+        close(l->pidfd);
+        l->pidfd = -1;
+    }
+    l->pid = pid;
+    l->coming = false;
+    latch_unlock(&p->lives);
+}
+
 int lane_watch(struct procs *p, unsigned i)
 {
     struct lane *l = &p->lane[i];
-    bool fails = fault_now();
-    l->pidfd = fails ? -1 : (int)syscall(SYS_pidfd_open, l->pid, 0);
-    int rc = fails          ? -EMFILE
-             : l->pidfd < 0 ? -errno
-                            : poll_add(p, l->pidfd, POLL_DEATH, i);
+    int fd = fault_now() ? -EMFILE : (int)syscall(SYS_pidfd_open, l->pid, 0);
+    fd = fd == -1 ? -errno : fd;
+    latch_lock(&p->lives);
+    l->pidfd = fd < 0 ? -1 : fd;
+    latch_unlock(&p->lives);
+    int rc = fd < 0 ? fd : poll_add(p, fd, POLL_DEATH, i);
     for (int k = 0; k < 2 && rc == 0; k++)
         if (l->output[k] >= 0)
             rc = poll_add(p, l->output[k], k ? POLL_STDERR : POLL_STDOUT, i);
@@ -273,10 +287,7 @@ int lane_watch(struct procs *p, unsigned i)
         return 0;
     kill(l->pid, SIGKILL);
     waitpid(l->pid, NULL, 0);
-    l->pid = 0;
-    if (l->pidfd >= 0)
-        close(l->pidfd);
-    l->pidfd = -1;
+    lane_is_now(p, i, 0);
     return why_set(rc, "a worker process cannot be watched: %s", tutti_strerror(rc));
 }
 
@@ -291,8 +302,10 @@ int worker_start(struct procs *p, unsigned i, bool forked)
                      && births_ask(p, i, theirs) == 0;
         l->started = clock_now();
         if (!asked) {
+            latch_lock(&p->lives); /* as births_ask */
             rc = spawn(p, &(struct spawned){ i, theirs, -1 }, &l->pid);
             l->pid = rc ? 0 : l->pid;
+            latch_unlock(&p->lives);
             rc = rc ? rc : lane_watch(p, i);
         }
     }
