@@ -2,8 +2,10 @@
  * its own pages: home lives, gives every task one outcome, and goes on.  And the book of free
  * pages, against a plain one. */
 #include "exec/processes/extents.h"
+#include "exec/processes/procs.h"
 #include "exec/processes/serve.h"
 #include "processes.h"
+#include "sync/far/far.h"
 #include <fcntl.h>
 #include <sys/mman.h>
 
@@ -117,6 +119,19 @@ TEST(home_survives_such_as_have_a_file_behind_their_outbox)
 }
 
 /* --- the book of pages ----------------------------------------------------------- */
+
+/* Who waits holds latches of records, which the keeper takes under the executor's: it hung. */
+TEST(who_lives_can_be_asked_while_the_executor_is_busy)
+{
+    processes_needed();
+    tutti_executor *ex = processes_open_bounded("processes://1");
+    struct procs *p = procs_of(ex);
+    latch_lock(&p->latch);
+    CHECK_INT(p->space->host.lane_is(p->space->host.ctx, 1), FAR_RUNS);
+    p->space->host.lane_kill(p->space->host.ctx, 1);
+    latch_unlock(&p->latch);
+    CHECK_INT(tutti_executor_close(ex), 0);
+}
 
 TEST(pages_are_given_to_one_at_a_time)
 {
