@@ -48,6 +48,35 @@ static int run_many(void *unused)
     return 0;
 }
 
+/* A scope that is opened beside lost calls loses its own, and says so itself. */
+static int run_many_scopes(void *unused)
+{
+    (void)unused;
+    long got = 0;
+    tutti_scope outer, inner;
+    tutti_scope_open(&outer, NULL, TUTTI_NEVER, TUTTI_KEEP_GOING);
+    tutti_at at = tutti_fork_here();
+    fault_arm(1, true);
+    for (int i = 0; i < 300; i++)
+        one_fork(&at, 1);
+    tutti_scope_open(&inner, NULL, TUTTI_NEVER, TUTTI_KEEP_GOING);
+    one_fork(&at, 1);
+    CHECK_INT(one_join(&at), 0);
+    CHECK_INT(tutti_fork_check(), -ENOMEM);
+    CHECK_INT(tutti_scope_close(&inner), -ENOMEM);
+    fault_arm(0, false);
+    for (int i = 0; i < 300; i++)
+        got += one_join(&at);
+    CHECK_INT(got, 251);
+    CHECK_INT(tutti_fork_check(), -ENOMEM);
+    CHECK_INT(tutti_scope_close(&outer), -ENOMEM);
+    return 0;
+}
+ON_URLS(without_memory_each_scope_is_told_of_the_calls_that_it_lost)
+{
+    CHECK_INT(tutti_run(url, run_many_scopes, NULL), 0);
+}
+
 ON_URLS(without_memory_the_calls_that_fit_run)
 {
     CHECK_INT(tutti_run(url, run_many, NULL), 0);

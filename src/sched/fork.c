@@ -95,7 +95,7 @@ static tutti_at strand_lose(struct strand *first, tutti_slot *end)
     struct context *c = first->context;
     end->run = NULL;
     first->lost++;
-    if (first->lost == 1) {
+    if (first->lost == 1 || !first->why) { /* the first, of all or of a scope beside them */
         first->why = -ENOMEM;
         why_set(-ENOMEM, "no memory for more forked calls at once");
         if (c->scope)
