@@ -20,9 +20,10 @@ uint64_t wait_prepare(struct context *c, const char *what, const void *on)
     c->wait_what = what;
     c->wait_on = on;
     store_relaxed(&c->woken, 0); /* nobody sets it before a claim of the new ticket */
-    /* relaxed: who claims has the ticket from us, and cancels do not look before
-     * wait_open_to_cuts */
-    store_relaxed(&c->wait_word, ticket << WAIT_TICKET_SHIFT | WAIT_OPEN);
+    /* release: for those who look on, as tests do (crew_until_waits): who finds it open sees
+     * what it waits for and all that came before.  Who claims has the ticket from us, and
+     * cancels do not look before wait_open_to_cuts. */
+    store_release(&c->wait_word, ticket << WAIT_TICKET_SHIFT | WAIT_OPEN);
     return ticket;
 }
 
