@@ -237,8 +237,9 @@ void explore_unstarted(const char *path, int code)
 {
     char folder[PATH_MAX];
     if (code == EXIT_NOT_FOUND && explore_folder(folder, sizeof folder))
-        fprintf(stderr, "tutti: '%s' did not start for want of a library (above); if that "
-                "is " LIBRARY ", link it with -Wl,-rpath,%s, as 'tutti cc' does, or set "
+        fprintf(stderr,
+                "tutti: '%s' did not start for want of a library or of a symbol in one (above); "
+                "if that is " LIBRARY ", link it with -Wl,-rpath,%s, as 'tutti cc' does, or set "
                 "LD_LIBRARY_PATH=%s\n", path, folder, folder);
     else
         fprintf(stderr, "tutti: '%s' ended with %d and without a report\n", path, code);

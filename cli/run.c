@@ -17,8 +17,11 @@ static int url_workers(const char *url)
     tutti_executor *ex;
     int rc = tutti_executor_open(&ex, url);
     if (rc < 0) {
-        const char *why = tutti_why();
-        fprintf(stderr, "tutti: cannot open %s\n", *why ? why : tutti_strerror(rc));
+        const char *why = *tutti_why() ? tutti_why() : tutti_strerror(rc);
+        if (*why == '"') /* it begins with the URL */
+            fprintf(stderr, "tutti: cannot open %s\n", why);
+        else
+            fprintf(stderr, "tutti: cannot open %s: %s\n", url, why);
         return rc;
     }
     int workers = (int)tutti_executor_workers(ex);

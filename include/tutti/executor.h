@@ -62,11 +62,13 @@ extern "C" {
  *   output=lines       what workers print comes out in whole lines; tagged: with the
  *                      worker's number; inherit: as they write it
  *   sandbox=a,b        what tasks may not do: readonly (change files or names), nofiles
- *                      (open any), nonet (make sockets), noexec (start processes or
- *                      programs), all of these.  Any of them also sets no_new_privs and
- *                      refuses ptrace, mount, io_uring and their like.  A task that makes
- *                      such a call fails with -TUTTI_ECRASH, SIGSYS and the call's name; a
- *                      look into /proc or /sys, which libc takes by itself, just fails.
+ *                      (open any; memfds may be had), nonet (make sockets, but for
+ *                      pairs), noexec (start processes or programs), all of these.  Any
+ *                      of them also sets no_new_privs and refuses ptrace, mount and their
+ *                      like.  A task that makes such a call fails with -TUTTI_ECRASH,
+ *                      SIGSYS and the call's name, or the words that signals were held
+ *                      back (posix_spawn, system, popen); io_uring just gives -ENOSYS, and
+ *                      a look into /proc or /sys, which libc takes by itself, just fails.
  *                      By seccomp; files by landlock as well, where the kernel has it.
  *                      The word landlock beside them demands that (-ENOTSUP)
  *   memory=size, file-size=size   of a worker: RLIMIT_DATA, so that malloc gives NULL, and

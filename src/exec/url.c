@@ -60,7 +60,7 @@ static int parse_scheme(struct url *u, struct word w, const char *text)
             return 0;
         }
     return why_set(-EINVAL, "\"%.60s\": unknown scheme \"%.*s\"; there are loop://, "
-                   "threads://, processes:// and auto://", text, word_shown(w), w.at);
+                   "threads://, processes://, auto:// and sim://", text, word_shown(w), w.at);
 }
 
 static int parse_workers(struct url *u, struct word w, const char *text)

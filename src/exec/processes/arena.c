@@ -197,7 +197,8 @@ int arena_open(struct arena *a, const struct url *u, unsigned slot)
         return why_set(rc, "no arena for worker processes could be had: %s",
                        rc == -ENOMEM ? "no memory, or no range of addresses is large enough "
                                        "(ulimit -v?); ?arena= asks for less"
-                                     : tutti_strerror(rc));
+                       : rc == -EMFILE ? "no descriptor is left (ulimit -n)"
+                                       : tutti_strerror(rc));
     }
     struct head *h = a->head;
     if (getrandom(&h->nonce, sizeof h->nonce, GRND_NONBLOCK) < 0)

@@ -244,7 +244,7 @@ static void say_end(struct procs *p, struct text *t, const struct lane *l,
                     && c.number == number;
     bool beside = job_is_bystander(p, l, j, number);
     if (how->si_code == CLD_EXITED) {
-        say(t, "called exit(%d)", how->si_status);
+        say(t, "called exit(%d), or _exit", how->si_status);
         say_before(p, t, own, NULL);
         return;
     }
@@ -274,6 +274,9 @@ static void say_end(struct procs *p, struct text *t, const struct lane *l,
     recorded &= c.signal == how->si_status;
     if (recorded)
         say_fault(p, t, j, &c);
+    else if (how->si_status == SIGSYS && p->url->sandbox)
+        say(t, ", by a call that its sandbox refuses, made with signals held back, as "
+               "posix_spawn(), system() and popen() do");
     say_before(p, t, own, recorded ? &c : NULL);
     if (recorded)
         say_frames(t, own, &c);

@@ -241,7 +241,7 @@ static int procs_begin(struct procs *p)
         l->head = l->tail = RING; /* no tag of zeroed memory is one of these */
     }
     if ((rc = procs_descriptors(p)) < 0)
-        return why_set(rc, "no descriptors for an executor of processes");
+        return why_set(rc, "no descriptors for worker processes (ulimit -n)");
     for (unsigned i = 0; i < procs_lanes(p) && rc == 0; i++)
         rc = worker_start(p, i, false);
     /* relaxed: a hint, read from many files, for which no worker need wait */
