@@ -422,6 +422,46 @@ ON_URLS(the_default_executor_is_what_the_environment_says)
     CHECK_INT(n, 100);
 }
 
+/* --- who is late ------------------------------------------------------------ */
+
+static tutti_scope raced;
+static atomic_long turn, expired;
+static void *expires(void *loops)
+{
+    for (long i = 1; i <= (long)(intptr_t)loops; i++) {
+        while (atomic_load(&turn) < i)
+            continue;
+        tutti_scope_expire(&raced, tutti_after(5 * TUTTI_MS));
+        atomic_store(&expired, i);
+    }
+    return NULL;
+}
+
+/* It was kept, and cut off the next scope there. */
+TEST(an_expire_that_comes_as_the_scope_closes_is_forgotten)
+{
+    enum { LOOPS = 5000 };
+    unsigned seed = check_seed();
+    tutti_executor *ex;
+    pthread_t other;
+    CHECK_INT(tutti_executor_open(&ex, "loop://"), 0);
+    CHECK_INT(pthread_create(&other, NULL, expires, (void *)LOOPS), 0);
+    for (long i = 1; i <= LOOPS; i++) {
+        tutti_scope_open(&raced, ex, TUTTI_NEVER, 0);
+        atomic_store(&turn, i);
+        for (volatile int k = rand_r(&seed) % 100; k; k--)
+            continue;
+        tutti_scope_close(&raced);
+        while (atomic_load(&expired) < i)
+            sched_yield();
+    }
+    pthread_join(other, NULL);
+    tutti_scope_open(&raced, ex, TUTTI_NEVER, 0);
+    CHECK_INT(tutti_sleep_until(tutti_after(30 * TUTTI_MS)), 0);
+    CHECK_INT(tutti_scope_close(&raced), 0);
+    CHECK_INT(tutti_executor_close(ex), 0);
+}
+
 TEST(a_default_executor_that_cannot_be_had_fails_the_scope)
 {
     setenv("TUTTI_EXECUTOR", "treads://2", 1);

@@ -465,4 +465,30 @@ ON_URLS(a_hundred_forks_while_tasks_churn)
     CHECK_INT(tutti_executor_close(ex), 0);
 }
 
+static void *forks(void *unused)
+{
+    for (int i = 0; i < 20; i++) {
+        pid_t pid = fork();
+        if (pid == 0)
+            _exit(0);
+        CHECK(waitpid(pid, NULL, 0) == pid);
+    }
+    return unused;
+}
+static int nothing_at_all(void *unused)
+{
+    return unused != NULL;
+}
+
+/* What one of them held, the other let nobody have again. */
+TEST(threads_that_fork_at_once_leave_the_library_as_it_was)
+{
+    pthread_t both[2];
+    for (int i = 0; i < 2; i++)
+        CHECK_INT(pthread_create(&both[i], NULL, forks, NULL), 0);
+    for (int i = 0; i < 2; i++)
+        pthread_join(both[i], NULL);
+    CHECK_INT(tutti_run("threads://2", nothing_at_all, NULL), 0);
+}
+
 TEST_MAIN

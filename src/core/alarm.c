@@ -3,6 +3,7 @@
  * until the earliest; deadlines set at opening need it not, every wait arms its own timer.
  * A thread whose time is its own (base/clock.h) fires those that were set there itself.
  * Tests: tests/cut_test.c, tests/sim_test.c. */
+#include "base/fence.h"
 #include "base/launch.h"
 #include "base/memory.h"
 #include "base/wheel.h"
@@ -189,9 +190,15 @@ int alarm_set(struct scope *s)
     struct alarm *a = rc < 0 || !table_size ? NULL : *alarm_of(s);
     if (rc == 0 && !a)
         a = alarm_make(s);
-    bool ring = false;
-    if (a) {
+    bool ring = false, set = a != NULL;
+    if (set)
         alarm_arm(a);
+    /* Against tutti_scope_close, which says that s is closed, passes a light fence and looks
+     * at `alarmed` again: it sees the alarm, or this sees that s is closed. */
+    fence_heavy();
+    if (set && !scope_is_open(s)) {
+        alarm_free(alarm_of(s));
+    } else if (set) {
         ring = !a->clock && a->timer.when < ring_at;
         if (ring)
             ring_at = a->timer.when;
@@ -201,7 +208,7 @@ int alarm_set(struct scope *s)
         add_relaxed(&alarm_bell, 1); /* see alarm_main */
         futex_wake(&alarm_bell, 1);
     }
-    return a ? 0 : -ENOMEM;
+    return set ? 0 : -ENOMEM;
 }
 
 void alarm_clear(struct scope *s)

@@ -1,6 +1,7 @@
 /* core/scope.c - lifetimes: opening and closing.  Counting is in count.c, the tree of
  * cancellation in cut.c, failures in failures.c.  Tests: tests/scope_test.c. */
 #include "core/scope.h"
+#include "base/fence.h"
 #include "base/memory.h"
 #include "core/owned.h"
 #include "core/record.h"
@@ -26,7 +27,7 @@ void scope_unlock(struct scope *s)
 /* What struct scope says it holds, in debug builds; by the opener, under the latch. */
 static void scope_verify(const struct scope *s)
 {
-    assert(s->state == SCOPE_OPEN && s->opener && s->thread);
+    assert(scope_is_open(s) && s->opener && s->thread);
     assert(!s->watched || load_relaxed(&s->local) == 0);
     assert(s->shield == (s->flags & TUTTI_SHIELD ? s : s->outer ? s->outer->shield : NULL));
     assert(!s->closing);
@@ -106,7 +107,7 @@ static void scope_init(struct scope *s, struct context *c, struct tutti_executor
     list_init(&s->pending);
     list_init(&s->done);
     list_init(&s->given);
-    s->state = SCOPE_OPEN;
+    store_relaxed(&s->state, SCOPE_OPEN); /* as scope_is_open */
     scope_verify(s);
 }
 
@@ -200,7 +201,7 @@ static int scope_may_close(struct scope *s, struct context *c, const char *call)
         return why_set(-EINVAL, "%s in %s: the scope is not open (closed twice, or never "
                        "opened)", call, task_name(c));
     if (scope_lost(s)) {
-        s->state = SCOPE_CLOSED; /* of our copy; its tasks run in the parent */
+        store_relaxed(&s->state, SCOPE_CLOSED); /* of our copy; its tasks run in the parent */
         return why_lost();
     }
     if (s->opener != c)
@@ -243,7 +244,7 @@ static void scope_forget(struct scope *s, struct context *c)
     scope_enter(c, s->outer);
     if (unlikely(c->strand != NULL))
         forks_leave_hook(c, s);
-    s->state = SCOPE_CLOSED;
+    store_relaxed(&s->state, SCOPE_CLOSED);
     store_relaxed(&s->start_at, 0); /* as `state`: who starts in it now is in error */
     if (s->more)
         failures_free(s->more);
@@ -311,6 +312,8 @@ int tutti_scope_close(tutti_scope *public)
     rc = scope_result(s);
     struct tutti_executor *ex = s->ex;
     scope_forget(s, c);
+    fence_light(); /* pairs with the heavy one in alarm_set: an expire that raced us */
+    alarm_clear(s);
     executor_release(ex, c);
     return rc;
 }

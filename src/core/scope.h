@@ -39,7 +39,8 @@ enum { OVER_CANCELLED = 1, OVER_FAILED = 2, OVER_EXPIRED = 4 };
  * shield; every context in members has home == this; records in `pending` have not ended,
  * those in `done` have and wait for tutti_scope_next, those in `given` it has returned. */
 struct scope {
-    uint32_t state, flags;
+    _Atomic uint32_t state;
+    uint32_t flags;
     struct tutti_executor *ex;
     struct context *opener;
     const void *thread;      /* the opener's: thread_mark() */
@@ -113,7 +114,8 @@ static inline void scope_enter(struct context *c, struct scope *s)
 }
 static inline bool scope_is_open(const struct scope *s)
 {
-    return s && s->state == SCOPE_OPEN;
+    /* relaxed: who races with the close has what else there is to go by: see alarm_set */
+    return s && load_relaxed(&((struct scope *)(uintptr_t)s)->state) == SCOPE_OPEN;
 }
 /* Is `inner` somewhere inside s, or s itself? */
 static inline bool scope_around(const struct scope *s, const struct scope *inner)

@@ -102,34 +102,32 @@ void fork_watch(void (*fn)(void))
     fork_watchers[fork_watcher_count++] = fn;
 }
 
-/* Holds: count of them are set; held: the thread that forks has latch. */
-static struct fork_hold {
-    struct latch *latch;
-    bool held;
-} fork_holds[FORK_HOLDS];
+/* Holds: fork_hold_count of them are set. */
+static struct latch *fork_holds[FORK_HOLDS];
 static unsigned fork_hold_count; /* as fork_watcher_count */
+/* Which of them this thread, which forks, has; others may fork at the same time. */
+static _Thread_local bool fork_has[FORK_HOLDS];
 
 void fork_hold(struct latch *latch)
 {
     if (fork_hold_count == FORK_HOLDS)
         misuse("too many parts of the library hold latches over fork()");
-    fork_holds[fork_hold_count++].latch = latch;
+    fork_holds[fork_hold_count++] = latch;
 }
 
 bool fork_held(const struct latch *latch)
 {
     for (unsigned i = 0; i < fork_hold_count; i++)
-        if (fork_holds[i].latch == latch)
-            return fork_holds[i].held;
+        if (fork_holds[i] == latch)
+            return fork_has[i];
     return false;
 }
 
 static void fork_prepare(void)
 {
     for (unsigned i = 0; i < fork_hold_count; i++) {
-        struct fork_hold *h = &fork_holds[i];
-        h->held = latch_try(h->latch);
-        for (int n = FORK_TRIES; n && !h->held; n--, h->held = latch_try(h->latch))
+        fork_has[i] = latch_try(fork_holds[i]);
+        for (int n = FORK_TRIES; n && !fork_has[i]; n--, fork_has[i] = latch_try(fork_holds[i]))
             sched_yield();
     }
 }
@@ -137,8 +135,8 @@ static void fork_prepare(void)
 static void fork_parent(void)
 {
     for (unsigned i = 0; i < fork_hold_count; i++)
-        if (fork_holds[i].held)
-            latch_unlock(fork_holds[i].latch);
+        if (fork_has[i])
+            latch_unlock(fork_holds[i]);
 }
 
 /* In the child: one thread is left, and this is it.  Its scopes are the parent's; a task that
@@ -168,7 +166,7 @@ static void fork_child(void)
         fork_watchers[i]();
     race_disown();
     for (unsigned i = 0; i < fork_hold_count; i++)
-        fork_holds[i].held = false; /* a child that comes by clone(2) has no prepare */
+        fork_has[i] = false; /* a child that comes by clone(2) has no prepare */
 }
 
 __attribute__((constructor)) static void thread_begin(void)

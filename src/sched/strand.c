@@ -150,6 +150,7 @@ struct strand *strand_begin(struct context *c)
         strand_enter(w, c);
     }
     strand_seen(s);
+    fence_light(); /* what was just marked is seen by who cuts, or the cut is seen below */
     strand_over(s);
     return s;
 }

@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <sys/mman.h>
 #include <sys/random.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 /* --- where ------------------------------------------------------------------ */
@@ -101,8 +102,11 @@ int descriptor_high(int fd)
 
 static int arena_file(uint64_t size)
 {
+    struct rlimit most;
     if (fault_now())
         return -EMFILE;
+    if (getrlimit(RLIMIT_FSIZE, &most) == 0 && size > most.rlim_cur)
+        return -EFBIG; /* instead of SIGXFSZ */
     int fd = memfd_create("tutti-arena", MFD_CLOEXEC | MFD_ALLOW_SEALING);
     if (fd < 0)
         return -errno;
@@ -197,6 +201,8 @@ int arena_open(struct arena *a, const struct url *u, unsigned slot)
         return why_set(rc, "no arena for worker processes could be had: %s",
                        rc == -ENOMEM ? "no memory, or no range of addresses is large enough "
                                        "(ulimit -v?); ?arena= asks for less"
+                       : rc == -EFBIG ? "it is larger than a file may be (ulimit -f); ?arena= "
+                                        "asks for less"
                        : rc == -EMFILE ? "no descriptor is left (ulimit -n)"
                                        : tutti_strerror(rc));
     }
