@@ -193,10 +193,10 @@ int alarm_set(struct scope *s)
     bool ring = false, set = a != NULL;
     if (set)
         alarm_arm(a);
-    /* Against tutti_scope_close, which says that s is closed, passes a light fence and looks
-     * at `alarmed` again: it sees the alarm, or this sees that s is closed. */
+    /* Against tutti_scope_close, which says that s is ending, passes a light fence and looks
+     * at `alarmed`: it sees the alarm, or this sees that. */
     fence_heavy();
-    if (set && !scope_is_open(s)) {
+    if (set && load_relaxed(&s->state) != SCOPE_OPEN) { /* the fence orders it */
         alarm_free(alarm_of(s));
     } else if (set) {
         ring = !a->clock && a->timer.when < ring_at;

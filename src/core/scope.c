@@ -301,6 +301,8 @@ int tutti_scope_close(tutti_scope *public)
     if (rc < 0)
         return rc;
     scope_wait_empty(s, c);
+    store_relaxed(&s->state, SCOPE_ENDING); /* the fence orders it, and alarm_clear */
+    fence_light(); /* pairs with the heavy one in alarm_set: an expire that races us */
     alarm_clear(s);
     records_close(s);
     scope_end_owned(s);
@@ -312,8 +314,6 @@ int tutti_scope_close(tutti_scope *public)
     rc = scope_result(s);
     struct tutti_executor *ex = s->ex;
     scope_forget(s, c);
-    fence_light(); /* pairs with the heavy one in alarm_set: an expire that raced us */
-    alarm_clear(s);
     executor_release(ex, c);
     return rc;
 }

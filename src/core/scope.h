@@ -27,17 +27,19 @@
 #include "core/wait.h"
 #include <assert.h>
 
-enum { SCOPE_OPEN = 0x5c09e0, SCOPE_CLOSED = 0x5c09ec };
+/* Ending: open, but all in it has ended, and no alarm may be set any more. */
+enum { SCOPE_OPEN = 0x5c09e0, SCOPE_ENDING = SCOPE_OPEN | 1, SCOPE_CLOSED = 0x5c09ec };
 enum { SCOPE_BROKEN = 1 << 16 }; /* a flag: opening failed, so nothing may start */
 enum { OVER_CANCELLED = 1, OVER_FAILED = 2, OVER_EXPIRED = 4 };
 #define SCOPE_UNCLOSED (INT64_C(1) << 40)
 #define SCOPE_WATCHED (INT64_C(1) << 41)
 #define SCOPE_COUNT (SCOPE_UNCLOSED - 1)
 
-/* Holds: state is SCOPE_OPEN from open to close; local == 0 once watched; linked implies
- * that child_link is in outer's children and that outer is linked or has no outer or is a
- * shield; every context in members has home == this; records in `pending` have not ended,
- * those in `done` have and wait for tutti_scope_next, those in `given` it has returned. */
+/* Holds: state is SCOPE_OPEN, then SCOPE_ENDING, from open to close; local == 0 once watched;
+ * linked implies that child_link is in outer's children and that outer is linked or has no
+ * outer or is a shield; every context in members has home == this; records in `pending` have
+ * not ended, those in `done` have and wait for tutti_scope_next, those in `given` it has
+ * returned. */
 struct scope {
     _Atomic uint32_t state;
     uint32_t flags;
@@ -114,8 +116,8 @@ static inline void scope_enter(struct context *c, struct scope *s)
 }
 static inline bool scope_is_open(const struct scope *s)
 {
-    /* relaxed: who races with the close has what else there is to go by: see alarm_set */
-    return s && load_relaxed(&((struct scope *)(uintptr_t)s)->state) == SCOPE_OPEN;
+    /* relaxed: an expire that races with the close looks again, in alarm_set */
+    return s && (load_relaxed(&((struct scope *)(uintptr_t)s)->state) | 1) == SCOPE_ENDING;
 }
 /* Is `inner` somewhere inside s, or s itself? */
 static inline bool scope_around(const struct scope *s, const struct scope *inner)
