@@ -246,10 +246,14 @@ static void scope_forget(struct scope *s, struct context *c)
         forks_leave_hook(c, s);
     store_relaxed(&s->state, SCOPE_CLOSED);
     store_relaxed(&s->start_at, 0); /* as `state`: who starts in it now is in error */
-    if (s->more)
-        failures_free(s->more);
-    memory_free(s->more);
+    if (!s->more)
+        return;
+    scope_lock(s); /* a cancel that came while it was open may still look */
+    struct scope_more *more = s->more;
     s->more = NULL;
+    scope_unlock(s);
+    failures_free(more);
+    memory_free(more);
 }
 
 /* The latch makes sure that whoever frees ex after waiting finds us gone. */
